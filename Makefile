@@ -1,0 +1,70 @@
+# Every target does its own set-up in .venv, needs nothing but python3 (3.11 or newer), pip and make, and may be run
+# again and again: what is already there is not done twice.
+
+PYTHON ?= python3
+DATABASE ?= billing.duckdb
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
+LOCKS := requirements/build.txt requirements/runtime.txt
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint format types layers record lock clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/.runtime ## Load a simulated account into billing.duckdb and show what it holds; needs no token
+	$(BIN)/aig-billing load --demo --database $(DATABASE)
+	$(BIN)/python -m ai_gateway_billing_pipeline.demo $(DATABASE)
+
+test: $(VENV)/.dev ## Run the tests; ARGS="-k windows" picks some
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+check: ## Everything that must pass before a change lands
+	@bash .ci/run
+
+lint: $(VENV)/.dev ## Look for mistakes, wrong formatting and imports in the wrong direction
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-logo --no-cache
+
+format: $(VENV)/.dev ## Format the code and mend what can be mended by itself
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+types: $(VENV)/.dev ## Check the types
+	$(BIN)/mypy
+
+record: $(VENV)/.dev ## Record the cassettes again; cassettes/README.md says from whom
+	$(BIN)/python -m pytest --record-mode=rewrite -m vcr $(ARGS)
+
+lock: $(VENV)/.dev ## Compile requirements/ from pyproject.toml; UPGRADE=1 takes newer versions
+	$(COMPILE) --group build -o requirements/build.txt
+	$(COMPILE) pyproject.toml -c requirements/build.txt -o requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra dev --extra demo -c requirements/build.txt -c requirements/runtime.txt -o requirements/dev.txt
+
+clean: ## Remove the virtual environment and everything that tools left; databases stay
+	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find sources pipelines tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment in three steps; each stamp is newer than what it was made from.
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; $(PYTHON) is %d.%d. Name another one: make PYTHON=python3.12" % sys.version_info[:2])'
+	@echo "Setting up $(VENV) (once; takes a minute or two)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.python $(LOCKS) pyproject.toml
+	@$(PIP) --require-hashes $(addprefix -r ,$(LOCKS))
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@

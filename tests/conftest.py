@@ -1,0 +1,140 @@
+"""What every test has: nothing of this machine's settings, a home of its own, and no network but loopback."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
+CLOCK_START_S = 1_000.0  # what a monotonic clock begins with means nothing, so it is not zero
+
+OURS = ("AIG_BILLING_", "CLOUDFLARE_", "DLT_")
+SHELL = {
+    "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
+    "CI", "CLICOLOR", "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "SSL_CERT_DIR", "SSL_CERT_FILE", "TERM",
+}  # fmt: skip
+
+# Shared cores make deadlines flaky, and a failure must come again: the examples follow from the test alone.
+hypothesis.settings.register_profile(
+    "project",
+    database=None,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("project")
+
+
+def _is_setting(name: str) -> bool:
+    """Does the program, dlt (by `SECTION__KEY`) or the terminal's width and colour hang on this variable?"""
+    return name.startswith(OURS) or "__" in name.strip("_") or name.upper() in SHELL
+
+
+def _settle(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in an empty folder as a user with an empty home, without any setting, in UTC."""
+    for name in [name for name in os.environ if _is_setting(name)]:
+        monkeypatch.delenv(name)
+    for name, place in {
+        "HOME": "home",
+        "XDG_CACHE_HOME": "home/.cache",
+        "XDG_CONFIG_HOME": "home/.config",
+        "XDG_DATA_HOME": "home/.local/share",
+        "DLT_DATA_DIR": "dlt",
+    }.items():
+        (folder / place).mkdir(parents=True)
+        monkeypatch.setenv(name, str(folder / place))
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    monkeypatch.setenv("TZ", "UTC")
+    (folder / "work").mkdir()
+    monkeypatch.chdir(folder / "work")
+    _forget_dlt()
+
+
+def _forget_dlt() -> None:
+    """Make dlt read its files anew and drop its active pipeline; free for tests without dlt."""
+    if "dlt" not in sys.modules:
+        return
+    from dlt.common.configuration.container import Container
+    from dlt.common.configuration.specs import PluggableRunContext
+    from dlt.common.pipeline import PipelineContext
+
+    container = Container()
+    if PipelineContext in container:
+        container[PipelineContext].deactivate()
+    if PluggableRunContext in container:
+        container[PluggableRunContext].reload()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The same shelter for fixtures that outlive one test, such as a database loaded once per module."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _settle(tmp_path_factory.mktemp("session"), monkeypatch)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(
+    clean_session: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Each test begins in a folder of its own, apart from its `tmp_path`, which stays empty."""
+    _settle(tmp_path_factory.mktemp("place"), monkeypatch)
+    yield
+    _forget_dlt()
+
+
+class Clock:
+    """Time that passes only while somebody sleeps. `sleeps` holds each wait in seconds, in order."""
+
+    def __init__(self, start: datetime = NOW) -> None:
+        self.start = start
+        self.sleeps: list[float] = []
+        self._lock = threading.Lock()
+
+    def sleep(self, seconds: float) -> None:
+        with self._lock:
+            self.sleeps.append(seconds)
+
+    def monotonic(self) -> float:
+        with self._lock:
+            return CLOCK_START_S + sum(self.sleeps)
+
+    def now(self) -> datetime:
+        return self.start + timedelta(seconds=self.monotonic() - CLOCK_START_S)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A Sunday, half past ten: within a running hour, a running day and a running month."""
+    return NOW
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock at `now` to hand to whatever takes `sleep`, `clock` or `now`."""
+    return Clock()
+
+
+@pytest.fixture(scope="module")
+def vcr_cassette_dir(request: pytest.FixtureRequest) -> str:
+    """Cassettes lie apart from the tests: cassettes/<test module>/<test>.yaml."""
+    return str(ROOT / "cassettes" / request.path.stem)
+
+
+@pytest.fixture(scope="session")
+def vcr_config() -> dict[str, Any]:
+    """Cassettes hold what the API said, readable, and nothing that says who asked."""
+    return {
+        "decode_compressed_response": True,
+        "filter_headers": [("authorization", "Bearer scrubbed"), "cookie", "x-auth-email", "x-auth-key"],
+        "match_on": ["method", "scheme", "host", "port", "path", "query"],
+    }
