@@ -38,7 +38,7 @@ def redact(text: str, *, secret: str = "", limit: int = 200) -> str:
     """
     if secret:
         text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
-    printable = "".join(letter if letter.isprintable() else " " for letter in text[: limit * 20])
+    printable = "".join(letter if letter.isprintable() else " " for letter in text[: limit * 5])
     line = _SECRETS.sub("***", " ".join(printable.split()))
     return line if len(line) <= limit else line[: limit - 1] + "…"
 

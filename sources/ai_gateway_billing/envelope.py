@@ -1,0 +1,219 @@
+"""An HTTP answer in; its `result` out, or an error that knows whether asking again may help.
+
+Pure: no socket, no clock. Cloudflare wraps answers as `{"success", "result", "errors", "messages"}`, with an
+optional `result_info`. Published examples carry filled `errors` beside `success: true`, so `success` and the
+status decide, never `errors`. What comes from proxies in between (HTML, plain text, nothing) is no envelope.
+https://developers.cloudflare.com/fundamentals/api/
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any, Final, NamedTuple, NoReturn
+
+from ai_gateway_billing.errors import (
+    ApiError,
+    AuthenticationError,
+    BadRequestError,
+    BillingPermissionError,
+    InvalidAnswerError,
+    NotFoundError,
+    RateLimitedError,
+    ServerError,
+    redact,
+)
+
+PERMISSION: Final = "AI Gateway Read"
+
+_MALFORMED_HEADER: Final = frozenset({6003, 6111, 6103})
+_THROTTLED: Final = 971
+_NO_MANUAL_TOPUP: Final = 1000
+
+
+class Answer(NamedTuple):
+    """What a good envelope holds: `result`, and `result_info` (empty when not sent)."""
+
+    result: Any
+    result_info: dict[str, Any]
+
+
+class Origin(NamedTuple):
+    """Where an answer came from, for the words of an error: an endpoint's path and whose account."""
+
+    path: str
+    account_id: str | None = None
+    secret: str = ""
+
+    def __repr__(self) -> str:
+        return f"Origin({self.path!r})"
+
+    def words(self) -> str:
+        """The endpoint as people name it, and the account."""
+        endpoint = self.path.removeprefix("ai-gateway/billing/")
+        return f"{endpoint} of account {self.account_id}" if self.account_id else endpoint
+
+
+def judge(
+    status: int, headers: Mapping[str, str], body: bytes, origin: Origin, *, null_is_a_state: bool = False
+) -> Answer:
+    """Return the answer's content, or raise the `ApiError` that tells what is wrong with it.
+
+    Numbers with a point or an exponent become `Decimal`, whole ones `int`. `null_is_a_state` lets
+    `result: null` pass; elsewhere it is a failure that asking again may mend. `headers` has lower-case names.
+    """
+    if status >= 400:
+        raise _refusal(status, body, origin)
+    if status >= 300:
+        _invalid(origin, status, "it redirects elsewhere, which is not followed", retryable=False)
+    document = _document(status, headers, body, origin)
+    success = document.get("success")
+    if success is False:
+        code, reason = _complaint(document, origin)
+        _invalid(origin, status, f"it says that it failed: {reason}", code=code, reason=reason)
+    if success is not True:
+        _invalid(origin, status, "it does not say whether it succeeded")
+    if "result" not in document or (document["result"] is None and not null_is_a_state):
+        _invalid(origin, status, "it has no result")
+    info = document.get("result_info")
+    return Answer(document["result"], info if isinstance(info, dict) else {})
+
+
+def drifted(origin: Origin, what: str) -> InvalidAnswerError:
+    """The error for a proper envelope whose `result` is not shaped as documented: asking again mends nothing."""
+    return InvalidAnswerError(
+        f"The answer of {origin.words()} cannot be used: {what}. The API may have changed: report this.",
+        path=origin.path,
+        account_id=origin.account_id,
+        status=200,
+    )
+
+
+def says_no_manual_topup(error: ApiError) -> bool:
+    """Whether a refusal is the state "no manual top-up yet". Codes are reused across products: words count too."""
+    words = (error.reason or "").upper().replace(" ", "_")
+    return error.code == _NO_MANUAL_TOPUP and "NO_MANUAL_TOPUP" in words
+
+
+def parse(body: bytes) -> Any:
+    """JSON with exact numbers. NaN and Infinity, which JSON does not have, are refused with `ValueError`."""
+    try:
+        return json.loads(body, parse_float=_decimal, parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        raise ValueError("a number beyond all bounds") from None
+
+
+def _no_number(_: str) -> NoReturn:
+    raise ValueError("not a number")
+
+
+def _document(status: int, headers: Mapping[str, str], body: bytes, origin: Origin) -> dict[str, Any]:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not body.strip():
+        _invalid(origin, status, "it is empty")
+    if kind and not (kind.endswith(("/json", "+json"))):
+        _invalid(origin, status, f"it is {redact(kind, secret=origin.secret, limit=40)}, not JSON")
+    try:
+        document = parse(body)
+    except ValueError:
+        document = None
+        problem = "it is not valid JSON, or cut short"
+    else:
+        problem = "it is JSON, but no object"
+    if not isinstance(document, dict):
+        _invalid(origin, status, problem)
+    return document
+
+
+def _invalid(
+    origin: Origin,
+    status: int,
+    what: str,
+    *,
+    code: int | None = None,
+    reason: str | None = None,
+    retryable: bool = True,
+) -> NoReturn:
+    raise InvalidAnswerError(
+        f"The answer of {origin.words()} cannot be used ({_numbers(status, code)}): {what}. "
+        "Run again later; if it stays, check the base URL and what stands between you and the API.",
+        status=status,
+        code=code,
+        path=origin.path,
+        account_id=origin.account_id,
+        reason=reason,
+        retryable=retryable,
+    )
+
+
+def _refusal(status: int, body: bytes, origin: Origin) -> ApiError:
+    try:
+        document = parse(body)
+    except ValueError:
+        document = None
+    codes = set(_codes(document))
+    code, reason = _complaint(document, origin)
+    kind, advice = _verdict(status, codes)
+    message = f"Cloudflare refused {origin.words()} ({_numbers(status, code)})"
+    return kind(
+        f"{message}: {reason}. {advice}" if reason else f"{message}. {advice}",
+        status=status,
+        code=code,
+        path=origin.path,
+        account_id=origin.account_id,
+        reason=reason,
+        retryable=status in (408, 429) or status >= 500 or kind is RateLimitedError,
+    )
+
+
+def _verdict(status: int, codes: set[int]) -> tuple[type[ApiError], str]:
+    """Which error, and what to do about it."""
+    if status == 429 or (status < 500 and _THROTTLED in codes):
+        return RateLimitedError, "It limits the requests of this token. Nothing is lost: run again later."
+    if status == 401 or (status == 400 and codes & _MALFORMED_HEADER):
+        return AuthenticationError, "Check the API token: mistyped, cut, expired, disabled or deleted?"
+    if status == 403:
+        return (
+            BillingPermissionError,
+            f'The token may lack the account permission "{PERMISSION}", may not reach this account, '
+            "or may be no good at all: verify it.",
+        )
+    if status == 404:
+        return NotFoundError, "Check the account id and the base URL."
+    if status >= 500:
+        return ServerError, "The failure is on the API's side: run again later."
+    return BadRequestError, "The request itself is refused, so asking again does not help."
+
+
+def _complaint(document: object, origin: Origin) -> tuple[int | None, str | None]:
+    """The first code and the API's words, made safe."""
+    errors = list(_errors(document))
+    words = "; ".join(str(error["message"]) for error in errors if isinstance(error.get("message"), str))
+    return next(_codes(document), None), redact(words, secret=origin.secret).rstrip(". ") or None
+
+
+def _errors(document: object) -> Iterator[dict[str, Any]]:
+    errors = document.get("errors") if isinstance(document, dict) else None
+    return (error for error in errors if isinstance(error, dict)) if isinstance(errors, list) else iter(())
+
+
+def _codes(document: object) -> Iterator[int]:
+    """Every code in `errors` and in their `error_chain`, in order."""
+    for error in _errors(document):
+        chain = error.get("error_chain")
+        for link in (error, *(chain if isinstance(chain, list) else ())):
+            code = link.get("code") if isinstance(link, dict) else None
+            if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) < 10:
+                yield int(code)
+            elif isinstance(code, int | Decimal) and not isinstance(code, bool) and abs(code) < 10**9:
+                yield int(code)
+
+
+def _numbers(status: int, code: int | None) -> str:
+    return f"HTTP {status}" if code is None else f"HTTP {status}, code {code}"

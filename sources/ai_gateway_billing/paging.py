@@ -1,0 +1,161 @@
+"""Read every page of the invoice history until one full read is consistent.
+
+Pages are numbered, so an invoice that appears or goes while reading shifts the others: rows would come twice
+or never, without a sign. A read counts only if no id stood on two pages, the announced total held still and
+equals the rows, and the first page, asked again, still lists the same invoices.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from ai_gateway_billing.errors import InvalidAnswerError, PagesInconsistentError
+
+PAGE_CAP: Final = 1000
+FULL_READS: Final = 3
+
+Row = dict[str, Any]
+Fetch = Callable[[int], dict[str, Any]]
+
+
+class Page(NamedTuple):
+    """One page: its rows, whether more follow, and the announced total and page number where sent."""
+
+    rows: list[Row]
+    has_more: bool
+    total: int | None
+    number: int | None
+
+    @property
+    def keys(self) -> list[str]:
+        """What each row is known by, in order."""
+        return [_key(row) for row in self.rows]
+
+
+@dataclass(frozen=True)
+class Pages:
+    """A paged endpoint: `fetch` returns the `result` of a page, counted from 1; the rest is for messages."""
+
+    fetch: Fetch
+    path: str
+    account_id: str | None = None
+
+    def read(self) -> list[Row]:
+        """Return the rows of a consistent read, as ordered by the API.
+
+        Raises `PagesInconsistentError` when no read was, `InvalidAnswerError` when a page is not as documented.
+        """
+        problem = ""
+        for _ in range(FULL_READS):
+            reading = self._read_once()
+            problem = reading.problem()
+            if not problem:
+                return reading.listed()
+        raise self._inconsistent(f"{FULL_READS} complete reads, and {problem}. Run again later.")
+
+    def _read_once(self) -> "_Reading":
+        reading = _Reading()
+        for number in range(1, PAGE_CAP + 1):
+            page = self._page(number)
+            if reading.add(page) and page.number not in (None, number):
+                raise self._inconsistent(
+                    f"the API ignores `page` (asked for {number}, it answers {page.number} with the same "
+                    "invoices), so older invoices cannot be read. Report this."
+                )
+            if reading.stuck or not (page.has_more and page.rows):
+                break
+        else:
+            raise self._inconsistent(f"more than {PAGE_CAP} pages. Report this.")
+        if reading.count > 1 and not reading.problem():
+            reading.check_first(self._page(1))
+        return reading
+
+    def _page(self, number: int) -> Page:
+        result = self.fetch(number)
+        rows, pagination = result.get("invoices"), result.get("pagination")
+        if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
+            raise self._drifted("`invoices` is no list of objects")
+        if not (isinstance(pagination, dict) and isinstance(pagination.get("has_more"), bool)):
+            raise self._drifted("`pagination.has_more` is missing")
+        total, number_sent = pagination.get("total_count"), pagination.get("page")
+        return Page(rows, pagination["has_more"], _whole(total), _whole(number_sent))
+
+    def _inconsistent(self, what: str) -> PagesInconsistentError:
+        return PagesInconsistentError(
+            f"No complete list of {self._words()}: {what}", path=self.path, account_id=self.account_id
+        )
+
+    def _drifted(self, what: str) -> InvalidAnswerError:
+        return InvalidAnswerError(
+            f"The answer of {self._words()} cannot be used: {what}. The API may have changed: report this.",
+            status=200,
+            path=self.path,
+            account_id=self.account_id,
+        )
+
+    def _words(self) -> str:
+        endpoint = self.path.rpartition("/")[2]
+        return f"{endpoint} of account {self.account_id}" if self.account_id else endpoint
+
+
+@dataclass
+class _Reading:
+    """What one pass over the pages found."""
+
+    rows: list[Row] = field(default_factory=list)
+    known: dict[str, Row] = field(default_factory=dict)
+    first: Page | None = None
+    count: int = 0
+    stuck: bool = False
+    repeated: bool = False
+    moved: bool = False
+
+    def add(self, page: Page) -> bool:
+        """Take a page in; True when it brought nothing but what was known."""
+        fresh = [key for key in page.keys if key not in self.known]
+        if self.first is None:
+            self.first = page
+        elif page.rows:
+            self.moved |= page.total != self.first.total
+            self.repeated |= any(row.get("id") and _key(row) in self.known for row in page.rows)
+            self.stuck = not fresh
+        self.count += 1
+        self.rows += page.rows
+        self.known.update(zip(page.keys, page.rows, strict=True))
+        return self.stuck
+
+    def check_first(self, again: Page) -> None:
+        """Compare the first page, asked for once more at the end."""
+        assert self.first is not None  # noqa: S101 - tells the type checker: a page was added before
+        self.moved |= (again.keys, again.total) != (self.first.keys, self.first.total)
+
+    def problem(self) -> str:
+        """What is wrong with this read; empty when nothing is."""
+        total = self.first.total if self.first else None
+        if self.stuck:
+            return "a later page only repeats invoices of earlier ones: the API ignores `page`"
+        if self.moved:
+            return "the list changed while it was read"
+        if self.repeated:
+            return "the same invoice stood on two pages"
+        if total is not None and total not in (len(self.rows), len(self.known)):
+            return f"the API announces {total} invoices but lists {len(self.known)}"
+        return ""
+
+    def listed(self) -> list[Row]:
+        """The rows, each once. Rows without id that look alike are kept when the API counts them all."""
+        return self.rows if self.first and self.first.total == len(self.rows) else list(self.known.values())
+
+
+def _key(row: Row) -> str:
+    """An invoice's id; without one, its content."""
+    return f"id {row['id']}" if row.get("id") else json.dumps(row, sort_keys=True, default=str)
+
+
+def _whole(value: object) -> int | None:
+    """A count as sent: `number` in the contract, so 50.0 is one too."""
+    try:
+        return int(value) if not isinstance(value, bool | str) else None  # type: ignore[call-overload, no-any-return]
+    except (TypeError, ValueError, OverflowError):
+        return None
