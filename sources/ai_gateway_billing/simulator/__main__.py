@@ -1,0 +1,51 @@
+"""`python -m ai_gateway_billing.simulator`: serve pretend accounts on loopback until interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from .limits import RateLimit
+from .simulator import Simulator
+from .world import DEMO_START, DEMO_TOKEN, demo_world
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the options, serve, print how to connect."""
+    options = _parser().parse_args(arguments)
+    world = demo_world(options.accounts, start=options.start)
+    limit = RateLimit() if options.rate_limit else None
+    simulator = Simulator(
+        world, rate_limit=limit, latency_s=options.latency_ms / 1000, compresses=options.gzip
+    )
+    with simulator.serve(options.port) as base_url:
+        print(f"CLOUDFLARE_BASE_URL={base_url}")
+        print(f"CLOUDFLARE_API_TOKEN={DEMO_TOKEN}")
+        print(f"CLOUDFLARE_ACCOUNT_ID={','.join(world.accounts)}", flush=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            print(f"{len(simulator.requests)} requests answered")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ai_gateway_billing.simulator", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--accounts", type=int, default=1, help="how many accounts the token sees")
+    parser.add_argument("--start", type=_day, default=DEMO_START, help="first day of the history, YYYY-MM-DD")
+    parser.add_argument("--latency-ms", type=float, default=0.0, help="how long each answer takes at least")
+    parser.add_argument(
+        "--rate-limit", action="store_true", help="1,200 requests in 5 minutes, announced in headers"
+    )
+    parser.add_argument("--gzip", action="store_true", help="compress answers for clients that accept it")
+    return parser
+
+
+def _day(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+if __name__ == "__main__":
+    main()

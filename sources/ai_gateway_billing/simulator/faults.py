@@ -1,0 +1,215 @@
+"""Things that go wrong between a client and the API, each switched on for some requests.
+
+    faults.add(503, endpoint="usage-history", nth=3)          the third matching request, once
+    faults.add("torn_body", every=5)                          one in five, anywhere
+    faults.add(429, retry_after=7, times=2)                   the first two
+    faults.add("timeout", account_id=other, probability=0.2)  by a seeded coin
+    faults.add("mutate", action=lambda world: ...)            change the world just before the answer
+
+Rules count only the requests that match their endpoint and account, from the moment they were added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from email.utils import format_datetime
+from random import Random
+from typing import Any
+
+from .answers import Answer, Call, failure
+from .exact import encode
+from .world import World
+
+Proceed = Callable[[Call], Answer]
+HTML = {"Content-Type": "text/html; charset=UTF-8"}
+TEXT = {"Content-Type": "text/plain; charset=UTF-8"}
+PAGE = "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>\n"
+_EDGE = {502: "Bad gateway", 503: "Service unavailable", 504: "Gateway time-out"}
+_CODES = {400: 7001, 401: 10000, 403: 10000, 404: 7003, 429: 971, 500: 7000}
+
+
+@dataclass
+class Fault:
+    """One rule: what happens (`kind`), to which requests, how often. `seen` and `fired` count so far."""
+
+    kind: str | int
+    endpoint: str | None = None
+    account_id: str | None = None
+    nth: int | Collection[int] | None = None
+    every: int | None = None
+    probability: float | None = None
+    times: int | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    seen: int = 0
+    fired: int = 0
+
+    def fires(self, call: Call, random: Random) -> bool:
+        """Whether this rule strikes the call; counts it."""
+        if self.endpoint not in (None, call.endpoint) or self.account_id not in (None, call.account_id):
+            return False
+        self.seen += 1
+        strikes = self._is_due(random) and (self.times is None or self.fired < self.times)
+        self.fired += strikes
+        return strikes
+
+    def _is_due(self, random: Random) -> bool:
+        if self.nth is not None:
+            return self.seen == self.nth if isinstance(self.nth, int) else self.seen in self.nth
+        if self.every is not None:
+            return self.seen % self.every == 0
+        return self.probability is None or random.random() < self.probability
+
+
+class Faults:
+    """The rules in force. Where several strike at once, the one added first is nearest to the client."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.rules: list[Fault] = []
+        self._random = Random(seed)
+
+    def add(
+        self,
+        kind: str | int,
+        *,
+        endpoint: str | None = None,
+        account_id: str | None = None,
+        nth: int | Collection[int] | None = None,
+        every: int | None = None,
+        probability: float | None = None,
+        times: int | None = None,
+        **options: Any,
+    ) -> Fault:
+        """Switch a fault on: a name of `KINDS`, or an HTTP status. Raises ValueError for an unknown name."""
+        if isinstance(kind, str) and kind not in KINDS:
+            raise ValueError(f"{kind} is none of {', '.join(KINDS)}")
+        rule = Fault(kind, endpoint, account_id, nth, every, probability, times, options)
+        self.rules.append(rule)
+        return rule
+
+    def clear(self) -> None:
+        """Switch all faults off."""
+        self.rules.clear()
+
+    def apply(self, call: Call, world: World, now: datetime, proceed: Proceed) -> Answer:
+        """The answer to a call, through every rule that strikes it."""
+        for rule in reversed([rule for rule in self.rules if rule.fires(call, self._random)]):
+            proceed = _through(rule, world, now, proceed)
+        return proceed(call)
+
+
+def _through(rule: Fault, world: World, now: datetime, proceed: Proceed) -> Proceed:
+    if isinstance(rule.kind, int):
+        status = rule.kind
+        return lambda call: _status(status, now, **rule.options)
+    if rule.kind == "mutate":
+        return lambda call: _mutate(world, call, proceed, **rule.options)
+    strike = KINDS[rule.kind]
+    return lambda call: strike(call, proceed, **rule.options)
+
+
+def _status(
+    status: int,
+    now: datetime,
+    *,
+    code: int | None = None,
+    message: str = "Simulated failure",
+    body: str | None = None,
+    retry_after: int | str | timedelta | None = None,
+) -> Answer:
+    """An HTTP status: an HTML page from the edge for 502 to 504 and 52x, else an envelope, or `body` as plain text.
+
+    `retry_after` is sent in seconds, as an HTTP date when it is a timedelta from now, verbatim when text.
+    """
+    number = code if code is not None else _CODES.get(status, 1000 + status)
+    answer = failure(status, number, message)
+    if body is not None:
+        answer = Answer(status, body.encode(), dict(TEXT))
+    elif code is None and (status in _EDGE or status >= 520):
+        answer = Answer(
+            status, PAGE.format(f"{status} {_EDGE.get(status, 'Web server error')}").encode(), dict(HTML)
+        )
+    if isinstance(retry_after, timedelta):
+        retry_after = format_datetime((now + retry_after).replace(microsecond=0), usegmt=True)
+    return answer if retry_after is None else answer.with_headers(Retry_After=str(retry_after))
+
+
+def _mutate(world: World, call: Call, proceed: Proceed, action: Callable[[World], object]) -> Answer:
+    action(world)
+    return proceed(call)
+
+
+def _broken(kind: str) -> Callable[..., Answer]:
+    return lambda call, proceed: replace(proceed(call), breakage=kind)
+
+
+def _body(body: str, headers: dict[str, str] | None = None, status: int = 200) -> Callable[..., Answer]:
+    return lambda call, proceed: Answer(
+        status, body.encode(), dict(headers or {"Content-Type": "application/json"})
+    )
+
+
+def _truncated(call: Call, proceed: Proceed) -> Answer:
+    answer = proceed(call)
+    return replace(answer, body=answer.body[: len(answer.body) // 2])
+
+
+def _with_envelope(**changes: Any) -> Callable[..., Answer]:
+    """An answer of status 200 in which some keys of the envelope are put in front of the real ones' place."""
+
+    def strike(call: Call, proceed: Proceed) -> Answer:
+        envelope = {"result": None, "success": True, "errors": [], "messages": []} | changes
+        return Answer(200, encode(envelope).encode())
+
+    return strike
+
+
+def _filled_errors(call: Call, proceed: Proceed) -> Answer:
+    """Success that carries errors and messages all the same, as the API's published examples do."""
+    answer = proceed(call)
+    filled = encode([{"code": 1000, "message": "message"}])
+    body = answer.body.replace(
+        b'"errors":[],"messages":[]', f'"errors":{filled},"messages":{filled}'.encode()
+    )
+    return replace(answer, body=body)
+
+
+def _wrong_content_type(call: Call, proceed: Proceed, content_type: str = "text/plain") -> Answer:
+    return proceed(call).with_headers(Content_Type=content_type)
+
+
+def _slow(call: Call, proceed: Proceed, delay_s: float = 1.0) -> Answer:
+    return replace(proceed(call), delay_s=delay_s)
+
+
+def _ignored_page(call: Call, proceed: Proceed) -> Answer:
+    return proceed(replace(call, query=call.query | {"page": "1"}))
+
+
+_LIMITED = (
+    "More than 1200 requests per 300 seconds reached. Please wait and consider throttling your request speed"
+)
+
+KINDS: dict[str, Callable[..., Answer]] = {
+    "refused": _broken("refused"),
+    "reset": _broken("reset"),
+    "timeout": _broken("timeout"),
+    "torn_body": _broken("torn_body"),
+    "truncated_json": _truncated,
+    "invalid_json": _body('{"result": {,}, "success": true}'),
+    "html_200": _body(PAGE.format("Just a moment..."), HTML),
+    "html_502": _body(PAGE.format("502 Bad gateway"), HTML, 502),
+    "plain_429": _body(_LIMITED, TEXT, 429),
+    "empty_body": _body(""),
+    "wrong_content_type": _wrong_content_type,
+    "success_false_200": _with_envelope(
+        success=False, errors=[{"code": 1001, "message": "Simulated failure"}]
+    ),
+    "null_result_200": _with_envelope(),
+    "filled_errors": _filled_errors,
+    "slow": _slow,
+    "ignored_page": _ignored_page,
+    "mutate": _mutate,
+}
+"""Every kind by name, besides any HTTP status as an int."""
