@@ -7,6 +7,7 @@ https://developers.cloudflare.com/fundamentals/api/
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, NoReturn
@@ -79,7 +80,7 @@ def judge(
 
 
 def drifted(origin: Origin, what: str) -> InvalidAnswerError:
-    """The error for a proper envelope whose `result` is not shaped as documented: asking again mends nothing."""
+    """The error for a proper envelope with an undocumented `result`: asking again mends nothing."""
     return InvalidAnswerError(
         f"The answer of {origin.words()} cannot be used: {what}. The API may have changed: report this.",
         path=origin.path,
@@ -89,7 +90,7 @@ def drifted(origin: Origin, what: str) -> InvalidAnswerError:
 
 
 def says_no_manual_topup(error: ApiError) -> bool:
-    """Whether a refusal is the state "no manual top-up yet". Codes are reused across products: words count too."""
+    """Whether a refusal is the state "no manual top-up yet". Products share codes, so words count too."""
     words = (error.reason or "").upper().replace(" ", "_")
     return error.code == _NO_MANUAL_TOPUP and "NO_MANUAL_TOPUP" in words
 
@@ -181,8 +182,7 @@ def _verdict(status: int, codes: set[int]) -> tuple[type[ApiError], str]:
     if status == 403:
         return (
             BillingPermissionError,
-            f'The token may lack the account permission "{PERMISSION}", may not reach this account, '
-            "or may be no good at all: verify it.",
+            f'The token may lack the permission "{PERMISSION}" on this account, or be no good: verify it.',
         )
     if status == 404:
         return NotFoundError, "Check the account id and the base URL."
@@ -208,10 +208,10 @@ def _codes(document: object) -> Iterator[int]:
     for error in _errors(document):
         chain = error.get("error_chain")
         for link in (error, *(chain if isinstance(chain, list) else ())):
-            code = link.get("code") if isinstance(link, dict) else None
-            if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) < 10:
-                yield int(code)
-            elif isinstance(code, int | Decimal) and not isinstance(code, bool) and abs(code) < 10**9:
+            code = str(link.get("code")) if isinstance(link, dict) else ""
+            if re.fullmatch(
+                r"\d{1,9}", code, flags=re.ASCII
+            ):  # a number in the contract, text here and there
                 yield int(code)
 
 

@@ -7,7 +7,7 @@ BillingError                       1  base of all
 │  ├─ BillingPermissionError       3  403
 │  ├─ NotFoundError                4  404
 │  ├─ BadRequestError              4  400 and every other 4xx
-│  ├─ InvalidAnswerError           4  an answer that is no proper envelope: HTML, torn JSON, `success: false` with 200
+│  ├─ InvalidAnswerError           4  no proper envelope: HTML, torn JSON, 200 with `success: false`
 │  ├─ ServerError                  4  5xx, after retries
 │  ├─ PagesInconsistentError       4  pages that never fitted together
 │  ├─ RateLimitedError             6  limited until patience ended
@@ -106,7 +106,7 @@ class BadRequestError(ApiError):
 
 
 class InvalidAnswerError(ApiError):
-    """An answer that cannot be used: HTML, empty, torn, not the documented envelope, or null where data is due."""
+    """An answer that cannot be used: HTML, empty, torn, no proper envelope, or null where data is due."""
 
 
 class ServerError(ApiError):

@@ -14,7 +14,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
 
-_ITEM: Final = re.compile(r'"(?P<quoted>[^"]*)"|(?P<key>[A-Za-z]+)\s*=\s*(?P<value>\d+(?:\.\d+)?)|(?P<next>,)')
+_ITEM: Final = re.compile(
+    r'"(?P<quoted>[^"]*)"|(?P<key>[A-Za-z]+)\s*=\s*(?P<value>\d+(?:\.\d+)?)|(?P<next>,)'
+)
 _MARGIN: Final = 0.95  # of the budget: other requests of the same token, and time on the wire
 _LOW_SHARE: Final = 0.1  # of a known quota: below, the rest is spread over the time to the reset
 _LOW_COUNT: Final = 20  # the same when the quota is not announced
@@ -39,9 +41,9 @@ class Limit(NamedTuple):
 class Pace:
     """Tells every thread of a client when its next request may go out. Thread-safe; sleeps outside its lock.
 
-    `budget`: requests and seconds of the sliding window that we keep to by ourselves; None for no such budget.
-    What the API asks for is obeyed in any case. `sleep` is trusted: it is asked once for a wait, not in a loop
-    until `clock` agrees.
+    `budget`: requests and seconds of the sliding window that we keep to by ourselves; None for none. What the
+    API asks for is obeyed in any case. `sleep` is trusted: it is asked once for a wait, not in a loop until
+    `clock` agrees.
     """
 
     def __init__(
@@ -108,7 +110,7 @@ class Pace:
                     self._spread_until = self._clock() + limit.reset_s
 
     def _reserve(self, now: float) -> float:
-        """The moment of the next request. Kept even if it then waits longer: the budget errs on the safe side."""
+        """The moment of the next request; it counts even if it then waits on, which errs on the safe side."""
         interval = max(self._interval_s, self._spread_s if now < self._spread_until else 0.0)
         start = max(now, self._not_before, self._last_start + interval)
         if self._window_s and len(self._starts) == self._starts.maxlen:
@@ -119,7 +121,7 @@ class Pace:
 
 
 def limits(announced: str, policy: str = "") -> Iterator[Limit]:
-    """The limits in a `Ratelimit` value, with quotas from `Ratelimit-Policy`. What cannot be read is left out."""
+    """The limits in a `Ratelimit` value, with quotas from `Ratelimit-Policy`; unreadable ones left out."""
     quotas = {name: values.get("q") for name, values in _items(policy)}
     for name, values in _items(announced):
         if "r" in values:
@@ -140,9 +142,9 @@ def _items(text: str) -> Iterator[tuple[str, dict[str, float]]]:
 
 
 def asked_wait_s(headers: Mapping[str, str], now: Callable[[], datetime]) -> float | None:
-    """Seconds that `retry-after` asks for, given as a number or an HTTP date; None when it says nothing readable.
+    """Seconds that `retry-after` asks for, as a number or an HTTP date; None when it says nothing readable.
 
-    A date is compared with the answer's own `date`, so that a wrong local clock does not matter, else with `now`.
+    A date is compared with the answer's own `date`, so a wrong local clock does no harm; else with `now`.
     """
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,9}(?:\.\d{1,9})?", text, flags=re.ASCII):

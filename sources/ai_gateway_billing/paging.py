@@ -44,7 +44,7 @@ class Pages:
     def read(self) -> list[Row]:
         """Return the rows of a consistent read, as ordered by the API.
 
-        Raises `PagesInconsistentError` when no read was, `InvalidAnswerError` when a page is not as documented.
+        Raises `PagesInconsistentError` when no read was, `InvalidAnswerError` when a page is no proper page.
         """
         problem = ""
         for _ in range(FULL_READS):
@@ -156,6 +156,6 @@ def _key(row: Row) -> str:
 def _whole(value: object) -> int | None:
     """A count as sent: `number` in the contract, so 50.0 is one too."""
     try:
-        return int(value) if not isinstance(value, bool | str) else None  # type: ignore[call-overload, no-any-return]
+        return int(value) if not isinstance(value, bool | str) else None  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError):
         return None
