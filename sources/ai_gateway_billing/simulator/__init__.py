@@ -9,7 +9,8 @@ so a wrong assumption cannot agree with itself.
     httpx.Client(transport=httpx.MockTransport(simulator.handle))  # no socket
 """
 
-from .account import Account, Bucket
+from .account import Account
+from .buckets import Bucket
 from .exact import Raw
 from .faults import KINDS as FAULT_KINDS
 from .faults import Fault, Faults

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -21,13 +22,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         world, rate_limit=limit, latency_s=options.latency_ms / 1000, compresses=options.gzip
     )
     with simulator.serve(options.port) as base_url:
-        print(f"CLOUDFLARE_BASE_URL={base_url}")
-        print(f"CLOUDFLARE_API_TOKEN={DEMO_TOKEN}")
-        print(f"CLOUDFLARE_ACCOUNT_ID={','.join(world.accounts)}", flush=True)
+        sys.stdout.write(f"CLOUDFLARE_BASE_URL={base_url}\nCLOUDFLARE_API_TOKEN={DEMO_TOKEN}\n")
+        sys.stdout.write(f"CLOUDFLARE_ACCOUNT_ID={','.join(world.accounts)}\n")
+        sys.stdout.flush()
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
-            print(f"{len(simulator.requests)} requests answered")
+            sys.stdout.write(f"{len(simulator.requests)} requests answered\n")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""The API's GET endpoints over a `World`: a `Call` in, an `Answer` out. Strict where the API's habits are known."""
+"""The API's GET endpoints over a `World`: a `Call` in, an `Answer` out, strict where its habits are known."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
-from .account import WIDTHS, Account, Bucket
+from .account import Account
 from .answers import Answer, Call, failure, success, success_text
+from .buckets import WIDTHS, Bucket
 from .exact import JsonObject, encode
 from .world import Token, World
 
@@ -21,6 +22,15 @@ _ACCOUNT_VERIFY = re.compile(r"/accounts/([^/]+)/tokens/verify")
 _ACCOUNT_ID = re.compile(r"[0-9a-fA-F]{32}")
 _TOKEN = re.compile(r"Bearer [A-Za-z0-9._~+/=-]+")
 _WHOLE = re.compile(r"-?\d+")
+
+
+class _Asked(NamedTuple):
+    """A billing request that may be answered: the token reads the account."""
+
+    world: World
+    call: Call
+    account: Account
+    now: datetime
 
 
 def route(call: Call) -> Call:
@@ -36,39 +46,35 @@ def route(call: Call) -> Call:
 def answer(world: World, call: Call, now: datetime) -> Answer:
     """What the API says to a routed call at `now`."""
     if call.endpoint is None:
-        return failure(
-            404, 7003, "Could not route to the requested path, perhaps your object identifier is invalid?"
-        )
+        return _no_route()
     if call.method != "GET":
         return failure(405, 10405, "Method not allowed for this authentication scheme").with_headers(
             Allow="GET"
         )
-    refused, token = _authenticate(world, call)
-    if refused or token is None:
-        return refused or _unauthorized(401)
+    token = _authenticate(world, call)
+    if isinstance(token, Answer):
+        return token
     if call.endpoint == "tokens/verify":
         return _verify(world, call, token)
-    if token.status != "active":
-        return _unauthorized(world.unknown_token_status)
-    if call.endpoint == "accounts":
-        return _accounts(world, call, token)
-    return _billing(world, call, token, now)
+    return _accounts(world, call, token) if call.endpoint == "accounts" else _billing(world, call, token, now)
 
 
-def _authenticate(world: World, call: Call) -> tuple[Answer | None, Token | None]:
+def _authenticate(world: World, call: Call) -> Token | Answer:
+    """The token behind a call, or why there is none. Only verification answers to one that is not active."""
     text = call.headers.get("authorization")
     if text is None or not _TOKEN.fullmatch(text):
         legacy = text is None and ("x-auth-key" in call.headers or "x-auth-email" in call.headers)
-        inner = (
-            (6103, "Invalid format for X-Auth-Key header")
-            if legacy
-            else (6111, "Invalid format for Authorization header")
-        )
-        return failure(400, 6003, "Invalid request headers", [inner]), None
+        inner, header = (6103, "X-Auth-Key") if legacy else (6111, "Authorization")
+        chain = [(inner, f"Invalid format for {header} header")]
+        return failure(400, 6003, "Invalid request headers", chain)
     token = world.tokens.get(text.removeprefix("Bearer "))
-    if token is None and call.endpoint == "tokens/verify":
-        return failure(401, 1000, "Invalid API Token"), None
-    return (None, token) if token else (_unauthorized(world.unknown_token_status), None)
+    if call.endpoint == "tokens/verify":
+        return token or failure(401, 1000, "Invalid API Token")
+    return token if token and token.status == "active" else _unauthorized(world.unknown_token_status)
+
+
+def _no_route() -> Answer:
+    return failure(404, 7003, "Could not route to the path, perhaps your object identifier is invalid?")
 
 
 def _unauthorized(status: int) -> Answer:
@@ -118,10 +124,11 @@ def _billing(world: World, call: Call, token: Token, now: datetime) -> Answer:
     account = world.accounts.get((call.account_id or "").lower())
     if account is None or account.id not in token.reads:
         return _unauthorized(403)
-    return _BILLING_ANSWERS[call.endpoint or ""](world, call, account, now)
+    return _BILLING_ANSWERS[call.endpoint or ""](_Asked(world, call, account, now))
 
 
-def _usage_history(world: World, call: Call, account: Account, now: datetime) -> Answer:
+def _usage_history(asked: _Asked) -> Answer:
+    world, call, account, now = asked
     grouping = call.query.get("value_grouping_window")
     if grouping not in WIDTHS:
         return failure(400, 7001, "value_grouping_window: expected 'day' or 'hour'")
@@ -149,7 +156,8 @@ def _usage_answer(world: World, account: Account, shown: list[Bucket], has_more:
     return success(result, info if world.tells_has_more else None)
 
 
-def _invoice_history(world: World, call: Call, account: Account, now: datetime) -> Answer:
+def _invoice_history(asked: _Asked) -> Answer:
+    world, call, account, now = asked
     kind = call.query.get("type", "all")
     page, per_page = _number(call, "page", 1), _number(call, "per_page", world.default_per_page)
     if kind not in ("all", "auto", "manual"):
@@ -167,7 +175,8 @@ def _invoice_history(world: World, call: Call, account: Account, now: datetime) 
     return success(world.finish("invoice-history", result, account.id))
 
 
-def _invoice_preview(world: World, call: Call, account: Account, now: datetime) -> Answer:
+def _invoice_preview(asked: _Asked) -> Answer:
+    world, account, now = asked.world, asked.account, asked.now
     preview = account.preview(now)
     if preview is not None:
         return success(world.finish("invoice-preview", preview, account.id))
@@ -193,15 +202,17 @@ def _empty_preview(now: datetime) -> JsonObject:
     }
 
 
-def _snapshot(endpoint: str) -> Callable[[World, Call, Account, datetime], Answer]:
-    def read(world: World, call: Call, account: Account, now: datetime) -> Answer:
-        result: Any = world.truth(endpoint, account.id, now)
-        return failure(400, 1000, "NO_MANUAL_TOPUP") if result is None else success(result)
+def _snapshot(endpoint: str) -> Callable[[_Asked], Answer]:
+    def read(asked: _Asked) -> Answer:
+        result: Any = asked.world.truth(endpoint, asked.account.id, asked.now)
+        if result is None:
+            return failure(asked.world.no_manual_topup_status, 1000, "NO_MANUAL_TOPUP")
+        return success(result)
 
     return read
 
 
-_BILLING_ANSWERS: dict[str, Callable[[World, Call, Account, datetime], Answer]] = {
+_BILLING_ANSWERS: dict[str, Callable[[_Asked], Answer]] = {
     "usage-history": _usage_history,
     "invoice-history": _invoice_history,
     "invoice-preview": _invoice_preview,

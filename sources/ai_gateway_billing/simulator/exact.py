@@ -7,7 +7,7 @@ is refused here, and whoever wants an odd spelling (`1e3`, `NaN`) says it with `
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Context, Decimal
 from typing import Any
 
@@ -19,22 +19,37 @@ _WIDE = Context(prec=400)
 class Raw(str):
     """JSON text that is written as it stands, for numbers in spellings that values cannot carry."""
 
+    __slots__ = ()
+
 
 def encode(value: object) -> str:
     """The JSON text of `value`. Raises TypeError for a float: money must not pass through one."""
-    if isinstance(value, Raw):
-        return str(value)
-    if value is None or isinstance(value, bool | str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{encode(str(key))}:{encode(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(map(encode, value)) + "]"
-    raise TypeError(f"{type(value).__name__} has no exact JSON form")
+    writer = _WRITERS.get(type(value))
+    if writer is None:
+        raise TypeError(f"{type(value).__name__} has no exact JSON form")
+    return writer(value)
+
+
+def _object(value: dict[str, object]) -> str:
+    return "{" + ",".join([f"{_text(key)}:{encode(item)}" for key, item in value.items()]) + "}"
+
+
+def _array(value: list[object]) -> str:
+    return "[" + ",".join([encode(item) for item in value]) + "]"
+
+
+_text = json.JSONEncoder(ensure_ascii=False).encode
+_WRITERS: dict[type, Callable[[Any], str]] = {
+    str: _text,
+    int: str,
+    Decimal: lambda value: format(value, "f"),
+    bool: lambda value: "true" if value else "false",
+    type(None): lambda _: "null",
+    dict: _object,
+    list: _array,
+    tuple: _array,
+    Raw: str,
+}
 
 
 def total(values: Iterable[Decimal]) -> Decimal:

@@ -5,6 +5,7 @@
     faults.add(429, retry_after=7, times=2)                   the first two
     faults.add("timeout", account_id=other, probability=0.2)  by a seeded coin
     faults.add("mutate", action=lambda world: ...)            change the world just before the answer
+    faults.add("alter", change=lambda body: ...)              change the bytes of the answer
 
 Rules count only the requests that match their endpoint and account, from the moment they were added.
 """
@@ -15,14 +16,30 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
-from .answers import Answer, Call, failure
+from .answers import JSON, Answer, Call, failure
 from .exact import encode
 from .world import World
 
 Proceed = Callable[[Call], Answer]
+
+
+class _Struck(NamedTuple):
+    """A call that a fault strikes, and what would have answered it."""
+
+    call: Call
+    proceed: Proceed
+    world: World
+    now: datetime
+
+    def answer(self) -> Answer:
+        """The answer that the fault spoils."""
+        return self.proceed(self.call)
+
+
 HTML = {"Content-Type": "text/html; charset=UTF-8"}
 TEXT = {"Content-Type": "text/plain; charset=UTF-8"}
 PAGE = "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>\n"
@@ -67,7 +84,7 @@ class Faults:
 
     def __init__(self, seed: int = 0) -> None:
         self.rules: list[Fault] = []
-        self._random = Random(seed)
+        self._random = Random(seed)  # noqa: S311 - repeatable, not secret
 
     def add(
         self,
@@ -100,25 +117,20 @@ class Faults:
 
 
 def _through(rule: Fault, world: World, now: datetime, proceed: Proceed) -> Proceed:
-    if isinstance(rule.kind, int):
-        status = rule.kind
-        return lambda call: _status(status, now, **rule.options)
-    if rule.kind == "mutate":
-        return lambda call: _mutate(world, call, proceed, **rule.options)
-    strike = KINDS[rule.kind]
-    return lambda call: strike(call, proceed, **rule.options)
+    strike = partial(_status, status=rule.kind) if isinstance(rule.kind, int) else KINDS[rule.kind]
+    return lambda call: strike(_Struck(call, proceed, world, now), **rule.options)
 
 
 def _status(
-    status: int,
-    now: datetime,
+    struck: _Struck,
     *,
+    status: int,
     code: int | None = None,
     message: str = "Simulated failure",
     body: str | None = None,
     retry_after: int | str | timedelta | None = None,
 ) -> Answer:
-    """An HTTP status: an HTML page from the edge for 502 to 504 and 52x, else an envelope, or `body` as plain text.
+    """An HTTP status: a page of HTML for 502 to 504 and 52x, else an envelope, or `body` as plain text.
 
     `retry_after` is sent in seconds, as an HTTP date when it is a timedelta from now, verbatim when text.
     """
@@ -127,47 +139,44 @@ def _status(
     if body is not None:
         answer = Answer(status, body.encode(), dict(TEXT))
     elif code is None and (status in _EDGE or status >= 520):
-        answer = Answer(
-            status, PAGE.format(f"{status} {_EDGE.get(status, 'Web server error')}").encode(), dict(HTML)
-        )
+        title = f"{status} {_EDGE.get(status, 'Web server error')}"
+        answer = Answer(status, PAGE.format(title).encode(), dict(HTML))
     if isinstance(retry_after, timedelta):
-        retry_after = format_datetime((now + retry_after).replace(microsecond=0), usegmt=True)
+        retry_after = format_datetime((struck.now + retry_after).replace(microsecond=0), usegmt=True)
     return answer if retry_after is None else answer.with_headers(Retry_After=str(retry_after))
 
 
-def _mutate(world: World, call: Call, proceed: Proceed, action: Callable[[World], object]) -> Answer:
-    action(world)
-    return proceed(call)
+def _mutate(struck: _Struck, action: Callable[[World], object]) -> Answer:
+    action(struck.world)
+    return struck.answer()
 
 
-def _broken(kind: str) -> Callable[..., Answer]:
-    return lambda call, proceed: replace(proceed(call), breakage=kind)
+def _alter(struck: _Struck, change: Callable[[bytes], bytes]) -> Answer:
+    answer = struck.answer()
+    return replace(answer, body=change(answer.body))
 
 
-def _body(body: str, headers: dict[str, str] | None = None, status: int = 200) -> Callable[..., Answer]:
-    return lambda call, proceed: Answer(
-        status, body.encode(), dict(headers or {"Content-Type": "application/json"})
-    )
+def _broken(struck: _Struck, kind: str) -> Answer:
+    return replace(struck.answer(), breakage=kind)
 
 
-def _truncated(call: Call, proceed: Proceed) -> Answer:
-    answer = proceed(call)
+def _body(_struck: _Struck, body: str, headers: dict[str, str] = JSON, status: int = 200) -> Answer:
+    return Answer(status, body.encode(), dict(headers))
+
+
+def _envelope(_struck: _Struck, **changes: Any) -> Answer:
+    envelope = {"result": None, "success": True, "errors": [], "messages": []} | changes
+    return Answer(200, encode(envelope).encode())
+
+
+def _truncated(struck: _Struck) -> Answer:
+    answer = struck.answer()
     return replace(answer, body=answer.body[: len(answer.body) // 2])
 
 
-def _with_envelope(**changes: Any) -> Callable[..., Answer]:
-    """An answer of status 200 in which some keys of the envelope are put in front of the real ones' place."""
-
-    def strike(call: Call, proceed: Proceed) -> Answer:
-        envelope = {"result": None, "success": True, "errors": [], "messages": []} | changes
-        return Answer(200, encode(envelope).encode())
-
-    return strike
-
-
-def _filled_errors(call: Call, proceed: Proceed) -> Answer:
+def _filled_errors(struck: _Struck) -> Answer:
     """Success that carries errors and messages all the same, as the API's published examples do."""
-    answer = proceed(call)
+    answer = struck.answer()
     filled = encode([{"code": 1000, "message": "message"}])
     body = answer.body.replace(
         b'"errors":[],"messages":[]', f'"errors":{filled},"messages":{filled}'.encode()
@@ -175,16 +184,16 @@ def _filled_errors(call: Call, proceed: Proceed) -> Answer:
     return replace(answer, body=body)
 
 
-def _wrong_content_type(call: Call, proceed: Proceed, content_type: str = "text/plain") -> Answer:
-    return proceed(call).with_headers(Content_Type=content_type)
+def _wrong_content_type(struck: _Struck, content_type: str = "text/plain") -> Answer:
+    return struck.answer().with_headers(Content_Type=content_type)
 
 
-def _slow(call: Call, proceed: Proceed, delay_s: float = 1.0) -> Answer:
-    return replace(proceed(call), delay_s=delay_s)
+def _slow(struck: _Struck, delay_s: float = 1.0) -> Answer:
+    return replace(struck.answer(), delay_s=delay_s)
 
 
-def _ignored_page(call: Call, proceed: Proceed) -> Answer:
-    return proceed(replace(call, query=call.query | {"page": "1"}))
+def _ignored_page(struck: _Struck) -> Answer:
+    return struck.proceed(replace(struck.call, query=struck.call.query | {"page": "1"}))
 
 
 _LIMITED = (
@@ -192,24 +201,22 @@ _LIMITED = (
 )
 
 KINDS: dict[str, Callable[..., Answer]] = {
-    "refused": _broken("refused"),
-    "reset": _broken("reset"),
-    "timeout": _broken("timeout"),
-    "torn_body": _broken("torn_body"),
+    **{kind: partial(_broken, kind=kind) for kind in ("refused", "reset", "timeout", "torn_body")},
     "truncated_json": _truncated,
-    "invalid_json": _body('{"result": {,}, "success": true}'),
-    "html_200": _body(PAGE.format("Just a moment..."), HTML),
-    "html_502": _body(PAGE.format("502 Bad gateway"), HTML, 502),
-    "plain_429": _body(_LIMITED, TEXT, 429),
-    "empty_body": _body(""),
+    "invalid_json": partial(_body, body='{"result": {,}, "success": true}'),
+    "html_200": partial(_body, body=PAGE.format("Just a moment..."), headers=HTML),
+    "html_502": partial(_body, body=PAGE.format("502 Bad gateway"), headers=HTML, status=502),
+    "plain_429": partial(_body, body=_LIMITED, headers=TEXT, status=429),
+    "empty_body": partial(_body, body=""),
     "wrong_content_type": _wrong_content_type,
-    "success_false_200": _with_envelope(
-        success=False, errors=[{"code": 1001, "message": "Simulated failure"}]
+    "success_false_200": partial(
+        _envelope, success=False, errors=[{"code": 1001, "message": "Simulated failure"}]
     ),
-    "null_result_200": _with_envelope(),
+    "null_result_200": _envelope,
     "filled_errors": _filled_errors,
     "slow": _slow,
     "ignored_page": _ignored_page,
     "mutate": _mutate,
+    "alter": _alter,
 }
 """Every kind by name, besides any HTTP status as an int."""

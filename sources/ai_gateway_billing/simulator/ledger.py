@@ -55,6 +55,7 @@ class Ledger:
         self._nano = sum(payment.credits for payment in self._payments if payment.ending == "paid") * NANO
         self._failed_at = 0
         self._is_on = True
+        self._written: dict[tuple[Payment, str, int], JsonObject] = {}
 
     def payments(self, now: int) -> list[Payment]:
         """All payments begun until `now`, oldest first."""
@@ -84,7 +85,7 @@ class Ledger:
 
     def invoices(self, now: int) -> list[JsonObject]:
         """Every invoice as it stands at `now`, oldest first, amounts in cents with the fee."""
-        return [self._invoice(place, each, now) for place, each in enumerate(self.payments(now))]
+        return [self._invoice(payment, now) for payment in self.payments(now)]
 
     def _close_hour(self) -> None:
         """Charge one hour, then top up if the balance asks for it."""
@@ -112,11 +113,17 @@ class Ledger:
         self._payments.append(Payment(self._hour + 180, cents, origin, "paid", description))
         self._nano += cents * NANO
 
-    def _invoice(self, place: int, payment: Payment, now: int) -> JsonObject:
+    def _invoice(self, payment: Payment, now: int) -> JsonObject:
         status = _status(payment, now)
+        attempts = _attempts(payment, now)
+        key = (payment, status, attempts)
+        if key not in self._written:
+            self._written[key] = self._write(payment, status, attempts)
+        return dict(self._written[key])
+
+    def _write(self, payment: Payment, status: str, attempts: int) -> JsonObject:
         due = payment.credits * (100 + FEE_PER_CENT) // 100
         paid = due if status == "paid" else 0
-        attempts = _attempts(payment, now)
         mark = blake2b(f"{self._name}:{payment.at}:{payment.origin}".encode(), digest_size=9).hexdigest()
         kind = {"manual": "top-up", "auto": "automatic top-up"}.get(payment.origin, "statement")
         return {

@@ -17,7 +17,7 @@ class _Budget:
 
 @dataclass
 class RateLimit:
-    """`quota` requests per `window_s` seconds and token; an overrun blocks for `block_s`, or the window's rest.
+    """`quota` requests per token and window; an overrun blocks for `block_s`, or for the window's rest.
 
     `announces` is whether `Ratelimit` and `Ratelimit-Policy` stand in every answer, `tells_retry_after`
     whether a refusal says when to come back.

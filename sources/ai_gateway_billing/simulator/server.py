@@ -25,7 +25,7 @@ class Answering(Protocol):
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = True
+    daemon_threads = False
     request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], simulator: Answering) -> None:
@@ -71,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): text for name, text in self.headers.items()}
         self._send(self.server.simulator.answer(Call(self.command, parts.path, query, headers)))
 
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_GET
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_GET  # noqa: N815 - http.server looks for these names
 
     def _send(self, answer: Answer) -> None:
         if answer.delay_s:
@@ -101,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.close()
             self.connection.close()
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Print nothing: the simulator keeps its own record of requests."""
 
 

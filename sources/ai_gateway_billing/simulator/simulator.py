@@ -1,4 +1,4 @@
-"""The pretend API: calls in, answers out, as an httpx transport or on a socket, with a log of what was asked."""
+"""The pretend API: calls in, answers out, as an httpx transport or on a socket, with a log of requests."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from .exact import JsonObject, from_nano
 from .ledger import NANO, Ledger
-from .usage import DAY, HOUR, MODELS, Model, Usage, cost
+from .usage import DAY, HOUR, LATE_HORIZON, MODELS, Model, Usage, cost
 
 _DISCOUNT = 937  # of ten thousand: the credits that lower the first and largest model's line
 _UNEXPLAINED = 7  # of ten thousand: what amount_due exceeds the net lines by, as reported by a real account
@@ -15,6 +15,9 @@ _UNEXPLAINED = 7  # of ten thousand: what amount_due exceeds the net lines by, a
 
 class Story:
     """A believable account from `start` (a UTC midnight, Unix seconds) on. `scale` is its size per mille."""
+
+    late_horizon = LATE_HORIZON
+    """Seconds after which a closed bucket does not grow any more."""
 
     def __init__(self, name: str, seed: str, start: int, scale: int = 1000) -> None:
         self.start = start
@@ -51,7 +54,7 @@ class Story:
         return {"enabled": True, "config": {"amount": 50_000, "duration": "monthly", "strategy": "fixed"}}
 
     def preview(self, now: int) -> JsonObject | None:
-        """The statement of the running month: rounded gross lines; their net sum misses amount_due a little."""
+        """The statement of the running month: gross lines; their net sum misses amount_due a little."""
         if now < self.start + HOUR:
             return None
         first, last = _month(now)

@@ -61,7 +61,7 @@ class _Late(NamedTuple):
 
 
 class Usage:
-    """Hour by hour usage since `start` (Unix seconds, a UTC midnight). `scale`: the account's size per mille."""
+    """Hour by hour usage since `start` (Unix seconds, a UTC midnight). `scale` is its size per mille."""
 
     def __init__(self, seed: str, start: int, scale: int = 1000) -> None:
         self.start = start

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from .account import Account, Bucket
+from .account import Account
+from .buckets import Bucket
 from .exact import JsonObject
 from .story import Story
 
-DEMO_TOKEN = "demo-token-that-opens-only-the-simulator"
+DEMO_TOKEN = "demo-token-that-opens-only-the-simulator"  # noqa: S105 - opens nothing else
 DEMO_ACCOUNT_ID = "decafbad000000000000000000000001"
 DEMO_START = datetime(2025, 8, 1, tzinfo=UTC)
 ENDPOINTS = (
@@ -66,6 +67,8 @@ class World:
         """`ms` or `s`: how usage answers write `start_time` and `end_time`."""
         self.default_per_page = 20
         self.unknown_token_status = 401
+        self.no_manual_topup_status = 400
+        """With which status spending-limit says `NO_MANUAL_TOPUP`."""
         self._injections: dict[str, list[_Injection]] = {}
 
     def add_account(self, account_id: str, name: str | None = None, story: Story | None = None) -> Account:
@@ -83,14 +86,14 @@ class World:
         size: int = 1000,
         seed: str = "",
     ) -> Account:
-        """Add an account with believable usage and payments since `start`; `size`: per mille of the demo's."""
+        """Add one with believable usage and payments since `start`; `size`: per mille of the demo."""
         midnight = int(start.timestamp()) // 86_400 * 86_400
         return self.add_account(account_id, name, Story(account_id, seed or account_id, midnight, size))
 
     def add_token(
         self, token: str, reads: Iterable[str] | None = None, sees: Iterable[str] | None = None, **fields: Any
     ) -> Token:
-        """Add a token that may read these accounts (default all so far) and sees those (default what it reads)."""
+        """Add a token that reads these accounts (default all so far) and lists those (default the same)."""
         readable = set(self.accounts if reads is None else reads)
         visible = readable if sees is None else set(sees)
         number = f"{len(self.tokens) + 1:032x}"
@@ -129,8 +132,6 @@ class World:
         factor = 1000 if self.usage_time_unit == "ms" else 1
         start, end = bucket.start_s * factor, bucket.end_s * factor
         return {"id": bucket.id, "start_time": start, "end_time": end, "aggregated_value": bucket.value}
-
-    # What the API would answer, for comparison with what arrived somewhere
 
     def truth_usage(self, account_id: str, grouping: str, now: datetime) -> list[JsonObject]:
         """All buckets of an account, oldest first, in the API's form."""
