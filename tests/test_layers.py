@@ -1,0 +1,91 @@
+"""Imports go one way. The contracts stand in pyproject.toml; here they are kept, and proved to bite."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import grimp
+import pytest
+
+from conftest import ROOT
+
+SOURCE = "ai_gateway_billing"
+PROGRAM = "ai_gateway_billing_pipeline"
+SIMULATOR = f"{SOURCE}.simulator"
+
+# Where, which import too much, and a word of the contract that it breaks.
+WRONG_IMPORTS = [
+    (f"sources/{SOURCE}/windows.py", f"import {SOURCE}.records", "source is built in layers"),
+    (f"sources/{SOURCE}/client.py", f"import {SOURCE}.records", "nothing of rows"),
+    (f"sources/{SOURCE}/records.py", f"import {SOURCE}.client", "nothing of requests"),
+    (f"sources/{SOURCE}/records.py", "import dlt", "dlt source alone"),
+    (f"sources/{SOURCE}/reader.py", "import httpx", "client touches the network"),
+    (f"sources/{SOURCE}/resources.py", "import duckdb", "no database"),
+    (f"pipelines/{PROGRAM}/settings.py", f"import {PROGRAM}.load", "program is built in layers"),
+    (f"pipelines/{PROGRAM}/views.py", "import dlt", "Views are"),
+]
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Check the packages below `folder` against the project's contracts."""
+    path = os.pathsep.join(str(folder / part) for part in ("sources", "pipelines"))
+    return subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache", "--config", ROOT / "pyproject.toml"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path, "COLUMNS": "200"},
+    )
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph(SOURCE, PROGRAM, include_external_packages=True, cache_dir=None)
+
+
+def test_the_contracts_are_kept() -> None:
+    result = lint(ROOT)
+
+    assert result.returncode == 0, result.stdout
+
+
+def test_each_wrong_import_breaks_its_contract(tmp_path: Path) -> None:
+    for part in ("sources", "pipelines"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for file, statement, _ in WRONG_IMPORTS:
+        with (tmp_path / file).open("a") as module:
+            module.write(f"\n{statement}\n")
+
+    result = lint(tmp_path)
+
+    broken = [line for line in result.stdout.splitlines() if line.endswith("BROKEN")]
+    assert [
+        contract for _, _, contract in WRONG_IMPORTS if not any(contract in line for line in broken)
+    ] == []
+
+
+def test_the_simulator_shares_nothing_with_what_it_tests(graph: grimp.ImportGraph) -> None:
+    """A wrong assumption about the API could otherwise agree with itself."""
+    imported = {
+        f"{module} imports {name}"
+        for module in {SIMULATOR, *graph.find_descendants(SIMULATOR)}
+        for name in graph.find_modules_directly_imported_by(module)
+        if name.startswith(SOURCE) and not name.startswith(SIMULATOR)
+    }
+
+    assert imported == set()
+
+
+def test_the_source_does_not_need_the_simulator(graph: grimp.ImportGraph) -> None:
+    siblings = {SOURCE, *graph.find_descendants(SOURCE)} - {SIMULATOR, *graph.find_descendants(SIMULATOR)}
+
+    importers = {
+        module
+        for module in siblings
+        for name in graph.find_modules_directly_imported_by(module)
+        if name.startswith(SIMULATOR)
+    }
+
+    assert importers == set()
