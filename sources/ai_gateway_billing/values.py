@@ -1,0 +1,95 @@
+"""Single JSON values in, exact Python values out. A value of another type raises `ValueError`, never becomes NULL."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Any
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SCALE = 18
+"""Decimal places kept. Digits beyond the eighteenth are rounded half to even; nothing else ever is."""
+
+_EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
+_STEP = Decimal(1).scaleb(-SCALE)
+_LIMIT = Decimal(10) ** (38 - SCALE)
+_SECONDS_BELOW = 100_000_000_000
+_EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
+_AHEAD = timedelta(days=731)
+
+
+def kind(value: Any) -> str:
+    """What JSON calls the value's type."""
+    names = {
+        bool: "boolean",
+        int: "number",
+        Decimal: "number",
+        str: "text",
+        type(None): "null",
+        list: "array",
+    }
+    return names.get(type(value), "object")
+
+
+def decimal(value: Any) -> Decimal:
+    """A JSON number as DECIMAL(38,18), in one spelling: 5, 5.0 and 5e0 are the same."""
+    if type(value) is not int and type(value) is not Decimal:
+        raise ValueError(f"holds {kind(value)} where a number is due")
+    number = Decimal(value)
+    if not -_LIMIT < number < _LIMIT:
+        raise ValueError("has more than 20 digits before the point")
+    if int(number.as_tuple().exponent) < -SCALE:
+        number = number.quantize(_STEP, context=_EXACT)
+    return number.normalize(_EXACT)
+
+
+def whole(value: Any) -> int:
+    """A JSON number without a fraction."""
+    number = decimal(value)
+    if number != number.to_integral_value():
+        raise ValueError("is no whole number")
+    if abs(number) >= 2**63:
+        raise ValueError("is too large")
+    return int(number)
+
+
+def text(value: Any) -> str:
+    """A JSON string."""
+    if type(value) is not str:
+        raise ValueError(f"holds {kind(value)} where text is due")
+    return value
+
+
+def flag(value: Any) -> bool:
+    """A JSON boolean."""
+    if type(value) is not bool:
+        raise ValueError(f"holds {kind(value)} where true or false is due")
+    return value
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """A JSON object."""
+    if type(value) is not dict:
+        raise ValueError(f"holds {kind(value)} where an object is due")
+    return value
+
+
+def sequence(value: Any) -> list[Any]:
+    """A JSON array."""
+    if type(value) is not list:
+        raise ValueError(f"holds {kind(value)} where an array is due")
+    return value
+
+
+def instant(value: Any, now: datetime) -> datetime:
+    """Unix time as UTC, seconds or milliseconds told apart by size, since the API documents neither.
+
+    Refuses what lies before 2020 or more than two years after `now`: such a value has some third unit.
+    """
+    number = decimal(value)
+    microseconds = number * (1_000_000 if abs(number) < _SECONDS_BELOW else 1_000)
+    try:
+        moment = EPOCH + timedelta(microseconds=int(microseconds))
+    except OverflowError as error:
+        raise ValueError("is no time") from error
+    if not _EARLIEST <= moment <= now + _AHEAD:
+        raise ValueError("lies before 2020 or years ahead")
+    return moment
