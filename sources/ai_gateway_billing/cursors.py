@@ -1,0 +1,78 @@
+"""How far an account's usage has been read, and where the next load starts. One cursor per account and grouping.
+
+A cursor lives in dlt's state as text; it is the end of the time that was read without a gap and had ended by then.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from . import windows
+from .windows import Grouping
+
+LOOKBACK_DAYS = 3
+DEEP_DAYS = windows.LATE_EVENT_HORIZON.days
+DEEP_EVERY = timedelta(hours=24)
+
+State = dict[str, dict[str, str]]
+
+
+class Pass(NamedTuple):
+    """One pass over an account's usage: from where, and whether it reaches over the whole late-event horizon."""
+
+    start: datetime
+    deep: bool
+
+
+def next_pass(
+    cursor: dict[str, str] | None,
+    start: datetime,
+    now: datetime,
+    lookback_days: int | None,
+    full_refresh: bool,
+) -> Pass:
+    """Where to start: at the cursor or a look-back before now, whichever is earlier; at `start` without a cursor.
+
+    The whole history is read again when `start` moved back, and when the cursor lies ahead of now: then some clock
+    was wrong, and what was read under it cannot be known.
+    """
+    if cursor is None or full_refresh or _at(cursor, "start") > start or _at(cursor, "read_until") > now:
+        return Pass(start, True)
+    days = lookback_days
+    if days is None:
+        days = DEEP_DAYS if not now - DEEP_EVERY < _at(cursor, "deep_at") <= now else LOOKBACK_DAYS
+    begin = min(windows.floor("day", _at(cursor, "read_until")), windows.lookback_start(now, days))
+    return Pass(max(begin, start), days >= DEEP_DAYS)
+
+
+def advance(state: State, account_id: str, start: datetime, read_until: datetime) -> None:
+    """Move the account's cursor on; it never moves back."""
+    cursor = state.setdefault(account_id, {"start": start.isoformat(), "read_until": start.isoformat()})
+    cursor["start"] = min(_at(cursor, "start"), start).isoformat()
+    cursor["read_until"] = max(_at(cursor, "read_until"), read_until).isoformat()
+
+
+def finish_deep(state: State, account_id: str, at: datetime) -> None:
+    """The account's late-event horizon has been read completely at this moment."""
+    if account_id in state:
+        state[account_id]["deep_at"] = at.isoformat()
+
+
+def _at(cursor: dict[str, str], name: str) -> datetime:
+    return datetime.fromisoformat(cursor[name]) if name in cursor else datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def coverage(
+    account_id: str, grouping: Grouping, days: list[date], read_end: datetime, seen_until: datetime
+) -> list[dict[str, Any]]:
+    """A row per UTC day: until when its ended buckets have been read completely, and when that was."""
+    ended = min(read_end, windows.floor(grouping, seen_until))
+    return [
+        {
+            "account_id": account_id,
+            "grouping": grouping,
+            "day": day,
+            "read_until": max(windows.midnight(day), min(windows.midnight(day) + windows.DAY, ended)),
+            "read_at": seen_until,
+        }
+        for day in days
+    ]

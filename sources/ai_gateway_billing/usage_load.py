@@ -1,0 +1,97 @@
+"""One grouping's usage as Arrow tables for dlt; cursors and coverage move with what has been handed over."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import pyarrow as pa
+
+from . import arrow, cursors, extras, schema, usage, windows
+from .errors import BillingError
+from .reader import Reader
+from .usage import Buckets
+from .windows import Grouping
+
+BATCH_ROWS = 5_000
+
+
+class UsageLoad:
+    """Reads one grouping of every account. A failed window stops its account's cursor, not the other accounts."""
+
+    def __init__(self, reader: Reader, grouping: Grouping, state: cursors.State, seen_types: dict[str, str]) -> None:
+        self.reader = reader
+        self.grouping = grouping
+        self.resource = usage.TABLE[grouping]
+        self.columns = schema.TABLES[self.resource]
+        self.state = state
+        self.seen_types = seen_types
+        self.passes: dict[str, cursors.Pass] = {}
+        self.with_gap: set[str] = set()
+
+    def tables(self) -> Iterator[pa.Table]:
+        """Tables of at least `BATCH_ROWS` rows, but for the last one."""
+        self.passes = {account_id: self._pass(account_id) for account_id in self.reader.account_ids}
+        starts = {account_id: begin.start for account_id, begin in self.passes.items()}
+        batch: list[Buckets] = []
+        accounts: list[str] = []
+        for read in self.reader.usage(self.grouping, starts, self._end()):
+            self.reader.report.step(read.account_id, self.resource)
+            if isinstance(read.result, BillingError):
+                if batch:  # what came before the gap still counts
+                    yield self._hand_over(accounts, batch)
+                    accounts, batch = [], []
+                self._failed(read.account_id, read.result)
+                continue
+            accounts.append(read.account_id)
+            batch.append(read.result)
+            if sum(result.table.num_rows for result in batch) >= BATCH_ROWS:
+                yield self._hand_over(accounts, batch)
+                accounts, batch = [], []
+        if batch:
+            yield self._hand_over(accounts, batch)
+        self._finish()
+
+    def _pass(self, account_id: str) -> cursors.Pass:
+        reader = self.reader
+        if reader.backfill:
+            return cursors.Pass(windows.midnight(reader.backfill[0]), False)
+        cursor = self.state.get(account_id)
+        return cursors.next_pass(cursor, reader.start, reader.now, reader.lookback_days, reader.full_refresh)
+
+    def _end(self) -> datetime:
+        running_end = windows.running_end(self.grouping, self.reader.now)
+        if self.reader.backfill:
+            return min(running_end, windows.midnight(self.reader.backfill[1]) + windows.DAY)
+        return running_end
+
+    def _failed(self, account_id: str, error: BillingError) -> None:
+        self.with_gap.add(account_id)
+        self.reader.report.fail(account_id, self.resource, error)
+
+    def _hand_over(self, accounts: list[str], batch: list[Buckets]) -> pa.Table:
+        """The batch as one table. Only now do cursors and coverage count it as read."""
+        for account_id, result in zip(accounts, batch, strict=True):
+            self._account_for(account_id, result)
+        tables = [arrow.settle(result.table, self.columns, self.seen_types) for result in batch]
+        return pa.concat_tables(tables, promote_options="default")
+
+    def _account_for(self, account_id: str, result: Buckets) -> None:
+        report, window = self.reader.report, result.window
+        report.rows[self.resource] += result.rows
+        report.saw(self.resource, result.new_fields)
+        for payload, error in result.rejected:
+            self._failed(account_id, error)
+            report.reject(account_id, error, extras.as_json(extras.redacted(payload)))
+        if result.rejected:
+            return
+        seen_until = self.reader.seen_until
+        self.reader.coverage += cursors.coverage(account_id, self.grouping, window.days(), window.end, seen_until)
+        if account_id not in self.with_gap and not self.reader.backfill:
+            ended = min(window.end, windows.floor(self.grouping, seen_until))
+            cursors.advance(self.state, account_id, self.passes[account_id].start, max(ended, window.start))
+
+    def _finish(self) -> None:
+        if self.reader.backfill:
+            return
+        for account_id, begin in self.passes.items():
+            if begin.deep and account_id not in self.with_gap:
+                cursors.finish_deep(self.state, account_id, self.reader.seen_until)
