@@ -1,0 +1,181 @@
+"""The dlt source `ai_gateway_billing`: every resource with its grain, key, write disposition and cursor."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
+
+import dlt
+from dlt.common.schema.typing import TScd2StrategyDict
+from dlt.extract import DltResource
+
+from . import arrow, extras, records, schema, snapshots, usage
+from .errors import BillingError, RecordError
+from .reader import Reader
+from .records import Reading, Row
+from .snapshots import hints
+from .usage_load import UsageLoad
+from .windows import Grouping
+
+# A version of an account ends when the account's new answer differs or says that there is nothing (`withdrawn`).
+# Accounts that were not read this time are out of scope, so a failed endpoint closes nothing.
+VERSIONS: TScd2StrategyDict = {
+    "disposition": "merge",
+    "strategy": "scd2",
+    "source_filter": "withdrawn IS NULL",
+    "destination_scope": "account_id IN (SELECT account_id FROM {staging_table})",
+}
+
+
+def resources(reader: Reader) -> Sequence[DltResource]:  # noqa: C901  # one page that shows them all
+    """All resources, reading through one `Reader`."""
+
+    @dlt.resource(name="usage_hourly", write_disposition="merge", columns=hints(schema.USAGE_HOURLY))
+    def usage_hourly() -> Iterator[Any]:
+        """One row per account, UTC hour and id. A re-read hour is replaced as a whole."""
+        yield from _usage(reader, "hour")
+
+    @dlt.resource(name="usage_daily", write_disposition="merge", columns=hints(schema.USAGE_DAILY))
+    def usage_daily() -> Iterator[Any]:
+        """One row per account, UTC day and id. A re-read day is replaced as a whole."""
+        yield from _usage(reader, "day")
+
+    @dlt.resource(name="usage_coverage", write_disposition="merge", columns=hints(schema.USAGE_COVERAGE))
+    def usage_coverage() -> Iterator[Any]:
+        """One row per account, grouping and UTC day that was read: until when completely."""
+        yield dlt.mark.materialize_table_schema()
+        yield None  # dlt turns to the usage resources, which then say that they are under way
+        while reader.usage_under_way:
+            yield None
+        if reader.coverage:
+            yield arrow.table(reader.coverage, schema.USAGE_COVERAGE)
+
+    invoice_columns = schema.INVOICES | (schema.SENSITIVE_INVOICE if reader.include_sensitive else {})
+
+    @dlt.resource(name="invoices", write_disposition="merge", columns=hints(invoice_columns))
+    def invoices() -> Iterator[Any]:
+        """One row per account and invoice. All pages are read each time, because old invoices change."""
+        yield dlt.mark.materialize_table_schema()
+        for account_id, answer in _each(reader, "invoices", reader.client.invoice_history):
+            rows = _accepted(reader, account_id, answer, records.invoice)
+            table = arrow.open_table(rows, invoice_columns, _seen_types())
+            reader.report.saw("invoices", arrow.unknown(table, invoice_columns))
+            reader.report.rows["invoices"] += table.num_rows
+            yield table
+
+    @dlt.resource(
+        name="invoice_preview",
+        write_disposition=VERSIONS,
+        columns=hints(schema.INVOICE_PREVIEW),
+        nested_hints={
+            "invoice_lines": dlt.mark.make_nested_hints(columns=hints(schema.PREVIEW_LINES)),
+            ("invoice_lines", "pretax_credit_amounts"): dlt.mark.make_nested_hints(
+                columns=hints(schema.PREVIEW_CREDITS)
+            ),
+        },
+    )
+    def invoice_preview() -> Iterator[Any]:
+        """One row per account and version of the running month's statement, with its lines and their credits."""
+        yield from _snapshots(reader, "invoice_preview", reader.client.invoice_preview, records.invoice_preview)
+
+    balance_columns = schema.CREDIT_BALANCE | (schema.SENSITIVE_BALANCE if reader.include_sensitive else {})
+
+    @dlt.resource(name="credit_balance", write_disposition=VERSIONS, columns=hints(balance_columns))
+    def credit_balance() -> Iterator[Any]:
+        """One row per account and version of its prepaid credit."""
+        yield from _snapshots(reader, "credit_balance", reader.client.credit_balance, records.credit_balance)
+
+    @dlt.resource(name="topup_config", write_disposition=VERSIONS, columns=hints(schema.TOPUP_CONFIG))
+    def topup_config() -> Iterator[Any]:
+        """One row per account and version of its automatic top-up."""
+        yield from _snapshots(reader, "topup_config", reader.client.topup_config, records.topup_config)
+
+    @dlt.resource(name="spending_limit", write_disposition=VERSIONS, columns=hints(schema.SPENDING_LIMIT))
+    def spending_limit() -> Iterator[Any]:
+        """One row per account and version of its spending limit."""
+        yield from _snapshots(reader, "spending_limit", reader.client.spending_limit, records.spending_limit)
+
+    return (
+        usage_hourly,
+        usage_daily,
+        usage_coverage,
+        invoices,
+        invoice_preview,
+        credit_balance,
+        topup_config,
+        spending_limit,
+    )
+
+
+def _seen_types() -> dict[str, str]:
+    """The type that each unknown field had when it first came, kept in dlt's state."""
+    return cast(dict[str, str], dlt.current.resource_state().setdefault("unknown_fields", {}))
+
+
+def _usage(reader: Reader, grouping: Grouping) -> Iterator[Any]:
+    reader.usage_under_way.add(grouping)
+    try:
+        yield dlt.mark.materialize_table_schema()
+        if grouping in reader.groupings:
+            state = dlt.current.resource_state().setdefault("cursors", {})
+            yield from UsageLoad(reader, grouping, state, _seen_types()).tables()
+            _raise_if_all_failed(reader, usage.TABLE[grouping])
+    finally:
+        reader.usage_under_way.discard(grouping)
+
+
+def _each(reader: Reader, resource: str, ask: Callable[[str], Any]) -> Iterator[tuple[str, Any]]:
+    """The answers of all accounts that gave one; the others are reported."""
+    for account_id in reader.account_ids:
+        reader.report.plan(account_id, resource, 1)
+    for account_id, answer in reader.of_each_account(ask):
+        if isinstance(answer, BillingError):
+            reader.report.fail(account_id, resource, answer)
+        else:
+            yield account_id, answer
+        reader.report.step(account_id, resource)
+    _raise_if_all_failed(reader, resource)
+
+
+def _raise_if_all_failed(reader: Reader, resource: str) -> None:
+    outcomes = [reader.report.outcomes.get((account_id, resource)) for account_id in reader.account_ids]
+    errors = [outcome.error for outcome in outcomes if outcome and outcome.error]
+    if reader.strict and errors and len(errors) == len(outcomes):
+        raise errors[0]
+
+
+def _accepted(reader: Reader, account_id: str, items: list[Any], convert: Callable[[Any, Reading], Row]) -> list[Row]:
+    rows = []
+    for item in items:
+        try:
+            rows.append(convert(item, reader.reading(account_id)))
+        except RecordError as error:
+            _reject(reader, account_id, error.resource, error, item)
+    return rows
+
+
+def _reject(reader: Reader, account_id: str, resource: str, error: RecordError, payload: Any) -> None:
+    reader.report.fail(account_id, resource, error)
+    reader.report.reject(account_id, error, extras.as_json(extras.redacted(payload)))
+
+
+_NOTHING = {
+    "invoice_preview": "nothing to preview",
+    "spending_limit": "no manual top-up yet, so there is no spending limit",
+}
+
+
+def _snapshots(
+    reader: Reader, resource: str, ask: Callable[[str], Any], convert: Callable[[Any, Reading], Row]
+) -> Iterator[Any]:
+    yield dlt.mark.materialize_table_schema()
+    for account_id, answer in _each(reader, resource, ask):
+        if answer is None or answer.get("invoice_lines") == []:
+            reader.report.skip(account_id, resource, _NOTHING[resource])
+            yield snapshots.withdrawn(account_id, resource, reader.now)
+            continue
+        try:
+            row = convert(answer, reader.reading(account_id))
+        except RecordError as error:
+            _reject(reader, account_id, resource, error, answer)
+            continue
+        reader.report.rows.update(snapshots.row_counts(resource, row))
+        yield snapshots.hinted(reader.report, resource, row)

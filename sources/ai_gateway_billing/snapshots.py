@@ -1,0 +1,73 @@
+"""Snapshot rows on their way to dlt: what ends a version, how many rows there are, hints for unknown numbers."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import dlt
+
+from . import extras, schema
+from .records import Row
+from .report import Report
+
+
+def hints(columns: schema.Columns) -> Any:
+    """The columns as dlt takes them, each with its name."""
+    return {name: {"name": name, **hint} for name, hint in columns.items()}
+
+
+def withdrawn(account_id: str, resource: str, now: datetime) -> Row:
+    """The row that ends an account's version without starting another. Its other values are never stored."""
+    fill = {"text": "", "decimal": 0, "timestamp": now, "bool": False}
+    required = {name: fill[hint["data_type"]] for name, hint in schema.TABLES[resource].items() if not hint["nullable"]}
+    return {**required, "account_id": account_id, "withdrawn": True}
+
+
+def _children(table: str, row: Row) -> Iterator[tuple[str, Row]]:
+    """The row itself and, one level after another, the rows of its child tables, each with its table."""
+    yield table, row
+    for name, value in row.items():
+        if isinstance(value, list):
+            for child in value:
+                yield from _children(f"{table}__{name}", child)
+
+
+def row_counts(table: str, row: Row) -> dict[str, int]:
+    """How many rows of each table the snapshot makes."""
+    counts: dict[str, int] = {}
+    for name, _ in _children(table, row):
+        counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def hinted(report: Report, resource: str, row: Row) -> Any:
+    """The row, with hints for unknown numbers: dlt by itself would cut their digits after the ninth."""
+    unknown: dict[str, schema.Columns] = {}
+    for table, part in _children(resource, row):
+        fields = {
+            name: value for name, value in _flat(part) if name not in schema.TABLES[table] | schema.SENSITIVE_BALANCE
+        }
+        report.saw(table, {name: extras.column_type([value]) for name, value in fields.items()})
+        numbers = {
+            name: dict(schema.MONEY) for name, value in fields.items() if extras.column_type([value]) == "decimal"
+        }
+        if numbers:
+            unknown.setdefault(table, {}).update(numbers)
+    if not unknown:
+        return row
+    nested: dict[str | Sequence[str], Any] = {
+        tuple(table.split("__")[1:]): dlt.mark.make_nested_hints(columns=hints(columns))
+        for table, columns in unknown.items()
+        if table != resource
+    }
+    return dlt.mark.with_hints(
+        row, dlt.mark.make_hints(columns=hints(unknown.get(resource, {})), nested_hints=nested or None)
+    )
+
+
+def _flat(row: Row, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in row.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}__")
+        elif value is not None and not isinstance(value, list):
+            yield prefix + name, value

@@ -1,0 +1,70 @@
+"""The dlt source as people import it: settings in, resources out."""
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from functools import partial
+
+import dlt
+from dlt.extract import DltResource
+
+from . import accounts, windows
+from .client import DEFAULT_BASE_URL, Client
+from .errors import SettingsError
+from .reader import Reader
+from .resources import resources
+
+DEFAULT_START = "2025-08-01"
+
+
+def first_day(start: str | date, now: datetime) -> datetime:
+    """The start of the history as a UTC midnight. Raises `SettingsError` for no date, or one that lies ahead."""
+    try:
+        day = start if isinstance(start, date) else date.fromisoformat(start)
+    except ValueError:
+        raise SettingsError(f"The start {start!r} is no date. Write it as YYYY-MM-DD.") from None
+    instant = windows.midnight(day)
+    if instant > now:
+        raise SettingsError(f"The start {day} lies ahead: today is {now:%Y-%m-%d} in UTC. Choose an earlier day.")
+    return instant
+
+
+@dlt.source(name="ai_gateway_billing", section="ai_gateway_billing")
+def ai_gateway_billing(  # noqa: PLR0917  # dlt calls sources with either kind of argument
+    account_ids: str | list[str] | None = None,
+    start: str = DEFAULT_START,
+    api_token: dlt.TSecretStrValue | None = None,
+    base_url: str | None = None,
+    lookback_days: int | None = None,
+    include_sensitive: bool = False,
+    max_requests_per_second: float | None = None,
+) -> Sequence[DltResource]:
+    """Billing of Cloudflare AI Gateway, read incrementally and never changed.
+
+    `account_ids`: one or several ids (a list or comma-separated), `"all"`, or None for the only account that the
+    token sees. `start`: the first UTC day of the history. `lookback_days`: whole UTC days before today that are read
+    again; by default 3, and 35 once in 24 hours. `include_sensitive`: keep card digits and invoice links.
+
+    Token and base URL come from dlt's configuration or from CLOUDFLARE_API_TOKEN and CLOUDFLARE_BASE_URL. An account
+    that fails is logged and left as it was; when all fail, the last error is raised. Raises `SettingsError`.
+    """
+    token = api_token or os.environ.get("CLOUDFLARE_API_TOKEN") or ""
+    if not token:
+        raise SettingsError('No API token: set CLOUDFLARE_API_TOKEN to a token with the permission "AI Gateway Read".')
+    client = Client(
+        token,
+        base_url=base_url or os.environ.get("CLOUDFLARE_BASE_URL") or DEFAULT_BASE_URL,
+        max_requests_per_second=max_requests_per_second,
+    )
+    now = datetime.now(UTC)
+    return resources(
+        Reader(
+            client,
+            partial(accounts.choose, account_ids, client),
+            start=first_day(start, now),
+            now=now,
+            lookback_days=lookback_days,
+            include_sensitive=include_sensitive,
+            strict=True,
+        )
+    )
