@@ -1,0 +1,69 @@
+"""Small tables about the loads themselves, written beside dlt's in the working file.
+
+`load_status`: how each resource of each account went last. `quarantine`: raw items that broke the contract.
+`unknown_fields`: fields that the contract does not know, since when.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import duckdb
+
+from ai_gateway_billing.report import Report
+
+_TABLES = """
+create schema if not exists ai_gateway_billing;
+create table if not exists ai_gateway_billing.load_status (
+    account_id varchar, resource varchar, status varchar, error varchar, skipped varchar,
+    last_attempt_at timestamptz, last_success_at timestamptz,
+    primary key (account_id, resource)
+);
+create table if not exists ai_gateway_billing.quarantine (
+    account_id varchar, resource varchar, field varchar, reason varchar, payload varchar,
+    first_seen_at timestamptz, last_seen_at timestamptz,
+    primary key (account_id, resource, field, reason, payload)
+);
+create table if not exists ai_gateway_billing.unknown_fields (
+    table_name varchar, field varchar, data_type varchar, first_seen_at timestamptz,
+    primary key (table_name, field)
+);
+"""
+
+
+def write(connection: duckdb.DuckDBPyConnection, report: Report, now: datetime) -> None:
+    """Record the load's outcomes. A resource that went well clears its account's quarantine."""
+    connection.execute("set timezone = 'UTC'")
+    connection.execute(_TABLES)
+    for (account_id, resource), outcome in report.outcomes.items():
+        error = None if outcome.error is None else str(outcome.error)
+        success = None if outcome.error else now
+        connection.execute(
+            "insert into ai_gateway_billing.load_status values ($1, $2, $3, $4, $5, $6, $7) "
+            "on conflict do update set status = $3, error = $4, skipped = $5, last_attempt_at = $6, "
+            "last_success_at = coalesce($7, last_success_at)",
+            [account_id, resource, outcome.status, error, outcome.skipped, now, success],
+        )
+        if outcome.error is None:
+            connection.execute(
+                "delete from ai_gateway_billing.quarantine where account_id = $1 and starts_with(resource, $2)",
+                [account_id, resource],
+            )
+    for item in report.quarantined:
+        connection.execute(
+            "insert into ai_gateway_billing.quarantine values ($1, $2, $3, $4, $5, $6, $6) "
+            "on conflict do update set last_seen_at = $6",
+            [*item, now],
+        )
+
+
+def new_fields(connection: duckdb.DuckDBPyConnection, report: Report, now: datetime) -> Iterable[tuple[str, str]]:
+    """Record unknown fields and return those that came for the first time, as (table, field)."""
+    fresh = []
+    for (table, name), kind in sorted(report.new_fields.items()):
+        inserted = connection.execute(
+            "insert into ai_gateway_billing.unknown_fields values ($1, $2, $3, $4) on conflict do nothing returning 1",
+            [table, name, kind, now],
+        ).fetchall()
+        if inserted:
+            fresh.append((table, name))
+    return fresh

@@ -1,0 +1,110 @@
+"""Settings, resolved once and in one place: command option, environment, dlt config and secrets files, default."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from ai_gateway_billing.errors import SettingsError
+
+UsageUnit = Literal["cents", "dollars"]
+
+DEFAULT_BASE_URL = "https://api.cloudflare.com/client/v4"
+DEFAULT_START = "2025-08-01"
+DEFAULT_DATABASE = "billing.duckdb"
+
+NO_CREDENTIALS = (
+    'No API token. Set CLOUDFLARE_API_TOKEN to a Cloudflare API token with the account permission "AI Gateway Read", '
+    "or put it into .dlt/secrets.toml as sources.ai_gateway_billing.api_token. "
+    "To look around without a token: aig-billing load --demo"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a command may need to know. `accounts` is None when none was chosen."""
+
+    api_token: str | None
+    accounts: str | Sequence[str] | None
+    base_url: str
+    start: str
+    database: Path
+    destination: str
+    include_sensitive: bool
+    usage_unit: UsageUnit
+
+    def __repr__(self) -> str:
+        return f"Settings(database={str(self.database)!r}, destination={self.destination!r})"
+
+    def token(self) -> str:
+        """The API token. Raises `SettingsError` when there is none."""
+        if not self.api_token:
+            raise SettingsError(NO_CREDENTIALS)
+        return self.api_token
+
+
+def database_path(option: str | None, environ: Mapping[str, str] = os.environ) -> Path:
+    """The published file, for commands that need nothing else."""
+    return Path(option or environ.get("AIG_BILLING_DATABASE") or DEFAULT_DATABASE)
+
+
+def usage_unit(value: str) -> UsageUnit:
+    """The unit of `aggregated_value`. Raises `SettingsError` for another word."""
+    if value not in get_args(UsageUnit):
+        raise SettingsError(f"AIG_BILLING_USAGE_UNIT is {value!r}. It can be cents or dollars.")
+    return cast(UsageUnit, value)
+
+
+def resolve(
+    *,
+    account: Sequence[str] | None = None,
+    base_url: str | None = None,
+    start: str | None = None,
+    database: str | None = None,
+    destination: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """All settings; the arguments are the command's options. Raises `SettingsError` for a value that cannot be."""
+
+    def setting(option: str | None, variable: str, key: str, default: str | None = None) -> str | None:
+        return option or environ.get(variable) or _from_dlt(key) or default
+
+    return Settings(
+        api_token=setting(None, "CLOUDFLARE_API_TOKEN", "api_token"),
+        accounts=list(account) if account else setting(None, "CLOUDFLARE_ACCOUNT_ID", "account_ids"),
+        base_url=str(setting(base_url, "CLOUDFLARE_BASE_URL", "base_url", DEFAULT_BASE_URL)),
+        start=str(setting(start, "AIG_BILLING_START", "start", DEFAULT_START)),
+        database=database_path(database, environ),
+        destination=destination or environ.get("AIG_BILLING_DESTINATION") or "duckdb",
+        include_sensitive=_flag(str(setting(None, "AIG_BILLING_INCLUDE_SENSITIVE", "include_sensitive", "false"))),
+        usage_unit=usage_unit(str(setting(None, "AIG_BILLING_USAGE_UNIT", "usage_unit", "cents"))),
+    )
+
+
+def _from_dlt(key: str) -> str | None:
+    """A value of dlt's config or secrets files, which dlt finds by its own rules."""
+    import dlt  # noqa: PLC0415  # slow, and needed only by commands that load or ask the API
+
+    store = dlt.secrets if key == "api_token" else dlt.config
+    value: object = store.get(f"sources.ai_gateway_billing.{key}")
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return None if value is None else str(value)
+
+
+def _flag(value: str) -> bool:
+    words = {
+        "true": True,
+        "1": True,
+        "yes": True,
+        "on": True,
+        "false": False,
+        "0": False,
+        "no": False,
+        "off": False,
+    }
+    try:
+        return words[value.strip().lower()]
+    except KeyError:
+        raise SettingsError(f"AIG_BILLING_INCLUDE_SENSITIVE is {value!r}. It can be true or false.") from None
