@@ -67,3 +67,13 @@ def new_fields(connection: duckdb.DuckDBPyConnection, report: Report, now: datet
         if inserted:
             fresh.append((table, name))
     return fresh
+
+
+def tidy(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop what only dlt's next merge would need, and all but the newest of its states, which it never prunes."""
+    connection.execute("drop schema if exists ai_gateway_billing_staging cascade")
+    connection.execute(
+        "delete from ai_gateway_billing._dlt_pipeline_state where _dlt_load_id < "
+        "(select max(_dlt_load_id) from ai_gateway_billing._dlt_pipeline_state)"
+    )
+    connection.execute("checkpoint")

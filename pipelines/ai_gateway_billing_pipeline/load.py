@@ -169,7 +169,7 @@ class _Run:
             for table, name in bookkeeping.new_fields(connection, self.report, self.now):
                 log.warning("The API sent a new field: %s.%s. It is kept as a column.", table, name)
             views.apply(connection, self.settings.usage_unit)
-            connection.execute("checkpoint")
+            bookkeeping.tidy(connection)
 
 
 def _load_package(pipeline: dlt.Pipeline) -> None:
