@@ -115,9 +115,7 @@ class Client:
         origin = self._billing(account_id, "invoice-history")
 
         def fetch(page: int) -> dict[str, Any]:
-            return _object(
-                origin, self._wire.get(origin, {"type": "all", "page": page, "per_page": PER_PAGE})
-            )
+            return _object(origin, self._wire.get(origin, {"type": "all", "page": page, "per_page": PER_PAGE}))
 
         return Pages(fetch, origin.path, origin.account_id).read()
 

@@ -26,6 +26,7 @@ from ai_gateway_billing.errors import (
 
 PERMISSION: Final = "AI Gateway Read"
 
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _MALFORMED_HEADER: Final = frozenset({6003, 6111, 6103})
 _THROTTLED: Final = 971
 _NO_MANUAL_TOPUP: Final = 1000
@@ -96,18 +97,14 @@ def says_no_manual_topup(error: ApiError) -> bool:
 
 
 def parse(body: bytes) -> Any:
-    """JSON with exact numbers. NaN and Infinity, which JSON does not have, are refused with `ValueError`."""
+    """JSON with exact numbers. Raises `ValueError` also for NaN, Infinity and halves of surrogate pairs."""
     try:
-        return json.loads(body, parse_float=_decimal, parse_constant=_no_number)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def _decimal(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except ArithmeticError:
-        raise ValueError("a number beyond all bounds") from None
+        document = json.loads(body, parse_float=Decimal, parse_constant=_no_number)
+        if _SURROGATE.search(body):  # may be half a letter, which nothing behind could store
+            json.dumps(document, ensure_ascii=False, default=str).encode()
+    except (RecursionError, ArithmeticError):
+        raise ValueError("nested too deeply, or a number beyond all bounds") from None
+    return document
 
 
 def _no_number(_: str) -> NoReturn:
@@ -209,9 +206,7 @@ def _codes(document: object) -> Iterator[int]:
         chain = error.get("error_chain")
         for link in (error, *(chain if isinstance(chain, list) else ())):
             code = str(link.get("code")) if isinstance(link, dict) else ""
-            if re.fullmatch(
-                r"\d{1,9}", code, flags=re.ASCII
-            ):  # a number in the contract, text here and there
+            if re.fullmatch(r"\d{1,9}", code, flags=re.ASCII):  # a number in the contract, text here and there
                 yield int(code)
 
 

@@ -135,10 +135,13 @@ class RecordError(BillingError):
     exit_code = 4
 
     def __init__(self, resource: str, field: str, reason: str) -> None:
-        super().__init__(f"{resource}: field {field} {reason}")
+        super().__init__(resource, field, reason)
         self.resource = resource
         self.field = field
         self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.resource}: field {self.field} {self.reason}"
 
 
 class DatabaseBusyError(BillingError):

@@ -11,9 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from ai_gateway_billing.errors import SettingsError
 
-_HOW_TO_GET_ONE: Final = (
-    'Create one with the permission "AI Gateway Read" and set CLOUDFLARE_API_TOKEN to it.'
-)
+_HOW_TO_GET_ONE: Final = 'Create one with the permission "AI Gateway Read" and set CLOUDFLARE_API_TOKEN to it.'
 _TOKEN_LETTERS: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")
 _BEARER: Final = re.compile(r"\s*[\"']?\s*bearer\b", re.IGNORECASE)
 _QUOTES: Final = frozenset("\"'`“”‘’")
@@ -98,9 +96,7 @@ def _authority_problem(url: SplitResult, host: str) -> str:
     if not _HOST.fullmatch(host):
         return f"names no host. {_EXAMPLE}"
     if url.scheme == "http" and not is_loopback(host):
-        return (
-            "is plain http, which shows the token on the way: use https (http only to 127.0.0.1, localhost)."
-        )
+        return "is plain http, which shows the token on the way: use https (http only to 127.0.0.1, localhost)."
     return ""
 
 

@@ -14,9 +14,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
 
-_ITEM: Final = re.compile(
-    r'"(?P<quoted>[^"]*)"|(?P<key>[A-Za-z]+)\s*=\s*(?P<value>\d+(?:\.\d+)?)|(?P<next>,)'
-)
+_ITEM: Final = re.compile(r'"(?P<quoted>[^"]*)"|(?P<key>[A-Za-z]+)\s*=\s*(?P<value>\d+(?:\.\d+)?)|(?P<next>,)')
 _MARGIN: Final = 0.95  # of the budget: other requests of the same token, and time on the wire
 _LOW_SHARE: Final = 0.1  # of a known quota: below, the rest is spread over the time to the reset
 _LOW_COUNT: Final = 20  # the same when the quota is not announced

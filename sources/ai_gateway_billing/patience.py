@@ -4,6 +4,7 @@ stamina, built on tenacity, waits by the real clock alone; tenacity itself takes
 not wait, and the pace of the whole client does the waiting that the API asks for.
 """
 
+import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ FAULT_LIMIT_S: Final = 60.0  # for one request, what the pace made it wait not c
 UNREACHABLE_LIMIT_S: Final = 25.0  # the same while no connection comes about
 HOLD_LIMIT_S: Final = 900.0  # that one request waits because the API asked for it, all its waits together
 HOLD_WHEN_LIMITED_S: Final = 60.0  # the same once another request was given up as limited
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -52,6 +55,7 @@ class Patience:
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, ApiError) and error.retryable),
             wait=self._back_off,
             stop=self._ends,
+            before_sleep=_tell,
             reraise=True,
         )
 
@@ -99,6 +103,17 @@ class Patience:
 def backoff_s(attempt: int, *, first: float = 0.5, cap: float = 20.0) -> float:
     """The wait after the so-manieth attempt, counted from 1: doubles up to `cap`."""
     return float(min(cap, first * 2 ** (attempt - 1)))
+
+
+def log_words(error: ApiError) -> str:
+    """An error in a log line: endpoint, account, status."""
+    return f"{error.path} of account {error.account_id}: {error.status or error.reason}"
+
+
+def _tell(state: tenacity.RetryCallState) -> None:
+    error = _failure(state)
+    if isinstance(error, ApiError) and state.upcoming_sleep:  # a limited one waits in the pace, which is told there
+        logger.info("%s; again in %.1f s", log_words(error), state.upcoming_sleep)
 
 
 def _failure(state: tenacity.RetryCallState) -> BaseException | None:

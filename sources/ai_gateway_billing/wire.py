@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
-from urllib.parse import SplitResult
+from urllib.parse import SplitResult, urlencode
 
 import httpx
 
@@ -18,7 +18,7 @@ from ai_gateway_billing.envelope import Answer, Origin, judge
 from ai_gateway_billing.errors import ApiError, InvalidAnswerError, RateLimitedError, UnreachableError, redact
 from ai_gateway_billing.inputs import is_loopback
 from ai_gateway_billing.pace import HoldTooLongError, Pace, asked_wait_s, http_date
-from ai_gateway_billing.patience import FAULT_LIMIT_S, HOLD_LIMIT_S, Health, Patience
+from ai_gateway_billing.patience import FAULT_LIMIT_S, HOLD_LIMIT_S, Health, Patience, log_words
 
 READ_S: Final = 30.0
 
@@ -52,11 +52,11 @@ class Wire:
         self.server_time: datetime | None = None
         self.hold_limit_s = HOLD_LIMIT_S
         self.host = base_url.hostname or ""
+        self._base_url = base_url.geturl()
         self._pace, self._sleep, self._clock, self._now = pace, sleep, clock, now
         self._lock = threading.Lock()
         self._health = Health()
         self._http = httpx.Client(
-            base_url=base_url.geturl(),
             transport=transport,
             headers={
                 "Authorization": f"Bearer {token}",
@@ -76,12 +76,13 @@ class Wire:
 
     def get(self, origin: Origin, params: Params | None = None, *, null_is_a_state: bool = False) -> Answer:
         """Send one GET until it is answered, refused, or not worth another attempt."""
-        url = f"accounts/{origin.account_id}/{origin.path}" if origin.account_id else origin.path
+        scope = f"accounts/{origin.account_id}/" if origin.account_id else ""
+        url = f"{self._base_url}/{scope}{origin.path}{f'?{urlencode(params)}' if params else ''}"
         patience = Patience(self._health, self._clock, self.hold_limit_s)
 
         def attempt() -> Answer:
             self._take_turn(origin, patience)
-            status, headers, body = self._exchange(origin, url, params, patience)
+            status, headers, body = self._exchange(origin, url, patience)
             with self._lessons(headers, patience):
                 return judge(status, headers, body, origin, null_is_a_state=null_is_a_state)
 
@@ -95,14 +96,12 @@ class Wire:
         except RateLimitedError as error:
             patience.limited += 1
             hold_s = patience.hold_s(asked_wait_s(headers, self._now))
-            logger.warning("%s; waiting %.1f s", _log_words(error), hold_s)
+            logger.warning("%s; all wait %.1f s", log_words(error), hold_s)
             self._pace.hold(hold_s)
             raise
-        except ApiError as error:
+        except ApiError:
             self._health.limited, patience.limited = False, 0
             self._pace.hold(asked_wait_s(headers, self._now) or 0.0)
-            if error.retryable:
-                logger.warning("%s", _log_words(error))
             raise
         self._health.limited = False
 
@@ -123,15 +122,13 @@ class Wire:
             raise failure
         patience.paused_s += self._clock() - before
 
-    def _exchange(
-        self, origin: Origin, url: str, params: Params | None, patience: Patience
-    ) -> tuple[int, httpx.Headers, bytes]:
+    def _exchange(self, origin: Origin, url: str, patience: Patience) -> tuple[int, httpx.Headers, bytes]:
         status = None
         began = self._clock()
         with self._lock:
             self.requests += 1
         try:
-            with self._http.stream("GET", url, params=params, timeout=self._timeout(patience)) as response:
+            with self._http.stream("GET", url, timeout=self._timeout(patience)) as response:
                 status = response.status_code
                 self._heard(response.headers)
                 return status, response.headers, self._body(response, began)
@@ -139,7 +136,6 @@ class Wire:
             patience.connected = not isinstance(error, _NO_CONNECTION)
             failure = self._broken(origin, error, status)
         patience.attempt_s = self._clock() - began
-        logger.warning("%s", _log_words(failure))
         raise failure
 
     def _timeout(self, patience: Patience) -> httpx.Timeout:
@@ -192,10 +188,6 @@ class Wire:
             reason=reason,
             retryable=True,
         )
-
-
-def _log_words(error: ApiError) -> str:
-    return f"{error.path} of account {error.account_id}: {error.status or error.reason}"
 
 
 def _version() -> str:

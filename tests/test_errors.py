@@ -1,0 +1,108 @@
+"""The error tree: exit codes, attributes, and that nothing sensitive passes through a message."""
+
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ai_gateway_billing import errors
+
+
+@pytest.mark.parametrize(
+    ("kind", "exit_code"),
+    [
+        ("BillingError", 1),
+        ("SettingsError", 2),
+        ("ApiError", 4),
+        ("AuthenticationError", 3),
+        ("BillingPermissionError", 3),
+        ("NotFoundError", 4),
+        ("BadRequestError", 4),
+        ("InvalidAnswerError", 4),
+        ("ServerError", 4),
+        ("PagesInconsistentError", 4),
+        ("RateLimitedError", 6),
+        ("UnreachableError", 6),
+        ("RecordError", 4),
+        ("DatabaseBusyError", 5),
+        ("DatabaseError", 1),
+    ],
+)
+def test_each_error_has_its_exit_code(kind: str, exit_code: int) -> None:
+    error = getattr(errors, kind)
+
+    assert issubclass(error, errors.BillingError)
+    assert error.exit_code == exit_code
+
+
+def test_the_tree_in_the_docstring_names_every_error_with_its_exit_code() -> None:
+    drawn = dict(line.lstrip("│├└─ ").split()[:2] for line in (errors.__doc__ or "").splitlines() if "Error " in line)
+
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    assert drawn == {kind.__name__: str(kind.exit_code) for kind in kinds}
+
+
+def test_an_api_error_tells_where_and_what() -> None:
+    error = errors.ServerError("m", status=502, code=7, path="p", account_id="a", reason="r", retryable=True)
+
+    assert (error.status, error.code, error.path, error.account_id) == (502, 7, "p", "a")
+    assert (str(error), error.reason, error.retryable) == ("m", "r", True)
+
+
+def test_an_api_error_knows_nothing_by_default() -> None:
+    error = errors.ApiError("m")
+
+    assert (error.status, error.code, error.path, error.account_id, error.reason) == (None,) * 5
+    assert not error.retryable
+
+
+def test_a_record_error_reads_as_a_sentence() -> None:
+    error = errors.RecordError("invoices", "amount_due", "is missing")
+
+    assert str(error) == "invoices: field amount_due is missing"
+    assert (error.resource, error.field, error.reason) == ("invoices", "amount_due", "is missing")
+
+
+@pytest.mark.parametrize(
+    "error", [errors.RecordError("r", "f", "why"), errors.NotFoundError("m", status=404, path="p")]
+)
+def test_errors_survive_pickling(error: errors.BillingError) -> None:
+    """Worker processes hand them over that way."""
+    copy = pickle.loads(pickle.dumps(error))
+
+    assert str(copy) == str(error)
+    assert vars(copy) == vars(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("Authentication error", "Authentication error"),
+        ("NO_MANUAL_TOPUP", "NO_MANUAL_TOPUP"),
+        ("see https://pay.example/i/acct_1?s=ap and wait", "see *** and wait"),
+        ("in invoice.example.com/i/acct_1", "in ***"),
+        ("card ending 4242", "card ending ***"),
+        ("4242 4242-4242 4242 was declined", "*** was declined"),
+        ("token v1.0-abcdef0123456789abcdef refused", "token *** refused"),
+        ("got 'Bearer abc'", "got '***"),
+        ("invited ada@example.com", "invited ***"),
+        ("two\nlines\x1b[31m", "two lines [31m"),
+        ("", ""),
+    ],
+)
+def test_redact_keeps_words_and_drops_what_is_sensitive(text: str, safe: str) -> None:
+    assert errors.redact(text) == safe
+
+
+def test_redact_shortens() -> None:
+    assert errors.redact("word " * 1000, limit=20) == "word word word word…"
+
+
+@given(st.text(), st.text("abcXYZ019._-", min_size=6, max_size=50), st.text())
+def test_redact_drops_the_secret_wherever_it_stands(before: str, secret: str, after: str) -> None:
+    """Whatever surrounds it, and also when the API writes it in capitals."""
+    safe = errors.redact(before + secret + after.upper() + secret.upper(), secret=secret)
+
+    assert secret.lower() not in safe.lower()
+    assert safe.isprintable()
