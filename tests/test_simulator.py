@@ -22,6 +22,7 @@ from ai_gateway_billing.simulator import (
     World,
     demo_world,
 )
+from ai_gateway_billing.simulator.__main__ import main
 from ai_gateway_billing.simulator.exact import encode
 
 BASE = "https://api.cloudflare.com/client/v4"
@@ -262,6 +263,36 @@ def test_accounts_come_in_pages_of_five_to_fifty() -> None:
     assert [api.get("/accounts", params={"per_page": n}).status_code for n in (4, 51)] == [400, 400]
 
 
+def test_accounts_can_be_named_and_turned_round() -> None:
+    api = client(demo_world(3))
+
+    (named,) = result(api.get("/accounts", params={"name": "account 2"}))
+    turned = result(api.get("/accounts", params={"direction": "desc"}))
+
+    assert named["name"] == "Demo account 2 (simulated)"
+    assert turned == result(api.get("/accounts"))[::-1]
+
+
+def test_injected_usage_is_answered_as_truth_says(world: World) -> None:
+    world.accounts[NEW_ACCOUNT].set_hour(MIDNIGHT - timedelta(hours=1), "0.5")
+    world.inject("usage-history", "history.*.model", "openai/gpt-5.5")
+
+    rows = result(client(world).get(path("usage-history", NEW_ACCOUNT), params=LAST_DAY))["history"]
+
+    assert rows == world.truth_usage(NEW_ACCOUNT, "hour", NOW)
+    assert rows[0]["model"] == "openai/gpt-5.5"
+
+
+@pytest.mark.parametrize("grouping", ["hour", "day"])
+def test_the_truth_about_usage_is_what_the_windows_answer(generated: World, grouping: str) -> None:
+    api, step = client(generated), 96 * HOUR_MS if grouping == "hour" else 96 * 24 * HOUR_MS
+    rows: list[Any] = []
+    for end in range(MIDNIGHT_MS + 24 * HOUR_MS, 1_700_000_000_000, -step):
+        rows += result(api.get(path("usage-history"), params=usage(end - step, end, grouping)))["history"]
+
+    assert rows[::-1] == generated.truth_usage(DEMO_ACCOUNT_ID, grouping, NOW)
+
+
 def test_a_token_lists_what_it_sees_and_reads_what_it_may() -> None:
     world = demo_world(2)
     mine, other = world.accounts
@@ -334,6 +365,30 @@ def test_requests_are_recorded_without_the_token(world: World) -> None:
     assert (entry.method, entry.endpoint, entry.account_id) == ("GET", "invoice-history", NEW_ACCOUNT)
     assert (entry.query, entry.status) == ({"page": "2"}, 200)
     assert DEMO_TOKEN not in repr(simulator.requests)
+
+
+def test_the_legacy_key_is_refused(world: World) -> None:
+    answer = client(world, None).get("/accounts", headers={"X-Auth-Key": "k", "X-Auth-Email": "e@example.com"})
+
+    assert code(answer) == (400, 6003)
+    assert answer.json()["errors"][0]["error_chain"][0]["code"] == 6103
+
+
+def test_it_can_be_served_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
+    seen: dict[str, Any] = {}
+
+    def visit() -> None:
+        seen.update(line.split("=", 1) for line in capsys.readouterr().out.splitlines())
+        authorization = {"Authorization": f"Bearer {seen['CLOUDFLARE_API_TOKEN']}"}
+        seen["answer"] = httpx.get(f"{seen['CLOUDFLARE_BASE_URL']}/accounts", headers=authorization)
+        raise KeyboardInterrupt
+
+    main(["--accounts", "2", "--start", "2026-11-01", "--rate-limit", "--gzip"], visit)
+
+    listed = [each["id"] for each in seen["answer"].json()["result"]]
+    assert listed == seen["CLOUDFLARE_ACCOUNT_ID"].split(",")
+    assert seen["answer"].headers["ratelimit"] == '"default";r=1199;t=300'
+    assert capsys.readouterr().out == "1 requests answered\n"
 
 
 @pytest.fixture

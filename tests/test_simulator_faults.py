@@ -223,12 +223,19 @@ def test_broken_connections_break_on_the_socket(bench: Bench, kind: str) -> None
 
 def test_serving_ends_though_answers_are_held_and_connections_idle(bench: Bench) -> None:
     bench.faults.add("timeout", nth=2)
-    with bench.served(timeout_s=0.1) as client:
-        client.get("/accounts")
-        with pytest.raises(httpx.ReadTimeout):
-            client.get("/accounts")
+    bench.faults.add("slow", nth=4, delay_s=900)
+    client = httpx.Client(headers=headers(), timeout=0.1)
+    with bench.simulator.serve() as base_url:
+        for _ in range(2):
+            client.get(f"{base_url}/accounts")
+            with pytest.raises(httpx.ReadTimeout):
+                client.get(f"{base_url}/accounts")
+        client.get(f"{base_url}/accounts")
 
     assert [each for each in threading.enumerate() if "process_request" in each.name] == []
+    with pytest.raises(httpx.TransportError):
+        client.get(f"{base_url}/accounts")
+    client.close()
 
 
 def test_slow_answers_are_slept_through_or_time_out(bench: Bench) -> None:

@@ -269,6 +269,25 @@ def test_buckets_of_the_future_wait_for_their_time(world: World) -> None:
     assert [bucket.value for bucket in account.buckets("day", NOW + HOUR)] == [3]
 
 
+def test_renamed_buckets_by_hand_keep_their_values(world: World) -> None:
+    account = world.accounts[ID]
+    account.set_hour(MIDNIGHT, 1, 2, ids=["a", "b"])
+
+    account.reid("hour", MIDNIGHT)
+    renamed = account.buckets("hour", NOW)
+
+    assert [bucket.value for bucket in renamed] == [1, 2]
+    assert not {"a", "b"} & {bucket.id for bucket in renamed}
+
+
+def test_before_its_first_hour_an_account_is_empty(account: Account) -> None:
+    before = DEMO_START - HOUR
+
+    assert (account.buckets("hour", before), account.invoices(before)) == ([], [])
+    assert account.preview(before) is None
+    assert account.balance(before)["balance"] == 0
+
+
 def test_buckets_must_be_aligned_and_moments_have_a_zone(world: World) -> None:
     with pytest.raises(ValueError, match="starts no UTC hour"):
         world.accounts[ID].set_hour(NOW, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from .limits import RateLimit
@@ -13,20 +13,22 @@ from .simulator import Simulator
 from .world import DEMO_START, DEMO_TOKEN, demo_world
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Read the options, serve, print how to connect."""
+def _forever() -> None:
+    threading.Event().wait()
+
+
+def main(arguments: Sequence[str] | None = None, wait: Callable[[], None] = _forever) -> None:
+    """Read the options, serve, print how to connect, and wait to be interrupted."""
     options = _parser().parse_args(arguments)
     world = demo_world(options.accounts, start=options.start)
     limit = RateLimit() if options.rate_limit else None
-    simulator = Simulator(
-        world, rate_limit=limit, latency_s=options.latency_ms / 1000, compresses=options.gzip
-    )
+    simulator = Simulator(world, rate_limit=limit, latency_s=options.latency_ms / 1000, compresses=options.gzip)
     with simulator.serve(options.port) as base_url:
         sys.stdout.write(f"CLOUDFLARE_BASE_URL={base_url}\nCLOUDFLARE_API_TOKEN={DEMO_TOKEN}\n")
         sys.stdout.write(f"CLOUDFLARE_ACCOUNT_ID={','.join(world.accounts)}\n")
         sys.stdout.flush()
         try:
-            threading.Event().wait()
+            wait()
         except KeyboardInterrupt:
             sys.stdout.write(f"{len(simulator.requests)} requests answered\n")
 
@@ -37,9 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--accounts", type=int, default=1, help="how many accounts the token sees")
     parser.add_argument("--start", type=_day, default=DEMO_START, help="first day of the history, YYYY-MM-DD")
     parser.add_argument("--latency-ms", type=float, default=0.0, help="how long each answer takes at least")
-    parser.add_argument(
-        "--rate-limit", action="store_true", help="1,200 requests in 5 minutes, announced in headers"
-    )
+    parser.add_argument("--rate-limit", action="store_true", help="1,200 requests in 5 minutes, announced in headers")
     parser.add_argument("--gzip", action="store_true", help="compress answers for clients that accept it")
     return parser
 

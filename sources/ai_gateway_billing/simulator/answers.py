@@ -35,9 +35,7 @@ class Answer:
 
     def with_headers(self, **headers: str) -> Answer:
         """The same answer with more headers; an underscore in a name stands for a hyphen."""
-        return replace(
-            self, headers=self.headers | {key.replace("_", "-"): text for key, text in headers.items()}
-        )
+        return replace(self, headers=self.headers | {key.replace("_", "-"): text for key, text in headers.items()})
 
 
 def success(result: Any, info: Any = None) -> Answer:
@@ -57,6 +55,4 @@ def failure(status: int, code: int, message: str, chain: Any = None) -> Answer:
     error: dict[str, Any] = {"code": code, "message": message}
     if chain:
         error["error_chain"] = [{"code": inner, "message": text} for inner, text in chain]
-    return Answer(
-        status, encode({"success": False, "errors": [error], "messages": [], "result": None}).encode()
-    )
+    return Answer(status, encode({"success": False, "errors": [error], "messages": [], "result": None}).encode())

@@ -48,9 +48,7 @@ def answer(world: World, call: Call, now: datetime) -> Answer:
     if call.endpoint is None:
         return _no_route()
     if call.method != "GET":
-        return failure(405, 10405, "Method not allowed for this authentication scheme").with_headers(
-            Allow="GET"
-        )
+        return failure(405, 10405, "Method not allowed for this authentication scheme").with_headers(Allow="GET")
     token = _authenticate(world, call)
     if isinstance(token, Answer):
         return token
@@ -118,9 +116,7 @@ def _account(account: Account) -> JsonObject:
 
 def _billing(world: World, call: Call, token: Token, now: datetime) -> Answer:
     if not _ACCOUNT_ID.fullmatch(call.account_id or ""):
-        return failure(
-            404, 7003, "Could not route to the requested path, perhaps your object identifier is invalid?"
-        )
+        return failure(404, 7003, "Could not route to the requested path, perhaps your object identifier is invalid?")
     account = world.accounts.get((call.account_id or "").lower())
     if account is None or account.id not in token.reads:
         return _unauthorized(403)

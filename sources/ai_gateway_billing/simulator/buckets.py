@@ -62,9 +62,7 @@ class UsageBook:
         """Say what a UTC day holds, whatever its hours sum to."""
         self.set_buckets("day", start, *values, ids=ids)
 
-    def set_buckets(
-        self, grouping: str, start: datetime, *values: object, ids: Sequence[str | None] = ()
-    ) -> None:
+    def set_buckets(self, grouping: str, start: datetime, *values: object, ids: Sequence[str | None] = ()) -> None:
         """Replace what the bucket at `start` holds. Values are Decimals, ints, or text; never floats."""
         named = [*ids, *[None] * (len(values) - len(ids))]
         self._put(grouping, start, tuple(zip(named, map(_money, values), strict=True)))

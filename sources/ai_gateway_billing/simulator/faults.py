@@ -178,9 +178,7 @@ def _filled_errors(struck: _Struck) -> Answer:
     """Success that carries errors and messages all the same, as the API's published examples do."""
     answer = struck.answer()
     filled = encode([{"code": 1000, "message": "message"}])
-    body = answer.body.replace(
-        b'"errors":[],"messages":[]', f'"errors":{filled},"messages":{filled}'.encode()
-    )
+    body = answer.body.replace(b'"errors":[],"messages":[]', f'"errors":{filled},"messages":{filled}'.encode())
     return replace(answer, body=body)
 
 
@@ -196,9 +194,7 @@ def _ignored_page(struck: _Struck) -> Answer:
     return struck.proceed(replace(struck.call, query=struck.call.query | {"page": "1"}))
 
 
-_LIMITED = (
-    "More than 1200 requests per 300 seconds reached. Please wait and consider throttling your request speed"
-)
+_LIMITED = "More than 1200 requests per 300 seconds reached. Please wait and consider throttling your request speed"
 
 KINDS: dict[str, Callable[..., Answer]] = {
     **{kind: partial(_broken, kind=kind) for kind in ("refused", "reset", "timeout", "torn_body")},
@@ -209,9 +205,7 @@ KINDS: dict[str, Callable[..., Answer]] = {
     "plain_429": partial(_body, body=_LIMITED, headers=TEXT, status=429),
     "empty_body": partial(_body, body=""),
     "wrong_content_type": _wrong_content_type,
-    "success_false_200": partial(
-        _envelope, success=False, errors=[{"code": 1001, "message": "Simulated failure"}]
-    ),
+    "success_false_200": partial(_envelope, success=False, errors=[{"code": 1001, "message": "Simulated failure"}]),
     "null_result_200": _envelope,
     "filled_errors": _filled_errors,
     "slow": _slow,

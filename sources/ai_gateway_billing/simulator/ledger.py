@@ -140,9 +140,7 @@ class Ledger:
             "created_by": PERSON if payment.origin == "manual" else "system",
             "description": payment.description or f"AI Gateway credits ({kind})",
             "invoice_origin": payment.origin,
-            "invoice_pdf": None
-            if status == "draft"
-            else f"https://invoices.example.invalid/i/{mark}/pdf?s=ap",
+            "invoice_pdf": None if status == "draft" else f"https://invoices.example.invalid/i/{mark}/pdf?s=ap",
         }
 
 

@@ -23,7 +23,7 @@ from .world import World
 
 
 def utc_now() -> datetime:
-    """The real time."""
+    """The real time, for those who name no other."""
     return datetime.now(UTC)
 
 

@@ -108,9 +108,7 @@ class World:
         """
         if endpoint not in ENDPOINTS:
             raise ValueError(f"{endpoint} is none of {', '.join(ENDPOINTS)}")
-        self._injections.setdefault(endpoint, []).append(
-            _Injection(tuple(path.split(".")), value, account_id)
-        )
+        self._injections.setdefault(endpoint, []).append(_Injection(tuple(path.split(".")), value, account_id))
 
     def clear_injections(self) -> None:
         """Answer plainly again."""
@@ -135,9 +133,7 @@ class World:
 
     def truth_usage(self, account_id: str, grouping: str, now: datetime) -> list[JsonObject]:
         """All buckets of an account, oldest first, in the API's form."""
-        rows = [
-            self.usage_row(bucket) for bucket in reversed(self.accounts[account_id].buckets(grouping, now))
-        ]
+        rows = [self.usage_row(bucket) for bucket in reversed(self.accounts[account_id].buckets(grouping, now))]
         result: JsonObject = self.finish("usage-history", {"history": rows}, account_id)
         return list(result["history"])
 
