@@ -88,11 +88,6 @@ class Pace:
         with self._lock:
             self._not_before = max(self._not_before, self._clock() + seconds)
 
-    @property
-    def held_s(self) -> float:
-        """Seconds until the API's own word lets the next request out; 0 when it does now."""
-        return max(0.0, self._not_before - self._clock())
-
     def observe(self, headers: Mapping[str, str]) -> None:
         """Read the announced limits (lower-case names) and slow down before the API has to say so."""
         announced = headers.get("ratelimit")
