@@ -1,0 +1,123 @@
+"""Schema `spend`: the views that analysts query, one file in `sql/` each, applied after every load.
+
+The head of each file is its contract. Its first line says what a row is and what may be summed; lines such as
+`-- amount: …` describe the columns in their order. Both become comments in the database and lines in docs/TABLES.md.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+
+import duckdb
+from ai_gateway_billing import schema
+
+DATASET = "ai_gateway_billing"
+VIEWS = (
+    "currencies",
+    "accounts",
+    "hourly",
+    "daily",
+    "monthly",
+    "daily_in",
+    "invoices",
+)
+"""Every file of `sql/`, each after those that it reads."""
+
+MACROS = ("daily_in",)
+"""Those of `VIEWS` that are table macros: they take an argument."""
+
+USAGE_UNIT = (
+    "One row: what `aggregated_value` of the usage tables is in, as set; the API does not say. Read by every view."
+)
+_UNIT = "`cents` (minor units of the account's currency) or `dollars` (major units)"
+
+_TYPES = {
+    "text": "varchar",
+    "decimal": "decimal(38, 18)",
+    "timestamp": "timestamptz",
+    "bool": "boolean",
+    "bigint": "bigint",
+    "date": "date",
+}
+_DLT_COLUMNS = {
+    "_dlt_valid_from": "timestamptz",
+    "_dlt_valid_to": "timestamptz",
+    "_dlt_parent_id": "varchar",
+    "_dlt_list_idx": "bigint",
+    "_dlt_id": "varchar",
+}
+_RAW = re.compile(rf"\b{DATASET}\.(\w+)")
+_HEAD_LINE = re.compile(r"^-- (?:(?P<name>[a-z_0-9.]+): )?(?P<text>.+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One file of `sql/`: its contract, its columns' meanings and its statement."""
+
+    name: str
+    contract: str
+    columns: dict[str, str]
+    statement: str
+
+    @property
+    def kind(self) -> str:
+        """As `comment on` calls it."""
+        return "macro table" if self.name in MACROS else "view"
+
+
+def definition(name: str) -> Definition:
+    """The file of that name, read. Raises FileNotFoundError."""
+    text = resources.files(__package__).joinpath("sql", f"{name}.sql").read_text("utf-8")
+    head = [line for line in _head(text) if line]
+    columns = {found["name"]: found["text"] for found in map(_HEAD_LINE.match, head[1:]) if found and found["name"]}
+    contract = head[0].removeprefix("-- ").removeprefix(f"spend.{name}: ")
+    return Definition(name, contract, columns, text)
+
+
+def _head(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        if not line.startswith("--"):
+            return
+        yield line
+
+
+def apply(connection: duckdb.DuckDBPyConnection, usage_unit: str) -> None:
+    """Make schema `spend` what this version says, with `usage_unit` being `cents` or `dollars`.
+
+    A raw table that no load has made yet counts as empty, so that every view exists from the first load on.
+    """
+    present = _tables(connection)
+    connection.execute("create schema if not exists spend")
+    connection.execute("create or replace table spend.usage_unit as select $1::varchar as unit", [usage_unit])
+    _comment(connection, "table", "usage_unit", USAGE_UNIT, {"unit": _UNIT})
+    for name in VIEWS:
+        view = definition(name)
+        connection.execute(_RAW.sub(lambda found: _relation(found[1], present), view.statement))
+        _comment(connection, view.kind, name, view.contract, {} if name in MACROS else view.columns)
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    query = "select table_name from information_schema.tables where table_schema = $1"
+    return {name for (name,) in connection.execute(query, [DATASET]).fetchall()}
+
+
+def _relation(table: str, present: set[str]) -> str:
+    """The raw table, or an empty one of its shape while it does not exist."""
+    if table in present:
+        return f"{DATASET}.{table}"
+    columns = {name: _TYPES[hint["data_type"]] for name, hint in schema.TABLES[table].items()} | _DLT_COLUMNS
+    nothing = ", ".join(f"null::{kind} as {name}" for name, kind in columns.items())
+    return f"(select {nothing} limit 0)"
+
+
+def _comment(
+    connection: duckdb.DuckDBPyConnection, kind: str, name: str, contract: str, columns: dict[str, str]
+) -> None:
+    connection.execute(f"comment on {kind} spend.{name} is {_quoted(contract)}")
+    for column, text in columns.items():
+        connection.execute(f"comment on column spend.{name}.{column} is {_quoted(text)}")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
