@@ -1,0 +1,62 @@
+"""The one place where an error becomes a sentence on standard error and an exit code."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+import typer
+from ai_gateway_billing.errors import BillingError, redact
+
+from . import logs
+
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+
+
+def run(command: Callable[[], object]) -> int:
+    """Run a command and return its exit code. Only with `--log-level debug` a traceback is printed."""
+    try:
+        code = command()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has had enough. The interpreter would flush once more while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except (KeyboardInterrupt, typer.Abort):
+        _say("Stopped.")
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - whatever it is, a user shall not meet a traceback
+        return report(error)
+    return code if isinstance(code, int) else 0
+
+
+def report(error: Exception) -> int:
+    """Tell what went wrong, and return the exit code for it."""
+    if logs.is_debugging():
+        sys.stderr.write(logs.without_secrets("".join(traceback.format_exception(error))))
+    usage = getattr(error, "format_message", None)
+    if usage is not None:
+        _say(f"Error: {usage()} Add --help to see what is possible.")
+        return 2
+    if isinstance(error, BillingError):
+        _say("\n".join([f"Error: {error}", *getattr(error, "__notes__", [])]))
+        return error.exit_code
+    _say(f"Error: {as_billing_error(error)}")
+    return 1
+
+
+def as_billing_error(error: Exception) -> BillingError:
+    """The error itself, or for one that nobody foresaw a sentence on it, fit for a message."""
+    if isinstance(error, BillingError):
+        return error
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({error.filename})" if error.filename else ""
+        return BillingError(f"{error.strerror}{where}.")
+    told = redact(logs.without_secrets(str(error)))
+    advice = "Run again with --log-level debug for the traceback."
+    return BillingError(f"Unexpected {type(error).__name__}: {told}. {advice}" if told else f"Unexpected {error!r}. {advice}")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(logs.without_secrets(text) + "\n")

@@ -1,0 +1,258 @@
+"""The command `aig-billing`. What a command needs is imported inside it, so that `--help` answers at once."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from importlib.metadata import version
+from typing import Annotated, Literal
+
+import typer
+from ai_gateway_billing.errors import SettingsError
+from ai_gateway_billing.schema import RESOURCES
+
+from . import boundary, logs, stopping
+from .logs import Level
+
+DISTRIBUTION = "cloudflare-ai-gateway-billing"
+STOPPED = "Stopped. Nothing was published; run again."
+
+app = typer.Typer(
+    name="aig-billing",
+    help="Cloudflare AI Gateway billing in DuckDB: load it, look at it, ask it in SQL.",
+    epilog="Exit codes: 0 done, 1 unexpected error, 2 bad option or setting, 3 token refused or lacks a permission, "
+    "4 finished but something failed, 5 database in use, 6 API unreachable or limiting.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+class Grouping(StrEnum):
+    """Which usage to read."""
+
+    HOUR = "hour"
+    DAY = "day"
+    BOTH = "both"
+
+    @property
+    def words(self) -> Sequence[Literal["hour", "day"]]:
+        """The API's words for it."""
+        return ("hour", "day") if self is Grouping.BOTH else ("hour",) if self is Grouping.HOUR else ("day",)
+
+
+_SETTINGS = "Settings"
+Account = Annotated[
+    list[str] | None,
+    typer.Option("--account", metavar="ID", help="Account to read, repeatable, or `all`.", rich_help_panel=_SETTINGS),
+]
+BaseUrl = Annotated[
+    str | None, typer.Option("--base-url", metavar="URL", help="Address of the API.", rich_help_panel=_SETTINGS)
+]
+Start = Annotated[
+    str | None,
+    typer.Option("--start", metavar="DATE", help="First UTC day of the history.", rich_help_panel=_SETTINGS),
+]
+Database = Annotated[
+    str | None,
+    typer.Option("--database", metavar="PATH", help="DuckDB file [billing.duckdb].", rich_help_panel=_SETTINGS),
+]
+Destination = Annotated[
+    str | None,
+    typer.Option("--destination", metavar="NAME", help="Any dlt destination [duckdb].", rich_help_panel=_SETTINGS),
+]
+Wait = Annotated[
+    float, typer.Option("--wait", metavar="SECONDS", min=0, help="How long to wait for another load to end.")
+]
+Rate = Annotated[
+    float | None,
+    typer.Option("--max-requests-per-second", metavar="N", min=0.001, help="Go slower than the API demands."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+LogLevel = Annotated[Level, typer.Option("--log-level", help="How much to log to standard error.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and end the process with its exit code."""
+    sys.exit(boundary.run(lambda: app(args=arguments, standalone_mode=False, prog_name="aig-billing")))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"aig-billing {version(DISTRIBUTION)}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    show: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def load(
+    demo: Annotated[bool, typer.Option("--demo", help="Load a simulated account; needs no token.")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="RESOURCE", help="Load just this resource, repeatable.")
+    ] = None,
+    lookback: Annotated[
+        int | None,
+        typer.Option("--lookback", metavar="DAYS", min=0, help="Whole UTC days to read again [3; 35 once in 24 h]."),
+    ] = None,
+    grouping: Annotated[Grouping, typer.Option("--grouping", help="Which usage to read.")] = Grouping.BOTH,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Read the whole history again.")] = False,
+    wait: Wait = 0.0,
+    rate: Rate = None,
+    account: Account = None,
+    base_url: BaseUrl = None,
+    start: Start = None,
+    database: Database = None,
+    destination: Destination = None,
+    as_json: Json = False,
+    log_level: LogLevel = Level.WARNING,
+) -> None:
+    """Load what is new and what may have changed. Safe to run at any interval."""
+    logs.set_up(log_level)
+    with stopping.at_once(STOPPED):
+        from . import loading, settings
+        from .load import Options
+
+        attempt = loading.Attempt(as_json=as_json, max_requests_per_second=rate)
+        with attempt.told():
+            options = Options(
+                only=_resources(only or []),
+                groupings=grouping.words,
+                lookback_days=lookback,
+                full_refresh=full_refresh,
+                wait_s=wait,
+                is_demo=demo,
+            )
+            source = loading.demo if demo else lambda **given: nullcontext(settings.resolve(**given))
+            with source(
+                account=account, base_url=base_url, start=start, database=database, destination=destination
+            ) as resolved:
+                code = attempt.run(resolved, options)
+    raise typer.Exit(code)
+
+
+@app.command()
+def backfill(
+    first: Annotated[str, typer.Option("--from", metavar="DATE", help="First UTC day.")],
+    last: Annotated[str, typer.Option("--to", metavar="DATE", help="Last UTC day, included.")],
+    wait: Wait = 0.0,
+    rate: Rate = None,
+    account: Account = None,
+    base_url: BaseUrl = None,
+    database: Database = None,
+    destination: Destination = None,
+    as_json: Json = False,
+    log_level: LogLevel = Level.WARNING,
+) -> None:
+    """Read the usage of a range of days again, exactly. Cursors stay where they are."""
+    logs.set_up(log_level)
+    with stopping.at_once(STOPPED):
+        from . import loading, settings
+        from .load import Options
+
+        attempt = loading.Attempt(as_json=as_json, max_requests_per_second=rate)
+        with attempt.told():
+            options = Options(only=("usage_hourly", "usage_daily"), backfill=_range(first, last), wait_s=wait)
+            resolved = settings.resolve(
+                account=account, base_url=base_url, database=database, destination=destination
+            )
+            code = attempt.run(resolved, options)
+    raise typer.Exit(code)
+
+
+@app.command()
+def status(
+    database: Database = None, as_json: Json = False, log_level: LogLevel = Level.WARNING
+) -> None:
+    """Show what the database holds per account and resource, and how the last loads went."""
+    logs.set_up(log_level)
+    from . import settings, states
+
+    states.show(settings.database_path(database), as_json)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="What to ask; - reads it from standard input.")],
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    database: Database = None,
+    as_json: Json = False,
+    log_level: LogLevel = Level.WARNING,
+) -> None:
+    """Run SQL on the database, which it cannot change. Times are UTC, numbers exact."""
+    logs.set_up(log_level)
+    if as_csv and as_json:
+        raise SettingsError("--csv and --json exclude each other.")
+    from . import output, read, settings
+
+    with read.connect(settings.database_path(database)) as connection:
+        answer = read.query(connection, sys.stdin.read() if sql == "-" else sql)
+        if as_json:
+            output.print_json_rows(answer.columns, answer.rows)
+        elif as_csv:
+            output.print_csv(answer.columns, answer.rows)
+        else:
+            output.print_rows(answer.columns, answer.rows, answer.numbers)
+
+
+@app.command()
+def accounts(
+    base_url: BaseUrl = None, as_json: Json = False, log_level: LogLevel = Level.WARNING
+) -> None:
+    """List the accounts that the token sees. Seeing one does not mean that its billing may be read."""
+    logs.set_up(log_level)
+    from . import connection, output, settings
+
+    with connection.client_for(settings.resolve(base_url=base_url)) as client:
+        rows = [(account["id"], account["name"]) for account in client.accounts()]
+    if as_json:
+        output.print_json_rows(["id", "name"], rows)
+    else:
+        output.console().print(output.table(["id", "name"], rows))
+
+
+@app.command()
+def doctor(
+    account: Account = None,
+    base_url: BaseUrl = None,
+    database: Database = None,
+    destination: Destination = None,
+    as_json: Json = False,
+    log_level: LogLevel = Level.WARNING,
+) -> None:
+    """Try everything that a load needs, and say how to mend what does not work."""
+    logs.set_up(log_level)
+    from . import doctor as examination
+    from . import settings
+
+    resolved = settings.resolve(account=account, base_url=base_url, database=database, destination=destination)
+    raise typer.Exit(examination.run(resolved, as_json))
+
+
+def _resources(names: Sequence[str]) -> Sequence[str]:
+    wrong = [name for name in names if name not in RESOURCES]
+    if wrong:
+        raise SettingsError(f"--only {wrong[0]}: there is no such resource. There are {', '.join(RESOURCES)}.")
+    return names
+
+
+def _range(first: str, last: str) -> tuple[date, date]:
+    begin, end = _day("--from", first), _day("--to", last)
+    if begin > end:
+        raise SettingsError(f"--from {begin} lies after --to {end}. Give the earlier day first.")
+    if begin > datetime.now(UTC).date():
+        raise SettingsError(f"--from {begin} lies ahead: there is nothing to read yet.")
+    return begin, end
+
+
+def _day(option: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"{option} {text} is no date. Write it as YYYY-MM-DD.") from None

@@ -1,0 +1,76 @@
+"""Runs a load for the command line: the real API or the demo's, progress, signals, and the telling of how it went."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from ai_gateway_billing import accounts
+from ai_gateway_billing.client import Client
+from ai_gateway_billing.errors import SettingsError
+
+from . import boundary, connection, load, output, progress, summary
+from .load import Options
+from .result import failed
+from .settings import Settings, resolve
+
+
+class Attempt:
+    """One load as a command sees it. `as_json`: one object on standard output instead of a table."""
+
+    def __init__(self, *, as_json: bool, max_requests_per_second: float | None = None) -> None:
+        self._as_json = as_json
+        self._max_requests_per_second = max_requests_per_second
+        self._client: Client | None = None
+        self._began = time.monotonic()
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Print the JSON object also when the load ends before it has begun."""
+        try:
+            yield
+        except Exception as error:
+            if self._as_json:
+                requests = self._client.requests if self._client else 0
+                seconds = time.monotonic() - self._began
+                output.print_object(failed(boundary.as_billing_error(error), requests, seconds))
+            raise
+
+    def run(self, settings: Settings, options: Options) -> int:
+        """Load, tell how it went, and return the exit code. Raises what `load.load` raises."""
+        accounts.named(settings.accounts)  # a bad id is refused before anything else happens
+        with connection.client_for(settings, self._max_requests_per_second) as self._client:
+            with progress.shown() as listener:
+                result = load.load(settings, options, self._client, datetime.now(UTC), listener)
+        if self._as_json:
+            output.print_object(result.as_json())
+        else:
+            summary.show(result, settings.destination, settings.database)
+        summary.tell_failures(result)
+        return result.exit_code
+
+
+@contextmanager
+def demo(
+    *,
+    account: Sequence[str] | None,
+    base_url: str | None,
+    start: str | None,
+    database: str | None,
+    destination: str | None,
+) -> Iterator[Settings]:
+    """Settings for a simulated account that is served on loopback as long as this lasts."""
+    if account or base_url:
+        raise SettingsError("--demo brings an account and an address of its own: leave out --account and --base-url.")
+    from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, DEMO_START, DEMO_TOKEN, Simulator, demo_world
+
+    with Simulator(demo_world()).serve() as url:
+        settings = resolve(
+            account=[DEMO_ACCOUNT_ID],
+            base_url=url,
+            start=start or f"{DEMO_START:%Y-%m-%d}",
+            database=database,
+            destination=destination,
+        )
+        yield replace(settings, api_token=DEMO_TOKEN)

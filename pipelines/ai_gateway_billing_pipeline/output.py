@@ -1,0 +1,157 @@
+"""What goes to standard output: tables for people, JSON and CSV for machines. Numbers keep every digit."""
+
+import csv
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+NULL = "NULL"
+TABLE_ROWS = 1_000
+_ENDLESS = 10_000  # columns where nobody looks: a file or a pipe must not lose the end of a line
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console on standard output or error that never cuts lines off in a file or a pipe."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(file=stream, width=None if stream.isatty() else _ENDLESS, highlight=False, soft_wrap=False)
+
+
+def plain(number: Decimal) -> str:
+    """All digits of an exact number, without an exponent and without zeros that say nothing."""
+    digits = format(number, "f")
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
+def text(value: object) -> str:
+    """A value as a person reads it. Times are UTC and end in Z."""
+    if value is None:
+        return NULL
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, datetime):
+        return _iso(value, " ")
+    if isinstance(value, (list, tuple, dict)):
+        return to_json(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return _printable(str(value))
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None, right: Iterable[int] = ()
+) -> Table:
+    """A table of plain text; `right` names the columns that hold numbers."""
+    numbers = set(right)
+    result = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    for position, name in enumerate(columns):
+        justify: Any = "right" if position in numbers else "left"
+        result.add_column(Text(_printable(name)), justify=justify, overflow="fold")
+    for row in rows:
+        result.add_row(*(Text(text(value), style="dim" if value is None else "") for value in row))
+    return result
+
+
+def to_json(value: object) -> str:
+    """JSON in one line. A DECIMAL is a JSON number with all its digits, which no float has touched.
+
+    Times are ISO 8601 text in UTC. NaN and the infinities, which JSON lacks, are null.
+    """
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_quoted(str(name))}: {to_json(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(to_json, value)) + "]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "null"
+    if value is None or isinstance(value, (bool, int, float)):
+        return json.dumps(value)
+    return _quoted(_iso(value) if isinstance(value, datetime) else value.hex() if isinstance(value, bytes) else str(value))
+
+
+def print_object(value: Mapping[str, object]) -> None:
+    """One JSON object, a line for each of its first-level names."""
+    lines = [f"  {_quoted(name)}: {to_json(item)}" for name, item in value.items()]
+    sys.stdout.write("{\n" + ",\n".join(lines) + "\n}\n" if lines else "{}\n")
+
+
+def print_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int]) -> None:
+    """A table of at most `TABLE_ROWS` rows; standard error tells when there are more."""
+    if not columns:
+        return
+    rest = iter(rows)
+    console().print(table(columns, islice(rest, TABLE_ROWS), right=right))
+    left_out = sum(1 for _ in rest)
+    if left_out:
+        sys.stderr.write(f"The first {TABLE_ROWS} rows; {left_out} more are not shown. --csv and --json give all.\n")
+
+
+def print_json_rows(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A JSON array with one object per row, each on a line of its own."""
+    names = _unique(columns)
+    separator = "[\n"
+    for row in rows:
+        sys.stdout.write(separator + to_json(dict(zip(names, row, strict=True))))
+        separator = ",\n"
+    sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """CSV with a header line; NULL is an empty field."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(["" if value is None else _cell(value) for value in row] for row in rows)
+
+
+def _cell(value: object) -> str:
+    return _iso(value) if isinstance(value, datetime) else value if isinstance(value, str) else text(value)
+
+
+def _iso(moment: datetime, separator: str = "T") -> str:
+    """A time zone's time in UTC with a Z; a time without a zone as it is."""
+    if moment.tzinfo is None:
+        return moment.isoformat(separator)
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(separator) + "Z"
+
+
+def _quoted(words: str) -> str:
+    return json.dumps(words, ensure_ascii=False)
+
+
+def _printable(words: str) -> str:
+    """Without the control characters by which text from outside could take over a terminal."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in words)
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """JSON keeps one value per name, so the second `amount` becomes `amount_1`."""
+    result: list[str] = []
+    for name in names:
+        candidate, number = name, 0
+        while candidate in result:
+            number += 1
+            candidate = f"{name}_{number}"
+        result.append(candidate)
+    return result
+
+
+def day(value: datetime | date | None) -> str:
+    """A date as people write it, or a dash."""
+    return "–" if value is None else value.strftime("%Y-%m-%d")
+
+
+def minute(value: datetime | None) -> str:
+    """A time to the minute, UTC, or a dash."""
+    return "–" if value is None else value.strftime("%Y-%m-%d %H:%M")

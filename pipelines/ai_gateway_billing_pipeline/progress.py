@@ -1,0 +1,100 @@
+"""Shows how far a load is: bars on a terminal, a few plain lines anywhere else. Always on standard error."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ai_gateway_billing.report import Progress
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+Listener = Callable[[Progress], None]
+
+OWN_BARS = 4
+"""So many accounts have bars of their own; the others share one bar per resource."""
+LINE_EVERY_S = 5.0
+"""A long resource says how far it is at most so often, and at most every tenth of its way."""
+
+
+@contextmanager
+def shown() -> Iterator[Listener]:
+    """A listener for a load's progress; what it shows ends with the context."""
+    if not sys.stderr.isatty():
+        yield Lines(lambda line: sys.stderr.write(line + "\n"), time.monotonic).on
+        return
+    with _bars() as listener:
+        yield listener
+
+
+class Lines:
+    """One line when a resource of an account is done, and now and then one on the way."""
+
+    def __init__(self, write: Callable[[str], object], clock: Callable[[], float]) -> None:
+        self._write = write
+        self._clock = clock
+        self._told: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def on(self, progress: Progress) -> None:
+        """Take note of a step."""
+        key, tenth = progress[:2], _tenth(progress)
+        now = self._clock()
+        at, last = self._told.setdefault(key, (now, 0))
+        done = progress.done == progress.planned
+        if done or (tenth > last and now - at >= LINE_EVERY_S):
+            self._told[key] = now, tenth
+            windows = f"{progress.done} of {progress.planned}" if progress.planned > 1 or not done else "read"
+            self._write(f"{progress.account_id} {progress.resource}: {windows}")
+
+
+def _tenth(progress: Progress) -> int:
+    return 10 * progress.done // progress.planned if progress.planned else 10
+
+
+@contextmanager
+def _bars() -> Iterator[Listener]:
+    from rich.console import Console  # here, so that a load without a terminal does not pay for it
+    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Display
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Display(*columns, console=Console(stderr=True), transient=True) as display:
+        yield Bars(display.add_task, lambda task, done, planned: display.update(task, completed=done, total=planned)).on
+
+
+class Bars:
+    """A bar per account and resource; accounts beyond the first few share one bar per resource."""
+
+    def __init__(
+        self, add: Callable[[str], "TaskID"], update: Callable[["TaskID", int, int], object]
+    ) -> None:
+        self._add = add
+        self._update = update
+        self._accounts: dict[str, str] = {}
+        self._steps: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
+        self._tasks: dict[tuple[str, str], TaskID] = {}
+
+    def on(self, progress: Progress) -> None:
+        """Take note of a step."""
+        owner = self._owner(progress.account_id)
+        key = owner, progress.resource
+        steps = self._steps.setdefault(key, {})
+        steps[progress.account_id] = progress.done, progress.planned
+        if key not in self._tasks:
+            self._tasks[key] = self._add(f"{owner} {progress.resource}")
+        done, planned = (sum(column) for column in zip(*steps.values(), strict=True))
+        self._update(self._tasks[key], done, planned)
+
+    def _owner(self, account_id: str) -> str:
+        if account_id not in self._accounts:
+            own = len(self._accounts) < OWN_BARS
+            self._accounts[account_id] = f"{account_id[:8]}…" if own else "other accounts"
+        return self._accounts[account_id]

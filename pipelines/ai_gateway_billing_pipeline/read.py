@@ -1,0 +1,205 @@
+"""Reads the published file, and only reads it: SQL of the user's own, and what each resource holds. Needs no dlt."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+from ai_gateway_billing.errors import DatabaseBusyError, DatabaseError, SettingsError
+from ai_gateway_billing.schema import RESOURCES, TABLES
+
+SCHEMA = "ai_gateway_billing"
+_FETCH_ROWS = 10_000
+_USAGE = {"usage_hourly": "hour", "usage_daily": "day"}
+_NEWEST = {
+    "usage_hourly": "start_time",
+    "usage_daily": "start_time",
+    "usage_coverage": "read_until",
+    "invoices": "created",
+}
+"""The column that tells how new a row is; versioned tables have `_dlt_valid_from`."""
+
+
+class Answer(NamedTuple):
+    """Columns with their types, and rows as they are fetched."""
+
+    columns: list[str]
+    types: list[str]
+    rows: Iterator[tuple[Any, ...]]
+
+    @property
+    def numbers(self) -> list[int]:
+        """Positions of numeric columns."""
+        numeric = ("DECIMAL", "DOUBLE", "FLOAT", "BIGINT", "INTEGER", "HUGEINT", "SMALLINT", "TINYINT", "U")
+        return [n for n, kind in enumerate(self.types) if kind.startswith(numeric) and not kind.endswith("]") and kind != "UUID"]
+
+
+class Coverage(NamedTuple):
+    """What has been read of an account's usage: `days` whole UTC days, `missing` ones between first and last."""
+
+    first_day: date
+    read_until: datetime
+    days: int
+    missing: int
+
+
+class Holding(NamedTuple):
+    """What the file holds of one account's resource, and how its last load went. `rows` counts old versions too."""
+
+    account_id: str
+    resource: str
+    rows: int
+    newest: datetime | None
+    status: str | None
+    error: str | None
+    skipped: str | None
+    last_attempt_at: datetime | None
+    last_success_at: datetime | None
+    quarantined: int
+    coverage: Coverage | None
+
+
+class UnknownField(NamedTuple):
+    """A field that the API sent and the contract does not know; it is kept as a column."""
+
+    table: str
+    field: str
+    data_type: str
+    first_seen_at: datetime
+
+
+def connect(path: Path) -> duckdb.DuckDBPyConnection:
+    """A read-only connection in UTC. Raises `SettingsError`, `DatabaseBusyError` or `DatabaseError`."""
+    if not path.is_file():
+        message = f"There is no database {path}. Run `aig-billing load` first, or name another with --database."
+        raise SettingsError(message)
+    try:
+        connection = duckdb.connect(str(path), read_only=True)
+    except duckdb.Error as error:
+        if "lock" in str(error).lower():
+            message = f"{path} is open for writing in another program: {_first_lines(error)}"
+            raise DatabaseBusyError(message) from error
+        raise DatabaseError(f"{path} is damaged or no DuckDB database: {_first_lines(error)}") from error
+    connection.execute("set timezone = 'UTC'")
+    connection.execute("set python_enable_replacements = false")  # a missing table is not a variable of ours
+    return connection
+
+
+def query(connection: duckdb.DuckDBPyConnection, sql: str) -> Answer:
+    """Run SQL. Raises `SettingsError` with the database's own first words, also while rows are fetched."""
+    if not sql.strip():
+        raise SettingsError('There is no SQL to run. Write aig-billing query "select ...", or - to read it from standard input.')
+    try:
+        cursor = connection.execute(sql)
+    except duckdb.Error as error:
+        raise _refused(error) from error
+    description = cursor.description or []
+    return Answer([column[0] for column in description], [str(column[1]) for column in description], _rows(cursor))
+
+
+def _rows(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    try:
+        while rows := cursor.fetchmany(_FETCH_ROWS):
+            yield from rows
+    except duckdb.Error as error:
+        raise _refused(error) from error
+
+
+def _refused(error: duckdb.Error) -> SettingsError:
+    words = _first_lines(error)
+    if "read-only" in words:
+        return SettingsError(f"The database is open for reading only, so that no load is disturbed. {words}")
+    return SettingsError(words)
+
+
+def _first_lines(error: duckdb.Error) -> str:
+    return "\n".join(str(error).strip().splitlines()[:6])
+
+
+def accounts(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """The ids of all accounts of which anything is stored."""
+    return {account_id for table in _tables(connection) & set(RESOURCES) for account_id, *_ in _counts(connection, table)}
+
+
+def holdings(connection: duckdb.DuckDBPyConnection) -> list[Holding]:
+    """A row per account and resource, in the order of the documentation. Tables that do not exist are left out.
+
+    Raises `SettingsError` when the file holds nothing of ours.
+    """
+    tables = _tables(connection)
+    if not tables & set(TABLES):
+        raise SettingsError("The database holds no AI Gateway billing yet. Run `aig-billing load` first.")
+    states = _states(connection) if "load_status" in tables else {}
+    quarantined = _quarantined(connection) if "quarantine" in tables else {}
+    coverage = _coverage(connection) if "usage_coverage" in tables else {}
+    counts: dict[tuple[str, str], tuple[int, datetime | None]] = {
+        (account_id, table): (rows, newest)
+        for table in RESOURCES
+        if table in tables
+        for account_id, rows, newest in _counts(connection, table)
+    }
+    nothing = (None,) * 5
+    return [
+        Holding(
+            *key,
+            *counts.get(key, (0, None)),
+            *states.get(key, nothing),
+            quarantined.get(key, 0),
+            coverage.get((key[0], _USAGE.get(key[1], ""))),
+        )
+        for key in sorted(counts.keys() | states.keys(), key=lambda key: (key[0], _position(key[1])))
+    ]
+
+
+def unknown_fields(connection: duckdb.DuckDBPyConnection) -> list[UnknownField]:
+    """Fields beyond the contract, the newest first."""
+    if "unknown_fields" not in _tables(connection):
+        return []
+    sql = f"from {SCHEMA}.unknown_fields select table_name, field, data_type, first_seen_at order by 4 desc, 1, 2"
+    return [UnknownField(*row) for row in connection.execute(sql).fetchall()]
+
+
+def _position(resource: str) -> int:
+    return RESOURCES.index(resource) if resource in RESOURCES else len(RESOURCES)
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    sql = "select table_name from information_schema.tables where table_schema = ? and table_catalog = current_database()"
+    return {name for (name,) in connection.execute(sql, [SCHEMA]).fetchall()}
+
+
+def _counts(connection: duckdb.DuckDBPyConnection, table: str) -> Sequence[tuple[str, int, datetime | None]]:
+    newest = _NEWEST.get(table, "_dlt_valid_from")
+    return _own(connection, f"select account_id, count(*), max({newest}) from {SCHEMA}.{table} group by all")
+
+
+def _states(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], Sequence[Any]]:
+    columns = "account_id, resource, status, error, skipped, last_attempt_at, last_success_at"
+    return {row[:2]: row[2:] for row in _own(connection, f"select {columns} from {SCHEMA}.load_status")}
+
+
+def _quarantined(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
+    """Counted with the resource: an item of a child table is quarantined with its parent."""
+    sql = f"select account_id, split_part(resource, '__', 1) as resource, count(*) from {SCHEMA}.quarantine group by all"
+    return {(account_id, resource): rows for account_id, resource, rows in _own(connection, sql)}
+
+
+def _coverage(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], Coverage]:
+    sql = f"""
+        select account_id, "grouping", min(day), max(read_until),
+            count(*) filter (read_until >= (day + 1)::timestamptz) as days,
+            date_diff('day', min(day), max(read_until)::date) - days as missing
+        from {SCHEMA}.usage_coverage
+        group by all
+    """
+    return {row[:2]: Coverage(*row[2:]) for row in _own(connection, sql)}
+
+
+def _own(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Any]:
+    """Rows of our own tables. Raises `DatabaseError` when they are not as we make them."""
+    try:
+        return connection.execute(sql).fetchall()
+    except duckdb.Error as error:
+        message = f"The schema {SCHEMA} of this database was made by something else: {_first_lines(error)}"
+        raise DatabaseError(message) from error

@@ -1,0 +1,74 @@
+"""`aig-billing status`: what the published file holds, for people and for machines."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from . import output, read
+from .read import Holding, UnknownField
+
+
+def show(database: Path, as_json: bool) -> None:
+    """Print the state of the database. Raises what `read.connect` and `read.holdings` raise."""
+    with read.connect(database) as connection:
+        holdings, fields = read.holdings(connection), read.unknown_fields(connection)
+    if as_json:
+        output.print_object(_as_json(database, holdings, fields))
+    else:
+        _print(holdings, fields)
+
+
+def _as_json(database: Path, holdings: Sequence[Holding], fields: Sequence[UnknownField]) -> dict[str, Any]:
+    accounts: dict[str, dict[str, Any]] = {}
+    for holding in holdings:
+        values = holding._asdict()
+        values["coverage"] = holding.coverage._asdict() if holding.coverage else None
+        values["cursor"] = holding.coverage.read_until if holding.coverage else None
+        account_id, resource = values.pop("account_id"), values.pop("resource")
+        accounts.setdefault(account_id, {})[resource] = values
+    return {
+        "database": str(database),
+        "accounts": accounts,
+        "unknown_fields": [field._asdict() for field in fields],
+        "quarantined": sum(holding.quarantined for holding in holdings),
+    }
+
+
+def _print(holdings: Sequence[Holding], fields: Sequence[UnknownField]) -> None:
+    console = output.console()
+    for account_id in dict.fromkeys(holding.account_id for holding in holdings):
+        own = [holding for holding in holdings if holding.account_id == account_id]
+        columns = ["resource", "rows", "newest (UTC)", "last success", "read from", "read until", "days", "note"]
+        console.print(output.table(columns, map(_row, own), title=f"Account {account_id}", right=[1, 6]))
+    for field in fields:
+        line = f"Unknown field {field.table}.{field.field} ({field.data_type}), since {output.minute(field.first_seen_at)}."
+        console.print(line, markup=False)
+    if not holdings:
+        console.print("No account has been loaded yet.")
+
+
+def _row(holding: Holding) -> Sequence[object]:
+    covered = holding.coverage
+    return (
+        holding.resource,
+        holding.rows,
+        output.minute(holding.newest),
+        output.minute(holding.last_success_at),
+        output.day(covered.first_day) if covered else "",
+        output.minute(covered.read_until) if covered else "",
+        covered.days if covered else "",
+        "; ".join(_notes(holding)),
+    )
+
+
+def _notes(holding: Holding) -> list[str]:
+    notes = []
+    if holding.error:
+        notes.append(f"failed {output.minute(holding.last_attempt_at)}: {holding.error}")
+    if holding.skipped:
+        notes.append(holding.skipped)
+    if holding.quarantined:
+        notes.append(f"{holding.quarantined} quarantined")
+    if holding.coverage and holding.coverage.missing:
+        notes.append(f"{holding.coverage.missing} days not read")
+    return notes

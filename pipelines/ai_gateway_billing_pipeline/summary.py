@@ -1,0 +1,79 @@
+"""Tells people how a load went: a table on standard output, failures in words on standard error."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ai_gateway_billing.errors import BillingError
+from ai_gateway_billing.report import Outcome
+from ai_gateway_billing.schema import RESOURCES, TABLES
+
+from . import output
+from .result import Result
+
+_FAILURES_TOLD = 20
+
+
+def show(result: Result, destination: str, database: Path) -> None:
+    """The table, the cost of the load, and where its rows are now."""
+    console = output.console()
+    console.print(_one_account(result) if len(result.accounts) == 1 else _many_accounts(result))
+    console.print(f"{result.requests} requests in {result.seconds:.1f} s.", markup=False)
+    if not result.worth_publishing:
+        console.print("Nothing was published: everything is as it was before.", markup=False)
+    elif destination == "duckdb":
+        console.print(f"Published to {database}", markup=False)
+    else:
+        console.print(f"Loaded into {destination}.", markup=False)
+
+
+def tell_failures(result: Result) -> None:
+    """One line per account and cause, with the resources that it befell."""
+    console = output.console(stderr=True)
+    causes = list(_causes(result).items())
+    for (account_id, message), resources in causes[:_FAILURES_TOLD]:
+        console.print(f"Failed for {account_id}: {', '.join(resources)}. {message}", markup=False)
+    if len(causes) > _FAILURES_TOLD:
+        console.print(f"… and {len(causes) - _FAILURES_TOLD} more failures; --json lists all.", markup=False)
+
+
+def _causes(result: Result) -> dict[tuple[str, str], list[str]]:
+    causes: dict[tuple[str, str], list[str]] = {}
+    seen: dict[tuple[str, type[BillingError], object], str] = {}
+    for (account_id, resource), error in result.report.failures().items():
+        kind = account_id, type(error), getattr(error, "status", None) or str(error)
+        message = seen.setdefault(kind, str(error))
+        causes.setdefault((account_id, message), []).append(resource)
+    return causes
+
+
+def _one_account(result: Result) -> output.Table:
+    outcomes = {resource: outcome for (_, resource), outcome in result.report.outcomes.items()}
+    rows = [(table, *_line(result, table, outcomes)) for table in _tables(result)]
+    return output.table(["resource", "status", "rows", "note"], rows, title=f"Account {result.accounts[0]}", right=[2])
+
+
+def _line(result: Result, table: str, outcomes: dict[str, Outcome]) -> tuple[str, int | str, str]:
+    outcome = outcomes.get(table)
+    rows = result.report.rows[table]
+    if outcome is None:
+        return "", rows, ""
+    return outcome.status, rows, outcome.skipped or (type(outcome.error).__name__ if outcome.error else "")
+
+
+def _many_accounts(result: Result) -> output.Table:
+    rows = [(table, result.report.rows[table], *_tally(result, table)) for table in _tables(result)]
+    columns = ["resource", "rows", "ok", "skipped", "failed"]
+    return output.table(columns, rows, title=f"{len(result.accounts)} accounts", right=[1, 2, 3, 4])
+
+
+def _tally(result: Result, table: str) -> tuple[int | str, ...]:
+    statuses = [outcome.status for (_, resource), outcome in result.report.outcomes.items() if resource == table]
+    return tuple(statuses.count(status) if statuses else "" for status in ("ok", "skipped", "failed"))
+
+
+def _tables(result: Result) -> Iterator[str]:
+    """Resources that were read and their child tables, in the order of the documentation."""
+    read = {resource for _, resource in result.report.outcomes} | set(result.report.rows)
+    known = [table for table in TABLES if table in read]
+    yield from known
+    yield from sorted(read - set(known) - set(RESOURCES))
