@@ -23,7 +23,7 @@ from ai_gateway_billing.resources import resources
 from ai_gateway_billing.source import first_day
 from ai_gateway_billing.windows import Grouping
 
-from . import bookkeeping, views
+from . import bookkeeping, mixing, views
 from .lock import locked
 from .result import Result
 from .settings import Settings
@@ -44,6 +44,7 @@ class Options:
     full_refresh: bool = False
     backfill: tuple[date, date] | None = None
     wait_s: float = 0.0
+    is_demo: bool = False
 
 
 def load(
@@ -136,6 +137,8 @@ class _Run:
 
     def _extract(self, pipeline: dlt.Pipeline) -> None:
         self.account_ids = accounts.choose(self.settings.accounts, self.client)
+        if self.settings.destination == "duckdb":
+            mixing.refuse(self.workspace.working, self.workspace.published, self.account_ids, self.options.is_demo)
         try:
             pipeline.sync_destination()
             pipeline.extract(self._source())
