@@ -1,7 +1,7 @@
 """Settings, resolved once and in one place: command option, environment, dlt config and secrets files, default."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -86,8 +86,8 @@ def _from_dlt(key: str) -> str | None:
     """A value of dlt's config or secrets files, which dlt finds by its own rules."""
     import dlt  # noqa: PLC0415  # slow, and needed only by commands that load or ask the API
 
-    store = dlt.secrets if key == "api_token" else dlt.config
-    value: object = store.get(f"sources.ai_gateway_billing.{key}")
+    look_up: Callable[[str], object] = (dlt.secrets if key == "api_token" else dlt.config).get
+    value = look_up(f"sources.ai_gateway_billing.{key}")
     if isinstance(value, (list, tuple)):
         return ",".join(map(str, value))
     return None if value is None else str(value)

@@ -85,7 +85,7 @@ def instant(value: Any, now: datetime) -> datetime:
     Refuses what lies before 2020 or more than two years after `now`: such a value has some third unit.
     """
     # Whole numbers, which nearly all times are, need no Decimal: this runs twice for every bucket.
-    number = value if type(value) is int else decimal(value)
+    number: int | Decimal = value if type(value) is int else decimal(value)
     microseconds = number * (1_000_000 if abs(number) < _SECONDS_BELOW else 1_000)
     try:
         moment = EPOCH + timedelta(microseconds=int(microseconds))
