@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 
 import typer
+
 from ai_gateway_billing.errors import BillingError, redact
 
 from . import logs
@@ -37,7 +38,7 @@ def report(error: Exception) -> int:
         sys.stderr.write(logs.without_secrets("".join(traceback.format_exception(error))))
     usage = getattr(error, "format_message", None)
     if usage is not None:
-        _say(f"Error: {usage()} Add --help to see what is possible.")
+        _say(f"Error: {usage().rstrip('.')}. Add --help to see what is possible.")
         return 2
     if isinstance(error, BillingError):
         _say("\n".join([f"Error: {error}", *getattr(error, "__notes__", [])]))
@@ -55,7 +56,9 @@ def as_billing_error(error: Exception) -> BillingError:
         return BillingError(f"{error.strerror}{where}.")
     told = redact(logs.without_secrets(str(error)))
     advice = "Run again with --log-level debug for the traceback."
-    return BillingError(f"Unexpected {type(error).__name__}: {told}. {advice}" if told else f"Unexpected {error!r}. {advice}")
+    return BillingError(
+        f"Unexpected {type(error).__name__}: {told}. {advice}" if told else f"Unexpected {error!r}. {advice}"
+    )
 
 
 def _say(text: str) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from importlib.metadata import version
 from typing import Annotated, Literal
 
 import typer
+
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing.schema import RESOURCES
 
@@ -23,8 +23,8 @@ app = typer.Typer(
     help="Cloudflare AI Gateway billing in DuckDB: load it, look at it, ask it in SQL.",
     epilog="Exit codes: 0 done, 1 unexpected error, 2 bad option or setting, 3 token refused or lacks a permission, "
     "4 finished but something failed, 5 database in use, 6 API unreachable or limiting.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # importing rich for it would double the time that --help takes
     add_completion=False,
 )
 
@@ -42,25 +42,22 @@ class Grouping(StrEnum):
         return ("hour", "day") if self is Grouping.BOTH else ("hour",) if self is Grouping.HOUR else ("day",)
 
 
-_SETTINGS = "Settings"
 Account = Annotated[
     list[str] | None,
-    typer.Option("--account", metavar="ID", help="Account to read, repeatable, or `all`.", rich_help_panel=_SETTINGS),
+    typer.Option("--account", metavar="ID", help="Account to read, repeatable, or `all`."),
 ]
-BaseUrl = Annotated[
-    str | None, typer.Option("--base-url", metavar="URL", help="Address of the API.", rich_help_panel=_SETTINGS)
-]
+BaseUrl = Annotated[str | None, typer.Option("--base-url", metavar="URL", help="Address of the API.")]
 Start = Annotated[
     str | None,
-    typer.Option("--start", metavar="DATE", help="First UTC day of the history.", rich_help_panel=_SETTINGS),
+    typer.Option("--start", metavar="DATE", help="First UTC day of the history."),
 ]
 Database = Annotated[
     str | None,
-    typer.Option("--database", metavar="PATH", help="DuckDB file [billing.duckdb].", rich_help_panel=_SETTINGS),
+    typer.Option("--database", metavar="PATH", help="DuckDB file [billing.duckdb]."),
 ]
 Destination = Annotated[
     str | None,
-    typer.Option("--destination", metavar="NAME", help="Any dlt destination [duckdb].", rich_help_panel=_SETTINGS),
+    typer.Option("--destination", metavar="NAME", help="Any dlt destination [duckdb]."),
 ]
 Wait = Annotated[
     float, typer.Option("--wait", metavar="SECONDS", min=0, help="How long to wait for another load to end.")
@@ -75,24 +72,30 @@ LogLevel = Annotated[Level, typer.Option("--log-level", help="How much to log to
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and end the process with its exit code."""
-    sys.exit(boundary.run(lambda: app(args=arguments, standalone_mode=False, prog_name="aig-billing")))
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    sys.exit(boundary.run(lambda: app(args=given, standalone_mode=False, prog_name="aig-billing")))
 
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         sys.stdout.write(f"aig-billing {version(DISTRIBUTION)}\n")
         raise typer.Exit
 
 
 @app.callback()
 def _common(
-    show: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    show: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 
 
 @app.command()
 def load(
+    *,
     demo: Annotated[bool, typer.Option("--demo", help="Load a simulated account; needs no token.")] = False,
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="RESOURCE", help="Load just this resource, repeatable.")
@@ -139,6 +142,7 @@ def load(
 
 @app.command()
 def backfill(
+    *,
     first: Annotated[str, typer.Option("--from", metavar="DATE", help="First UTC day.")],
     last: Annotated[str, typer.Option("--to", metavar="DATE", help="Last UTC day, included.")],
     wait: Wait = 0.0,
@@ -159,17 +163,13 @@ def backfill(
         attempt = loading.Attempt(as_json=as_json, max_requests_per_second=rate)
         with attempt.told():
             options = Options(only=("usage_hourly", "usage_daily"), backfill=_range(first, last), wait_s=wait)
-            resolved = settings.resolve(
-                account=account, base_url=base_url, database=database, destination=destination
-            )
+            resolved = settings.resolve(account=account, base_url=base_url, database=database, destination=destination)
             code = attempt.run(resolved, options)
     raise typer.Exit(code)
 
 
 @app.command()
-def status(
-    database: Database = None, as_json: Json = False, log_level: LogLevel = Level.WARNING
-) -> None:
+def status(database: Database = None, as_json: Json = False, log_level: LogLevel = Level.WARNING) -> None:
     """Show what the database holds per account and resource, and how the last loads went."""
     logs.set_up(log_level)
     from . import settings, states
@@ -202,9 +202,7 @@ def query(
 
 
 @app.command()
-def accounts(
-    base_url: BaseUrl = None, as_json: Json = False, log_level: LogLevel = Level.WARNING
-) -> None:
+def accounts(base_url: BaseUrl = None, as_json: Json = False, log_level: LogLevel = Level.WARNING) -> None:
     """List the accounts that the token sees. Seeing one does not mean that its billing may be read."""
     logs.set_up(log_level)
     from . import connection, output, settings
@@ -214,11 +212,12 @@ def accounts(
     if as_json:
         output.print_json_rows(["id", "name"], rows)
     else:
-        output.console().print(output.table(["id", "name"], rows))
+        output.print_table(["id", "name"], rows)
 
 
 @app.command()
 def doctor(
+    *,
     account: Account = None,
     base_url: BaseUrl = None,
     database: Database = None,

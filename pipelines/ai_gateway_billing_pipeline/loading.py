@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from ai_gateway_billing import accounts
 from ai_gateway_billing.client import Client
 from ai_gateway_billing.errors import SettingsError
+from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, DEMO_START, DEMO_TOKEN, Simulator, demo_world
 
 from . import boundary, connection, load, output, progress, summary
 from .load import Options
@@ -40,9 +41,9 @@ class Attempt:
     def run(self, settings: Settings, options: Options) -> int:
         """Load, tell how it went, and return the exit code. Raises what `load.load` raises."""
         accounts.named(settings.accounts)  # a bad id is refused before anything else happens
-        with connection.client_for(settings, self._max_requests_per_second) as self._client:
-            with progress.shown() as listener:
-                result = load.load(settings, options, self._client, datetime.now(UTC), listener)
+        self._client = client = connection.client_for(settings, self._max_requests_per_second)
+        with client, progress.shown() as listener:
+            result = load.load(settings, options, client, datetime.now(UTC), listener)
         if self._as_json:
             output.print_object(result.as_json())
         else:
@@ -63,8 +64,6 @@ def demo(
     """Settings for a simulated account that is served on loopback as long as this lasts."""
     if account or base_url:
         raise SettingsError("--demo brings an account and an address of its own: leave out --account and --base-url.")
-    from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, DEMO_START, DEMO_TOKEN, Simulator, demo_world
-
     with Simulator(demo_world()).serve() as url:
         settings = resolve(
             account=[DEMO_ACCOUNT_ID],

@@ -17,13 +17,7 @@ from rich.text import Text
 
 NULL = "NULL"
 TABLE_ROWS = 1_000
-_ENDLESS = 10_000  # columns where nobody looks: a file or a pipe must not lose the end of a line
-
-
-def console(*, stderr: bool = False) -> Console:
-    """A console on standard output or error that never cuts lines off in a file or a pipe."""
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else _ENDLESS, highlight=False, soft_wrap=False)
+_ENDLESS = 10_000  # columns of a file or a pipe, where no line may be folded or cut
 
 
 def plain(number: Decimal) -> str:
@@ -34,33 +28,44 @@ def plain(number: Decimal) -> str:
 
 def text(value: object) -> str:
     """A value as a person reads it. Times are UTC and end in Z."""
-    if value is None:
-        return NULL
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, datetime):
-        return _iso(value, " ")
-    if isinstance(value, (list, tuple, dict)):
-        return to_json(value)
-    if isinstance(value, bytes):
-        return value.hex()
-    return _printable(str(value))
+    match value:
+        case None:
+            result = NULL
+        case bool():
+            result = str(value).lower()
+        case Decimal():
+            result = plain(value)
+        case datetime():
+            result = _iso(value, " ")
+        case list() | tuple() | dict():
+            result = to_json(value)
+        case bytes():
+            result = value.hex()
+        case _:
+            result = str(value)
+    return _printable(result)
 
 
-def table(
+def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None, right: Iterable[int] = ()
-) -> Table:
-    """A table of plain text; `right` names the columns that hold numbers."""
+) -> None:
+    """A table of plain text on standard output; `right` names the columns that hold numbers."""
     numbers = set(right)
-    result = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for position, name in enumerate(columns):
         justify: Any = "right" if position in numbers else "left"
-        result.add_column(Text(_printable(name)), justify=justify, overflow="fold")
+        table.add_column(Text(_printable(name)), justify=justify, overflow="fold")
     for row in rows:
-        result.add_row(*(Text(text(value), style="dim" if value is None else "") for value in row))
-    return result
+        table.add_row(*(Text(text(value), style="dim" if value is None else "") for value in row))
+    screen = Console(width=None if sys.stdout.isatty() else _ENDLESS)
+    if title is not None:
+        screen.print(Text(f"\n{title}\n", style="bold"))
+    if screen.is_terminal:
+        screen.print(table)
+        return
+    with screen.capture() as capture:
+        screen.print(table)
+    sys.stdout.writelines(line.rstrip() + "\n" for line in capture.get().splitlines())
 
 
 def to_json(value: object) -> str:
@@ -78,7 +83,9 @@ def to_json(value: object) -> str:
         return "null"
     if value is None or isinstance(value, (bool, int, float)):
         return json.dumps(value)
-    return _quoted(_iso(value) if isinstance(value, datetime) else value.hex() if isinstance(value, bytes) else str(value))
+    return _quoted(
+        _iso(value) if isinstance(value, datetime) else value.hex() if isinstance(value, bytes) else str(value)
+    )
 
 
 def print_object(value: Mapping[str, object]) -> None:
@@ -92,7 +99,7 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], right: 
     if not columns:
         return
     rest = iter(rows)
-    console().print(table(columns, islice(rest, TABLE_ROWS), right=right))
+    print_table(columns, islice(rest, TABLE_ROWS), right=right)
     left_out = sum(1 for _ in rest)
     if left_out:
         sys.stderr.write(f"The first {TABLE_ROWS} rows; {left_out} more are not shown. --csv and --json give all.\n")

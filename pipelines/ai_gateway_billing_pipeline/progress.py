@@ -4,12 +4,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Display
 
 from ai_gateway_billing.report import Progress
-
-if TYPE_CHECKING:
-    from rich.progress import TaskID
 
 Listener = Callable[[Progress], None]
 
@@ -45,7 +45,7 @@ class Lines:
         done = progress.done == progress.planned
         if done or (tenth > last and now - at >= LINE_EVERY_S):
             self._told[key] = now, tenth
-            windows = f"{progress.done} of {progress.planned}" if progress.planned > 1 or not done else "read"
+            windows = f"{progress.done} of {progress.planned}" if progress.planned > 1 or not done else "done"
             self._write(f"{progress.account_id} {progress.resource}: {windows}")
 
 
@@ -55,10 +55,6 @@ def _tenth(progress: Progress) -> int:
 
 @contextmanager
 def _bars() -> Iterator[Listener]:
-    from rich.console import Console  # here, so that a load without a terminal does not pay for it
-    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Display
-
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -73,9 +69,7 @@ def _bars() -> Iterator[Listener]:
 class Bars:
     """A bar per account and resource; accounts beyond the first few share one bar per resource."""
 
-    def __init__(
-        self, add: Callable[[str], "TaskID"], update: Callable[["TaskID", int, int], object]
-    ) -> None:
+    def __init__(self, add: Callable[[str], TaskID], update: Callable[[TaskID, int, int], object]) -> None:
         self._add = add
         self._update = update
         self._accounts: dict[str, str] = {}

@@ -6,11 +6,34 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
+
 from ai_gateway_billing.errors import DatabaseBusyError, DatabaseError, SettingsError
 from ai_gateway_billing.schema import RESOURCES, TABLES
 
 SCHEMA = "ai_gateway_billing"
 _FETCH_ROWS = 10_000
+_STATES = """
+    select account_id, resource, status, error, skipped, last_attempt_at, last_success_at
+    from ai_gateway_billing.load_status
+"""
+# An item of a child table is quarantined with its parent.
+_QUARANTINED = """
+    select account_id, split_part(resource, '__', 1) as resource, count(*)
+    from ai_gateway_billing.quarantine
+    group by all
+"""
+_COVERAGE = """
+    select account_id, "grouping", min(day), max(read_until),
+        count(*) filter (read_until >= (day + 1)::timestamptz) as days,
+        date_diff('day', min(day), max(read_until)::date) - days as missing
+    from ai_gateway_billing.usage_coverage
+    group by all
+"""
+_UNKNOWN_FIELDS = """
+    select table_name, field, data_type, first_seen_at
+    from ai_gateway_billing.unknown_fields
+    order by first_seen_at desc, table_name, field
+"""
 _USAGE = {"usage_hourly": "hour", "usage_daily": "day"}
 _NEWEST = {
     "usage_hourly": "start_time",
@@ -32,7 +55,11 @@ class Answer(NamedTuple):
     def numbers(self) -> list[int]:
         """Positions of numeric columns."""
         numeric = ("DECIMAL", "DOUBLE", "FLOAT", "BIGINT", "INTEGER", "HUGEINT", "SMALLINT", "TINYINT", "U")
-        return [n for n, kind in enumerate(self.types) if kind.startswith(numeric) and not kind.endswith("]") and kind != "UUID"]
+        return [
+            n
+            for n, kind in enumerate(self.types)
+            if kind.startswith(numeric) and not kind.endswith("]") and kind != "UUID"
+        ]
 
 
 class Coverage(NamedTuple):
@@ -89,7 +116,9 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
 def query(connection: duckdb.DuckDBPyConnection, sql: str) -> Answer:
     """Run SQL. Raises `SettingsError` with the database's own first words, also while rows are fetched."""
     if not sql.strip():
-        raise SettingsError('There is no SQL to run. Write aig-billing query "select ...", or - to read it from standard input.')
+        raise SettingsError(
+            'There is no SQL to run. Write aig-billing query "select ...", or - to read it from standard input.'
+        )
     try:
         cursor = connection.execute(sql)
     except duckdb.Error as error:
@@ -119,7 +148,9 @@ def _first_lines(error: duckdb.Error) -> str:
 
 def accounts(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """The ids of all accounts of which anything is stored."""
-    return {account_id for table in _tables(connection) & set(RESOURCES) for account_id, *_ in _counts(connection, table)}
+    return {
+        account_id for table in _tables(connection) & set(RESOURCES) for account_id, *_ in _counts(connection, table)
+    }
 
 
 def holdings(connection: duckdb.DuckDBPyConnection) -> list[Holding]:
@@ -139,16 +170,19 @@ def holdings(connection: duckdb.DuckDBPyConnection) -> list[Holding]:
         if table in tables
         for account_id, rows, newest in _counts(connection, table)
     }
-    nothing = (None,) * 5
+    nothing: Sequence[Any] = (None,) * 5
+    keys = sorted(counts.keys() | states.keys(), key=lambda key: (key[0], _position(key[1])))
     return [
-        Holding(
-            *key,
-            *counts.get(key, (0, None)),
-            *states.get(key, nothing),
-            quarantined.get(key, 0),
-            coverage.get((key[0], _USAGE.get(key[1], ""))),
+        Holding._make(
+            (
+                *key,
+                *counts.get(key, (0, None)),
+                *states.get(key, nothing),
+                quarantined.get(key, 0),
+                coverage.get((key[0], _USAGE.get(key[1], ""))),
+            )
         )
-        for key in sorted(counts.keys() | states.keys(), key=lambda key: (key[0], _position(key[1])))
+        for key in keys
     ]
 
 
@@ -156,8 +190,7 @@ def unknown_fields(connection: duckdb.DuckDBPyConnection) -> list[UnknownField]:
     """Fields beyond the contract, the newest first."""
     if "unknown_fields" not in _tables(connection):
         return []
-    sql = f"from {SCHEMA}.unknown_fields select table_name, field, data_type, first_seen_at order by 4 desc, 1, 2"
-    return [UnknownField(*row) for row in connection.execute(sql).fetchall()]
+    return [UnknownField(*row) for row in _own(connection, _UNKNOWN_FIELDS)]
 
 
 def _position(resource: str) -> int:
@@ -165,35 +198,27 @@ def _position(resource: str) -> int:
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    sql = "select table_name from information_schema.tables where table_schema = ? and table_catalog = current_database()"
+    sql = (
+        "select table_name from information_schema.tables where table_schema = ? and table_catalog = current_database()"
+    )
     return {name for (name,) in connection.execute(sql, [SCHEMA]).fetchall()}
 
 
 def _counts(connection: duckdb.DuckDBPyConnection, table: str) -> Sequence[tuple[str, int, datetime | None]]:
     newest = _NEWEST.get(table, "_dlt_valid_from")
-    return _own(connection, f"select account_id, count(*), max({newest}) from {SCHEMA}.{table} group by all")
+    return _own(connection, f"select account_id, count(*), max({newest}) from {SCHEMA}.{table} group by all")  # noqa: S608 - names of ours
 
 
 def _states(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], Sequence[Any]]:
-    columns = "account_id, resource, status, error, skipped, last_attempt_at, last_success_at"
-    return {row[:2]: row[2:] for row in _own(connection, f"select {columns} from {SCHEMA}.load_status")}
+    return {row[:2]: row[2:] for row in _own(connection, _STATES)}
 
 
 def _quarantined(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
-    """Counted with the resource: an item of a child table is quarantined with its parent."""
-    sql = f"select account_id, split_part(resource, '__', 1) as resource, count(*) from {SCHEMA}.quarantine group by all"
-    return {(account_id, resource): rows for account_id, resource, rows in _own(connection, sql)}
+    return {(account_id, resource): rows for account_id, resource, rows in _own(connection, _QUARANTINED)}
 
 
 def _coverage(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], Coverage]:
-    sql = f"""
-        select account_id, "grouping", min(day), max(read_until),
-            count(*) filter (read_until >= (day + 1)::timestamptz) as days,
-            date_diff('day', min(day), max(read_until)::date) - days as missing
-        from {SCHEMA}.usage_coverage
-        group by all
-    """
-    return {row[:2]: Coverage(*row[2:]) for row in _own(connection, sql)}
+    return {row[:2]: Coverage(*row[2:]) for row in _own(connection, _COVERAGE)}
 
 
 def _own(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Any]:

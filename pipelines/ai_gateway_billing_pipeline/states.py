@@ -1,5 +1,6 @@
 """`aig-billing status`: what the published file holds, for people and for machines."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,16 +36,16 @@ def _as_json(database: Path, holdings: Sequence[Holding], fields: Sequence[Unkno
 
 
 def _print(holdings: Sequence[Holding], fields: Sequence[UnknownField]) -> None:
-    console = output.console()
     for account_id in dict.fromkeys(holding.account_id for holding in holdings):
         own = [holding for holding in holdings if holding.account_id == account_id]
         columns = ["resource", "rows", "newest (UTC)", "last success", "read from", "read until", "days", "note"]
-        console.print(output.table(columns, map(_row, own), title=f"Account {account_id}", right=[1, 6]))
+        output.print_table(columns, map(_row, own), title=f"Account {account_id}", right=[1, 6])
     for field in fields:
-        line = f"Unknown field {field.table}.{field.field} ({field.data_type}), since {output.minute(field.first_seen_at)}."
-        console.print(line, markup=False)
+        since = output.minute(field.first_seen_at)
+        line = f"Unknown field {field.table}.{field.field} ({field.data_type}), since {since}."
+        sys.stdout.write(line + "\n")
     if not holdings:
-        console.print("No account has been loaded yet.")
+        sys.stdout.write("No account has been loaded yet.\n")
 
 
 def _row(holding: Holding) -> Sequence[object]:

@@ -1,5 +1,6 @@
 """Tells people how a load went: a table on standard output, failures in words on standard error."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,25 +16,23 @@ _FAILURES_TOLD = 20
 
 def show(result: Result, destination: str, database: Path) -> None:
     """The table, the cost of the load, and where its rows are now."""
-    console = output.console()
-    console.print(_one_account(result) if len(result.accounts) == 1 else _many_accounts(result))
-    console.print(f"{result.requests} requests in {result.seconds:.1f} s.", markup=False)
+    _print_one(result) if len(result.accounts) == 1 else _print_many(result)
+    sys.stdout.write(f"\n{result.requests} requests in {result.seconds:.1f} s.\n")
     if not result.worth_publishing:
-        console.print("Nothing was published: everything is as it was before.", markup=False)
+        sys.stdout.write("Nothing was published: everything is as it was before.\n")
     elif destination == "duckdb":
-        console.print(f"Published to {database}", markup=False)
+        sys.stdout.write(f"Published to {database}\n")
     else:
-        console.print(f"Loaded into {destination}.", markup=False)
+        sys.stdout.write(f"Loaded into {destination}.\n")
 
 
 def tell_failures(result: Result) -> None:
     """One line per account and cause, with the resources that it befell."""
-    console = output.console(stderr=True)
     causes = list(_causes(result).items())
     for (account_id, message), resources in causes[:_FAILURES_TOLD]:
-        console.print(f"Failed for {account_id}: {', '.join(resources)}. {message}", markup=False)
+        sys.stderr.write(f"Failed for {account_id}: {', '.join(resources)}. {message}\n")
     if len(causes) > _FAILURES_TOLD:
-        console.print(f"… and {len(causes) - _FAILURES_TOLD} more failures; --json lists all.", markup=False)
+        sys.stderr.write(f"… and {len(causes) - _FAILURES_TOLD} more failures; --json lists all.\n")
 
 
 def _causes(result: Result) -> dict[tuple[str, str], list[str]]:
@@ -46,10 +45,10 @@ def _causes(result: Result) -> dict[tuple[str, str], list[str]]:
     return causes
 
 
-def _one_account(result: Result) -> output.Table:
+def _print_one(result: Result) -> None:
     outcomes = {resource: outcome for (_, resource), outcome in result.report.outcomes.items()}
     rows = [(table, *_line(result, table, outcomes)) for table in _tables(result)]
-    return output.table(["resource", "status", "rows", "note"], rows, title=f"Account {result.accounts[0]}", right=[2])
+    output.print_table(["resource", "status", "rows", "note"], rows, title=f"Account {result.accounts[0]}", right=[2])
 
 
 def _line(result: Result, table: str, outcomes: dict[str, Outcome]) -> tuple[str, int | str, str]:
@@ -60,10 +59,10 @@ def _line(result: Result, table: str, outcomes: dict[str, Outcome]) -> tuple[str
     return outcome.status, rows, outcome.skipped or (type(outcome.error).__name__ if outcome.error else "")
 
 
-def _many_accounts(result: Result) -> output.Table:
+def _print_many(result: Result) -> None:
     rows = [(table, result.report.rows[table], *_tally(result, table)) for table in _tables(result)]
     columns = ["resource", "rows", "ok", "skipped", "failed"]
-    return output.table(columns, rows, title=f"{len(result.accounts)} accounts", right=[1, 2, 3, 4])
+    output.print_table(columns, rows, title=f"{len(result.accounts)} accounts", right=[1, 2, 3, 4])
 
 
 def _tally(result: Result, table: str) -> tuple[int | str, ...]:
