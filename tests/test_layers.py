@@ -25,6 +25,7 @@ WRONG_IMPORTS = [
     (f"sources/{SOURCE}/resources.py", "import duckdb", "no database"),
     (f"pipelines/{PROGRAM}/settings.py", f"import {PROGRAM}.load", "program is built in layers"),
     (f"pipelines/{PROGRAM}/views.py", "import dlt", "Views are"),
+    (f"pipelines/{PROGRAM}/read.py", "import dlt", "only reads the database"),
 ]
 
 
@@ -60,10 +61,8 @@ def test_each_wrong_import_breaks_its_contract(tmp_path: Path) -> None:
 
     result = lint(tmp_path)
 
-    broken = [line for line in result.stdout.splitlines() if line.endswith("BROKEN")]
-    assert [
-        contract for _, _, contract in WRONG_IMPORTS if not any(contract in line for line in broken)
-    ] == []
+    broken = [line for line in result.stdout.splitlines() if " BROKEN" in line]
+    assert [contract for _, _, contract in WRONG_IMPORTS if not any(contract in line for line in broken)] == []
 
 
 def test_the_simulator_shares_nothing_with_what_it_tests(graph: grimp.ImportGraph) -> None:
