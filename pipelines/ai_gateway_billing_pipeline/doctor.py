@@ -164,8 +164,6 @@ def _files(workspace: Workspace) -> Iterator[Check]:
     yield _database(workspace.published)
     folder = workspace.folder if workspace.folder.is_dir() else workspace.published.parent
     yield _writable(next(parent for parent in (folder, *folder.parents) if parent.exists()), workspace.published)
-    if workspace.pending.exists():
-        yield Check("last load", "warn", "It died while writing. The next load begins with what it had read.")
 
 
 def _database(path: Path) -> Check:

@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
@@ -16,7 +17,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from ai_gateway_billing import accounts
 from ai_gateway_billing.client import Client
-from ai_gateway_billing.errors import BillingError, DatabaseError
+from ai_gateway_billing.errors import BillingError, DatabaseError, redact
 from ai_gateway_billing.reader import Reader
 from ai_gateway_billing.report import Progress, Report
 from ai_gateway_billing.resources import resources
@@ -27,7 +28,7 @@ from . import bookkeeping, mixing, views
 from .lock import locked
 from .result import Result
 from .settings import Settings
-from .workspace import DATASET, Workspace, unwritable
+from .workspace import DATASET, Workspace, remove, unwritable
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ def load(
     """
     began = time.monotonic()
     start = first_day(settings.start, now)
-    workspace = Workspace(settings.database.absolute())
+    workspace = Workspace(settings.database.resolve())  # a link stays one: what it leads to is replaced
     workspace.create()
     with locked(workspace.folder, options.wait_s):
         run = _Run(settings, options, client, workspace, now.astimezone(UTC), start, Report(listener))
@@ -69,6 +70,8 @@ def load(
             run.to_duckdb() if settings.destination == "duckdb" else run.to_other()
         except OSError as error:
             raise unwritable(workspace.folder, error) from error
+        except duckdb.Error as error:
+            raise _unwritten(error) from error
         return Result(run.report, run.account_ids, client.requests, time.monotonic() - began)
 
 
@@ -85,32 +88,34 @@ class _Run:
 
     def to_duckdb(self) -> None:
         """Into a copy of the published file, which then replaces it."""
-        has_pending = self.workspace.begin()
-        pipeline = self._pipeline()
-        if has_pending:
-            pipeline = self._load_pending(pipeline)
-        self._extract(pipeline)
-        if not self._result().worth_publishing:
-            return
-        pipeline.normalize()
-        self.workspace.keep_pending()
-        _load_package(pipeline)
-        self._finish()
-        self.workspace.publish()
+        self.workspace.begin()
+        try:
+            if self._load():
+                self._finish()
+                self.workspace.publish()
+        finally:
+            with suppress(OSError):  # the next load removes it, too
+                self.workspace.discard()
 
     def to_other(self) -> None:
         """Into a destination with readers and writers of its own: no working copy, no views."""
+        remove(self.workspace.dlt)
+        self._load()
+
+    def _load(self) -> bool:
+        """Read the API and write what it said. False, and nothing written, when it said nothing of use.
+
+        dlt's folder is a new one each time and takes its state from the destination: what a dead load had read but
+        not written is read again, as it is by then.
+        """
         pipeline = self._pipeline()
-        if pipeline.has_pending_data:
-            log.warning("An earlier load died while writing: loading what it had read first.")
-            pipeline.normalize()
-            _load_package(pipeline)
         self._extract(pipeline)
-        if self._result().worth_publishing:
+        if not self._result().worth_publishing:
+            return False
+        with _dug_out():
             pipeline.normalize()
-            _load_package(pipeline)
-        else:
-            pipeline.drop_pending_packages()
+            pipeline.load()
+        return True
 
     def _result(self) -> Result:
         return Result(self.report, self.account_ids, self.client.requests, 0.0)
@@ -123,27 +128,13 @@ class _Run:
             DATASET, pipelines_dir=str(self.workspace.dlt), destination=destination, dataset_name=DATASET
         )
 
-    def _load_pending(self, pipeline: dlt.Pipeline) -> dlt.Pipeline:
-        """Load what a dead load had read. If that cannot be, forget it: the API is asked for it again."""
-        log.warning("An earlier load died while writing: loading what it had read first.")
-        try:
-            _load_package(pipeline)
-        except DatabaseError as error:
-            log.warning("What the earlier load had read cannot be loaded; reading it again. %s", error)
-            self.workspace.forget_pending()
-            self.workspace.begin()
-            return self._pipeline()
-        return pipeline
-
     def _extract(self, pipeline: dlt.Pipeline) -> None:
         self.account_ids = accounts.choose(self.settings.accounts, self.client)
         if self.settings.destination == "duckdb":
             mixing.refuse(self.workspace.working, self.workspace.published, self.account_ids, self.options.is_demo)
-        try:
+        with _dug_out():
             pipeline.sync_destination()
             pipeline.extract(self._source())
-        except PipelineStepFailed as error:
-            raise _cause(error) from error
 
     def _source(self) -> DltSource:
         reader = Reader(
@@ -175,20 +166,26 @@ class _Run:
             bookkeeping.tidy(connection)
 
 
-def _load_package(pipeline: dlt.Pipeline) -> None:
+@contextmanager
+def _dug_out() -> Iterator[None]:
+    """Raise the error that a user can do something about instead of dlt's own around it."""
     try:
-        pipeline.load()
+        yield
     except PipelineStepFailed as error:
         raise _cause(error) from error
 
 
 def _cause(error: PipelineStepFailed) -> Exception:
-    """The error that a user can do something about, dug out of dlt's."""
     found: BaseException | None = error
     while found is not None:
         if isinstance(found, (BillingError, OSError, ConfigurationException)):
             return found
         if isinstance(found, duckdb.Error):
-            return DatabaseError(f"The database could not be written: {found}. Nothing was published; run again.")
+            return _unwritten(found)
         found = found.__cause__ or found.__context__
     return error
+
+
+def _unwritten(error: duckdb.Error) -> DatabaseError:
+    reason = redact(str(error).partition("\n")[0])
+    return DatabaseError(f"The database could not be written: {reason}. Nothing was published; run again.")

@@ -4,7 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,11 +23,13 @@ def locked(folder: Path, wait_s: float) -> Iterator[None]:
     except Timeout:
         raise DatabaseBusyError(_busy(folder, holder)) from None
     try:
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-        holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since}))
+        with suppress(OSError):  # it only serves a message
+            since = datetime.now(UTC).isoformat(timespec="seconds")
+            holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since}))
         yield
-        holder.unlink(missing_ok=True)
     finally:
+        with suppress(OSError):
+            holder.unlink()
         lock.release()
 
 
@@ -35,7 +37,7 @@ def _busy(folder: Path, holder: Path) -> str:
     try:
         who = json.loads(holder.read_text())
         other = f"process {who['pid']} on {who['host']}, since {who['since']}"
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         other = "another process"
     database = str(folder).removesuffix(".load")
     return f"{database} is in use by {other}. Wait for it, or let this one wait with --wait SECONDS."

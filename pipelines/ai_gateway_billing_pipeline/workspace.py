@@ -1,22 +1,28 @@
 """The published database file and the folder beside it in which a load works until it can publish.
 
-The published file is the truth: every load starts from a copy of it and replaces it by one atomic rename. All else
-in the folder may be lost at any moment. `pending/` holds what a load had extracted, so that a load that dies while
-writing need not ask the API again; it counts only as long as the published file is the one it was extracted for.
+The published file is the truth, with dlt's state in it: every load starts from a copy of it and replaces it by one
+atomic rename. All else in the folder belongs to the load that runs, and may be lost at any moment. So a load that
+died, at whatever point, leaves nothing that the next one builds on.
 """
 
-import json
+import logging
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from ai_gateway_billing.errors import DatabaseError, SettingsError
+from ai_gateway_billing.errors import DatabaseBusyError, DatabaseError, SettingsError, redact
 
 DATASET = "ai_gateway_billing"
-_RESERVED_STEMS = (DATASET, "spend", "main", "temp", "system", "memory")
+_SYSTEM = ("information_schema", "main", "memory", "pg_catalog", "system", "temp")
+_RESERVED = (DATASET, f"{DATASET}_staging", "spend", *_SYSTEM)
+_COPIES = 20
+"""How often a copy is tried while another program keeps changing the file."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,111 +38,118 @@ class Workspace:
 
     @property
     def working(self) -> Path:
-        """The file that a load writes. It has the published file's name, because views remember it."""
-        return self.folder / self.published.name
+        """The file that a load writes, under the published file's name, which is what DuckDB calls the database."""
+        return self.folder / "work" / self.published.name
 
     @property
     def dlt(self) -> Path:
         """Folder of dlt itself: state, packages, traces of the running or last load."""
         return self.folder / "dlt"
 
-    @property
-    def pending(self) -> Path:
-        """A copy of dlt's folder as it was before a load began to write."""
-        return self.folder / "pending"
-
-    @property
-    def _base(self) -> Path:
-        return self.folder / "pending.base"
-
     def create(self) -> None:
-        """Make the folder. Raises `SettingsError` for an impossible name, `DatabaseError` when it cannot be written."""
-        if self.published.stem in _RESERVED_STEMS:
+        """Make the folder. Raises `SettingsError` for an impossible name, `DatabaseError` when it cannot be made."""
+        if self.published.name.partition(".")[0].lower() in _RESERVED:
             message = f"{self.published.name} cannot be the database's name: DuckDB would confuse it with a schema. "
             raise SettingsError(message + "Choose another with --database.")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            probe = self.folder / "probe"
-            probe.touch()
-            probe.unlink()
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds someone's billing
         except OSError as error:
             raise unwritable(self.folder, error) from error
 
-    def begin(self) -> bool:
-        """Start from a copy of the published file. True when an earlier load's package waits to be loaded first."""
+    def begin(self) -> None:
+        """Forget what a dead load left, and make the working file a copy of the published one, if there is one.
+
+        Raises `DatabaseError` when that is no database, `DatabaseBusyError` when another program keeps changing it.
+        """
+        self.discard()
         remove(self.dlt)
-        self.seed()
-        if self.pending.exists() and self._base_text() == self._identity():
-            shutil.copytree(self.pending, self.dlt)
-            return True
-        self.forget_pending()
-        return False
-
-    def seed(self) -> None:
-        """Make the working file a copy of the published one, or remove it when nothing is published."""
-        for leftover in self.folder.glob(self.published.name + "*"):
-            remove(leftover)
-        if self.published.exists():
-            check_ours(self.published)
-            shutil.copyfile(self.published, self.working)
-
-    def keep_pending(self) -> None:
-        """Remember what has been extracted, before any of it is written."""
-        self.forget_pending()
-        self._base.write_text(self._identity())
-        half = self.folder / "pending.half"
-        remove(half)
-        shutil.copytree(self.dlt, half)
-        half.rename(self.pending)
-
-    def forget_pending(self) -> None:
-        """Drop what an earlier load had extracted."""
-        remove(self.pending)
-        self._base.unlink(missing_ok=True)
+        self.working.parent.mkdir()
+        if self._copy():
+            self._settle()
 
     def publish(self) -> None:
         """Replace the published file by the working one, atomically and durably."""
+        with suppress(FileNotFoundError):
+            _inherit(self.published.stat(), self.working)
         _sync(self.working)
-        # A write-ahead log of whoever opened the old file for writing must not be replayed into the new one.
-        self.published.with_name(self.published.name + ".wal").unlink(missing_ok=True)
+        # The log of a program that had the old file open for writing must not meet the new one. What had been
+        # committed when the load began is part of the copy.
+        _log_of(self.published).unlink(missing_ok=True)
         self.working.replace(self.published)
         _sync(self.published.parent)
-        self.forget_pending()
 
-    def _identity(self) -> str:
+    def discard(self) -> None:
+        """Remove the working file with all that DuckDB put beside it."""
+        remove(self.working.parent)
+
+    def _copy(self) -> bool:
+        """Copy the published file and its write-ahead log, as of one moment. False when nothing is published."""
+        for _ in range(_COPIES):
+            before = self._versions()
+            if before[0] is None:
+                return False
+            with suppress(FileNotFoundError):  # it was there a moment ago: look again
+                shutil.copyfile(self.published, self.working)
+                if before[1] is not None:
+                    shutil.copyfile(_log_of(self.published), _log_of(self.working))
+                if self._versions() == before:
+                    return True
+            self.discard()
+            self.working.parent.mkdir()
+        raise DatabaseBusyError(f"Another program keeps writing into {self.published}. Close it there, and run again.")
+
+    def _versions(self) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
+        return _version(self.published), _version(_log_of(self.published))
+
+    def _settle(self) -> None:
+        """Open the copy, which takes up its write-ahead log. Raises `DatabaseError` when DuckDB cannot."""
         try:
-            stat = self.published.stat()
-        except FileNotFoundError:
-            return "none"
-        return json.dumps([stat.st_ino, stat.st_size, stat.st_mtime_ns])
-
-    def _base_text(self) -> str:
-        return self._base.read_text() if self._base.exists() else ""
-
-
-def check_ours(path: Path) -> None:
-    """Raise `DatabaseError` unless the file is a DuckDB database that can be read."""
-    try:
-        duckdb.connect(str(path), read_only=True).close()
-    except duckdb.Error as error:
-        if "lock" in str(error).lower():
-            return  # somebody has it open for writing: it is a database, and what was committed can be copied
-        message = f"{path} is damaged or no DuckDB database. Nothing was changed. Move it away or choose another "
-        raise DatabaseError(message + "with --database, and run again.") from error
+            with duckdb.connect(str(self.working)) as connection:
+                connection.execute("checkpoint")
+        except duckdb.Error as error:
+            if _log_of(self.working).exists():
+                log.warning("%s does not belong to the database beside it; left out.", _log_of(self.published))
+                _log_of(self.working).unlink()
+                self._settle()
+                return
+            reason = redact(str(error).partition("\n")[0])
+            message = f"{self.published} is damaged or no DuckDB database ({reason}). Nothing was changed. "
+            raise DatabaseError(message + "Move it away or choose another with --database, and run again.") from error
 
 
 def unwritable(path: Path, error: OSError) -> DatabaseError:
-    """The error for a place that cannot be written, with the system's own reason."""
+    """The error for a place that cannot be read or written, with the system's own reason."""
     reason = error.strerror or type(error).__name__
-    return DatabaseError(f"Cannot write {path}: {reason}. Nothing was published; mend it and run again.")
+    where = error.filename or path
+    return DatabaseError(f"Cannot write {where}: {reason}. Nothing was published; mend it and run again.")
 
 
 def remove(path: Path) -> None:
     """Delete a file or a folder, if it is there."""
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _log_of(database: Path) -> Path:
+    """Where DuckDB keeps what it has committed but not yet written into the file itself."""
+    return database.with_name(database.name + ".wal")
+
+
+def _version(path: Path) -> tuple[int, ...] | None:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _inherit(old: os.stat_result, new: Path) -> None:
+    """Who may read the published file stays as somebody set it."""
+    with suppress(PermissionError):
+        os.chown(new, old.st_uid, old.st_gid)
+    new.chmod(old.st_mode)
 
 
 def _sync(path: Path) -> None:
