@@ -30,15 +30,21 @@ def kind(value: Any) -> str:
 
 
 def decimal(value: Any) -> Decimal:
-    """A JSON number as DECIMAL(38,18), in one spelling: 5, 5.0 and 5e0 are the same."""
+    """A JSON number as DECIMAL(38,18), in one spelling without exponent: 5, 5.0 and 5e0 are the same."""
     if type(value) is not int and type(value) is not Decimal:
         raise ValueError(f"holds {kind(value)} where a number is due")
     number = Decimal(value)
+    if -_LIMIT < number < _LIMIT and int(number.as_tuple().exponent) < -SCALE:
+        number = number.quantize(_STEP, context=_EXACT)
     if not -_LIMIT < number < _LIMIT:
         raise ValueError("has more than 20 digits before the point")
-    if int(number.as_tuple().exponent) < -SCALE:
-        number = number.quantize(_STEP, context=_EXACT)
-    return number.normalize(_EXACT)
+    return _plain(number)
+
+
+def _plain(number: Decimal) -> Decimal:
+    """Neither trailing zeros, nor an exponent above zero, which databases read as a float, nor a negative zero."""
+    number = number.normalize(_EXACT) if number else Decimal(0)
+    return number.quantize(Decimal(1), context=_EXACT) if int(number.as_tuple().exponent) > 0 else number
 
 
 def whole(value: Any) -> int:
@@ -86,7 +92,7 @@ def instant(value: Any, now: datetime) -> datetime:
     """
     # Whole numbers, which nearly all times are, need no Decimal: this runs twice for every bucket.
     number: int | Decimal = value if type(value) is int else decimal(value)
-    microseconds = number * (1_000_000 if abs(number) < _SECONDS_BELOW else 1_000)
+    microseconds = number * (1_000_000 if -_SECONDS_BELOW < number < _SECONDS_BELOW else 1_000)
     try:
         moment = EPOCH + timedelta(microseconds=int(microseconds))
     except OverflowError as error:
