@@ -8,8 +8,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
+from itertools import takewhile
 
 import duckdb
+
 from ai_gateway_billing import schema
 
 DATASET = "ai_gateway_billing"
@@ -21,6 +23,14 @@ VIEWS = (
     "monthly",
     "daily_in",
     "invoices",
+    "balance",
+    "preview_models",
+    "by_model",
+    "by_model_daily",
+    "runway",
+    "comparisons",
+    "reconciliation",
+    "focus",
 )
 """Every file of `sql/`, each after those that it reads."""
 
@@ -48,7 +58,7 @@ _DLT_COLUMNS = {
     "_dlt_id": "varchar",
 }
 _RAW = re.compile(rf"\b{DATASET}\.(\w+)")
-_HEAD_LINE = re.compile(r"^-- (?:(?P<name>[a-z_0-9.]+): )?(?P<text>.+)$")
+_COLUMN = re.compile(r"^-- (?P<name>\w+): (?P<text>.+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +80,7 @@ def definition(name: str) -> Definition:
     """The file of that name, read. Raises FileNotFoundError."""
     text = resources.files(__package__).joinpath("sql", f"{name}.sql").read_text("utf-8")
     head = [line for line in _head(text) if line]
-    columns = {found["name"]: found["text"] for found in map(_HEAD_LINE.match, head[1:]) if found and found["name"]}
+    columns = {found["name"]: found["text"] for found in takewhile(bool, map(_COLUMN.match, head[1:])) if found}
     contract = head[0].removeprefix("-- ").removeprefix(f"spend.{name}: ")
     return Definition(name, contract, columns, text)
 

@@ -2,6 +2,7 @@
 -- currency: ISO 4217 code, upper case
 -- exponent: digits after the decimal point, so that one major unit is 10 ^ exponent minor units
 -- major_per_minor: what one minor unit is worth in major units
+--
 -- A code that is not here counts as having two decimals, as nearly all have.
 create or replace view spend.currencies as
 with listed (exponent, codes) as (

@@ -8,6 +8,7 @@
 -- is_complete: the hour had ended when it was read, and it was read completely
 -- is_final: complete, and read again at the end of the 35 days in which late events may come: it will not change
 -- currency_is_assumed: true when the API names no currency for the account
+--
 -- Hours that were never read completely and hold no bucket are unknown: they have no row.
 create or replace view spend.hourly as
 with

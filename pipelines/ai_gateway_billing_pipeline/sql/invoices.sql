@@ -38,7 +38,7 @@ select
   date_sub('day', listed.created at time zone 'UTC', listed.newest_list_at at time zone 'UTC') as age_days,
   coalesce(
     lower(listed.status) in ('paid', 'void')
-    or (listed.amount_remaining <= 0 and lower(listed.status) not in ('draft', 'uncollectible')),
+    or (listed.amount_remaining <= 0 and coalesce(lower(listed.status), '') not in ('draft', 'uncollectible')),
     false
   ) as is_settled,
   listed.attempt_count,

@@ -1,0 +1,79 @@
+-- spend.balance: one row per account and version of its credit balance. Sum change, topups and drawdown over versions; never sum balance.
+-- account_id: Cloudflare account id
+-- valid_from: when a load first saw this version, UTC
+-- valid_to: when a load first saw another one, UTC; NULL for the version in force
+-- is_current: the version in force
+-- currency: ISO 4217 code, upper case: the account's, as the API gives balances none
+-- balance: prepaid credit in major units; below zero it is owed
+-- change: balance minus that of the version before; NULL for the first version
+-- invoices_paid: paid invoices made since the version before, the purchase fee included
+-- topups: credit that was added since the version before, without the fee, as far as recognised
+-- topup_source: `invoice` when paid invoices explain the credit, `jump` when only the balance's rise shows it
+-- drawdown: credit that was used since the version before: topups minus change
+-- currency_is_assumed: true when the API names no currency for the account
+--
+-- Credit costs 5 % on top, so a paid invoice of 52.50 adds 50.00. Whether the invoice history really holds the fee is not
+-- documented; when the balance rose by more than that, but by no more than what was paid, the invoice counts in full. A
+-- rise that invoices do not explain (a promotion, a refund) counts as a top-up of that size, which is its lower bound.
+create or replace view spend.balance as
+with
+versions as (
+  select
+    account_id,
+    _dlt_valid_from as valid_from,
+    _dlt_valid_to as valid_to,
+    (balance * accounts.major_per_minor)::decimal(38, 20) as balance,
+    accounts.currency,
+    accounts.currency_is_assumed,
+    lag(_dlt_valid_from) over (partition by account_id order by _dlt_valid_from) as previous_from,
+    (balance - lag(balance) over (partition by account_id order by _dlt_valid_from)) * accounts.major_per_minor as change
+  from ai_gateway_billing.credit_balance
+  join spend.accounts using (account_id)
+),
+paid as (
+  select
+    versions.account_id,
+    versions.valid_from,
+    sum(invoices.amount_paid) as amount
+  from spend.invoices
+  asof join versions
+    on versions.account_id = invoices.account_id
+    and versions.previous_from < invoices.created_at
+  where invoices.amount_paid > 0
+    and invoices.created_at <= versions.valid_from
+    and invoices.currency = versions.currency
+  group by all
+),
+explained as (
+  select
+    versions.*,
+    coalesce(paid.amount, 0)::decimal(38, 20) as invoices_paid,
+    round(coalesce(paid.amount, 0) / 1.05, 4)::decimal(38, 20) as credited
+  from versions
+  left join paid using (account_id, valid_from)
+),
+recognised as (
+  select
+    *,
+    case
+      when change is null then null
+      when invoices_paid > 0 and change <= credited then credited
+      when invoices_paid > 0 and change <= invoices_paid then invoices_paid
+      else greatest(change, 0)
+    end::decimal(38, 20) as topups,
+  from explained
+)
+select
+  account_id,
+  valid_from,
+  valid_to,
+  valid_to is null as is_current,
+  currency,
+  balance,
+  change::decimal(38, 20) as change,
+  case when change is not null then invoices_paid end as invoices_paid,
+  topups,
+  case when topups > 0 then if(topups in (credited, invoices_paid), 'invoice', 'jump') end as topup_source,
+  (topups - change)::decimal(38, 20) as drawdown,
+  currency_is_assumed
+from recognised;

@@ -1,0 +1,213 @@
+-- spend.comparisons: one row per account, UTC month and place where the API tells the same money again. Sum nothing: all rows are the same money.
+-- account_id: Cloudflare account id
+-- month: first UTC day of the month
+-- currency: ISO 4217 code, upper case: the account's; previews and invoices in others are left out
+-- place: what usage is compared with: `daily`, `preview_gross`, `preview_net`, `balance` or `invoices`
+-- from_at: start of the time that both sides span, UTC
+-- until_at: its end, UTC
+-- usage: spend by hours in that time, in major units by the unit that is set
+-- amount: what the place says, in major units
+-- ratio: amount by usage; NULL without usage
+-- deviation: their difference by the larger of them, in per cent
+-- finding: `agrees`, `differs`, `unit error`, or NULL where the comparison proves nothing
+--
+-- daily: the API's daily figures, over the days that are known completely by hours and by days; agrees within 1 %.
+-- preview_gross, preview_net: the lines of the month's newest preview, from the period's start to when it was first seen.
+-- balance: the drop between the versions of the balance in the month, with top-ups added back as spend.balance knows them.
+-- invoices: credit bought by the month's paid invoices, the fee of 5 % taken off. It is bought ahead of usage, so only
+-- from three invoices on does it prove anything: that it agrees when it is as near as the largest invoice, or a unit error.
+-- The others agree within 5 %. Nothing is proved by amounts that are both below 100 minor units, by less than a day, or
+-- where less than 98 % of the hours are known, except a unit error: a ratio of 50 to 200, or of 1/200 to 1/50.
+-- A running hour counts in proportion. Ratios and shares are worked out in floating point and rounded, amounts are not.
+create or replace view spend.comparisons as
+with
+pieces as (
+  select
+    hourly.account_id,
+    hourly.hour at time zone 'UTC' as start_at,
+    1 as hours,
+    hourly.amount,
+    hourly.is_complete
+  from spend.hourly
+  join spend.daily on daily.account_id = hourly.account_id and daily.day = hourly.day and daily.source = 'hour'
+  union all
+  select
+    account_id,
+    day::timestamp as start_at,
+    24 as hours,
+    amount,
+    is_complete
+  from spend.daily
+  where source = 'day'
+),
+totals as (
+  select
+    *,
+    sum(amount) over until_now as amount_to_date,
+    sum(hours) over until_now as hours_to_date
+  from pieces
+  window until_now as (partition by account_id order by start_at rows unbounded preceding)
+),
+both_days as (
+  select
+    account_id,
+    day
+  from ai_gateway_billing.usage_coverage
+  where read_until at time zone 'UTC' >= day + interval 1 day
+  group by account_id, day
+  having count(distinct "grouping") = 2
+),
+daily as (
+  select
+    account_id,
+    date_trunc('month', day)::date as month,
+    'daily' as place,
+    min(day)::timestamp as from_at,
+    max(day) + interval 1 day as until_at,
+    sum(by_hour)::decimal(38, 20) as usage,
+    sum(by_day)::decimal(38, 20) as amount
+  from (
+    select
+      account_id,
+      day,
+      amount as by_hour,
+      0 as by_day
+    from spend.hourly
+    union all
+    select
+      account_id,
+      (bucket_start at time zone 'UTC')::date as day,
+      0 as by_hour,
+      aggregated_value * accounts.major_per_usage_unit as by_day
+    from ai_gateway_billing.usage_daily
+    join spend.accounts using (account_id)
+  )
+  semi join both_days using (account_id, day)
+  group by all
+),
+previews as (
+  select
+    by_model.account_id,
+    by_model.billing_month as month,
+    unnest(['preview_gross', 'preview_net']) as place,
+    by_model.billing_month::timestamp as from_at,
+    max(by_model.observed_at) at time zone 'UTC' as until_at,
+    unnest([sum(by_model.gross), sum(by_model.net)]) as amount
+  from spend.by_model
+  join spend.accounts using (account_id, currency)
+  group by by_model.account_id, by_model.billing_month
+),
+balance_steps as (
+  select
+    account_id,
+    valid_from,
+    lag(valid_from) over (partition by account_id order by valid_from) as previous_from,
+    drawdown
+  from spend.balance
+),
+balances as (
+  select
+    account_id,
+    date_trunc('month', valid_from at time zone 'UTC')::date as month,
+    'balance' as place,
+    min(previous_from) at time zone 'UTC' as from_at,
+    max(valid_from) at time zone 'UTC' as until_at,
+    sum(drawdown) as amount
+  from balance_steps
+  where drawdown is not null
+  group by all
+),
+invoices as (
+  select
+    invoices.account_id,
+    invoices.month,
+    'invoices' as place,
+    invoices.month::timestamp as from_at,
+    least(any_value(accounts.as_of) at time zone 'UTC', invoices.month + interval 1 month) as until_at,
+    round(sum(invoices.amount_paid) / 1.05, 4)::decimal(38, 20) as amount,
+    count(*) as paid,
+    max(invoices.amount_paid) as largest
+  from spend.invoices
+  join spend.accounts using (account_id, currency)
+  where invoices.amount_paid > 0
+  group by invoices.account_id, invoices.month
+),
+spans as (
+  select account_id, month, place, from_at, until_at, amount, null as paid, null as largest from previews
+  union all
+  select account_id, month, place, from_at, until_at, amount, null, null from balances
+  union all
+  select account_id, month, place, from_at, until_at, amount, paid, largest from invoices
+),
+moments as (
+  select account_id, from_at as moment from spans
+  union
+  select account_id, until_at from spans
+),
+shares as (
+  select
+    moments.account_id,
+    moments.moment,
+    totals.hours,
+    totals.amount,
+    totals.amount_to_date,
+    totals.hours_to_date,
+    case when is_complete then least(date_diff('second', totals.start_at, moments.moment) / (totals.hours * 3600), 1) else 1 end
+      ::decimal(18, 9) as passed
+  from moments
+  asof join totals on totals.account_id = moments.account_id and totals.start_at <= moments.moment
+),
+usage_at as (
+  select
+    account_id,
+    moment,
+    (amount_to_date - amount + (amount * passed)::decimal(38, 20))::decimal(38, 20) as usage,
+    hours_to_date - hours + hours * passed as hours
+  from shares
+),
+measured as (
+  select
+    spans.*,
+    (ended.usage - coalesce(began.usage, 0))::decimal(38, 20) as usage,
+    date_diff('second', from_at, until_at) / 3600 as hours_long,
+    ended.hours - coalesce(began.hours, 0) as hours_known
+  from spans
+  left join usage_at as began on began.account_id = spans.account_id and began.moment = from_at
+  left join usage_at as ended on ended.account_id = spans.account_id and ended.moment = until_at
+  union all by name
+  select
+    *,
+    24 * date_diff('day', from_at, until_at) as hours_long,
+    hours_long as hours_known
+  from daily
+),
+compared as (
+  select
+    measured.*,
+    accounts.currency,
+    amount / nullif(usage, 0) as ratio,
+    abs(amount - usage) / nullif(greatest(abs(amount), abs(usage)), 0) as deviation,
+    greatest(abs(amount), abs(usage)) >= 100 * accounts.major_per_minor and (paid is null or paid >= 3) as is_telling,
+    hours_long >= 24 and hours_known >= 0.98 * hours_long as is_covered
+  from measured
+  join spend.accounts using (account_id)
+)
+select
+  account_id,
+  month,
+  currency,
+  place,
+  from_at at time zone 'UTC' as from_at,
+  until_at at time zone 'UTC' as until_at,
+  usage,
+  amount::decimal(38, 20) as amount,
+  round(least(ratio, 1e12), 4)::decimal(18, 4) as ratio,
+  round(100 * deviation, 1)::decimal(9, 1) as deviation,
+  case
+    when is_telling and (ratio between 50 and 200 or ratio between 0.005 and 0.02) then 'unit error'
+    when not is_telling or not is_covered or usage is null then null
+    when place = 'invoices' then if(abs(amount - usage) <= largest, 'agrees', null)
+    when deviation <= if(place = 'daily', 0.01, 0.05) then 'agrees'
+    else 'differs'
+  end as finding
+from compared;

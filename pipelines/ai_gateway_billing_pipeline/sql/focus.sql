@@ -1,0 +1,149 @@
+-- spend.focus: one row per account, UTC day and currency of usage, and one per invoice that asked for money: the charges as a FOCUS 1.3 Cost and Usage table. Within one BillingCurrency sum BilledCost (money asked for) or EffectiveCost (money used), never both together; ListCost and ContractedCost only within one ChargeCategory.
+-- BilledCost: major units. Usage: 0, because credit bought before or after covers it. Purchase: what was paid, and what an open invoice still asks for, the purchase fee included
+-- BillingAccountId: Cloudflare account id
+-- BillingAccountName: NULL: the billing API names no account
+-- BillingCurrency: ISO 4217 code, upper case
+-- BillingPeriodEnd: exclusive, UTC
+-- BillingPeriodStart: inclusive, UTC; x_BillingPeriodSource tells where the period comes from
+-- ChargeCategory: `Usage` or `Purchase`; the API shows no tax, credit or adjustment apart
+-- ChargeClass: NULL: what the API restates changes its row, there are no corrections beside it
+-- ChargeDescription: of a purchase, the invoice's own words
+-- ChargeFrequency: `Usage-Based` or `One-Time`
+-- ChargePeriodEnd: end of the UTC day, exclusive
+-- ChargePeriodStart: start of the UTC day of the usage, or on which the invoice was made, inclusive
+-- ContractedCost: as ListCost: the API shows no negotiated prices
+-- EffectiveCost: major units. Usage: the credit used up. Purchase: 0, because the usage that it covers carries the cost
+-- HostProviderName: `Cloudflare`: whose machines ran the models is not visible here
+-- InvoiceId: Purchase: the API's id, or `surrogate_…` when it gave none. Usage: NULL, no invoice names the days it covers
+-- InvoiceIssuerName: `Cloudflare`
+-- ListCost: Usage: as EffectiveCost; Purchase: as BilledCost. The API shows no list prices
+-- PricingQuantity: amount of credit used or bought, in PricingUnit: credit is priced at its face value
+-- PricingUnit: the currency of the credit
+-- ProviderName: `Cloudflare`
+-- PublisherName: `Cloudflare`
+-- ServiceCategory: `AI and Machine Learning`
+-- ServiceName: `AI Gateway`
+-- ServiceProviderName: `Cloudflare`
+-- ServiceSubcategory: `Generative AI`
+-- x_BillingPeriodSource: `invoice preview` when a preview's period holds the day, else `calendar month`
+-- x_CurrencyIsAssumed: true when the API names no currency for the account, so that USD is a guess
+-- x_InvoiceOrigin: where the invoice came from, as sent; NULL for usage
+-- x_InvoiceStatus: status of the invoice, as sent; NULL for usage
+-- x_IsFinal: Usage: closed and past the 35 days of late events. Purchase: nothing more is to be paid
+-- x_UsageSource: `hour` or `day`, the usage table that the day was taken from; NULL for purchases
+-- x_UsageUnitAssumption: what aggregated_value was taken to be in, `cents` or `dollars`: a setting, the API does not say; NULL for purchases
+--
+-- Prepaid credit. A top-up is a Purchase that is billed and costs nothing by itself; using the credit is Usage that
+-- costs and is not billed again. Over an account's whole life billed minus effective is the credit left plus the fees.
+-- Every invoice counts as buying credit, also one for a debt at month end: the usage behind it has its own row.
+-- The fee of 5 % has no row: whether the invoices' amounts hold it is undocumented, so any split would be a guess, and
+-- FOCUS wants the rows of an InvoiceId to add up to what the invoice asked for.
+-- Billed is what was asked for, not what was paid: an open invoice counts in full until it is settled. A draft asks for
+-- nothing yet. Void and uncollectible invoices ask for nothing any more: only what had been paid of them stays, and
+-- their rows go if that is nothing. A status that the API adds counts with what was paid. A statement that credit
+-- covers in full bills nothing and has no row, nor has an invoice without a date (spend.invoices shows both).
+-- Usage is at the grain of a day, each from spend.daily, which never adds the API's daily and hourly figures. Days
+-- without spend have no row. The API gives usage without model, gateway or user, and the preview's lines per model have
+-- no days: nothing here is split by model.
+create or replace view spend.focus as
+with
+usage as (
+  select
+    account_id,
+    day,
+    currency,
+    'Usage' as category,
+    'AI Gateway usage, drawn from credit' as description,
+    'Usage-Based' as frequency,
+    0 as billed,
+    amount as effective,
+    amount as face_value,
+    null as invoice_id,
+    null as invoice_origin,
+    null as invoice_status,
+    currency_is_assumed,
+    is_final,
+    source as usage_source,
+    unit as usage_unit
+  from spend.daily
+  cross join spend.usage_unit
+),
+invoices as (
+  select
+    *,
+    amount_paid + case when lower(status) = 'open' and is_listed then amount_remaining else 0 end as billed
+  from spend.invoices
+),
+purchases as (
+  select
+    account_id,
+    (created_at at time zone 'UTC')::date as day,
+    coalesce(nullif(invoices.currency, ''), accounts.currency) as currency,
+    'Purchase' as category,
+    coalesce(nullif(trim(description), ''), 'AI Gateway invoice') as description,
+    'One-Time' as frequency,
+    billed,
+    0 as effective,
+    billed as face_value,
+    invoice_id,
+    origin as invoice_origin,
+    status as invoice_status,
+    invoices.currency = '' and accounts.currency_is_assumed as currency_is_assumed,
+    is_settled as is_final,
+    null as usage_source,
+    null as usage_unit
+  from invoices
+  join spend.accounts using (account_id)
+  where created_at is not null
+),
+charges as (
+  select * from usage
+  union all by name
+  select * from purchases
+),
+periods as (
+  select
+    account_id,
+    period_start at time zone 'UTC' as starts_at,
+    arg_max(period_end at time zone 'UTC', _dlt_valid_from) as ends_at
+  from ai_gateway_billing.invoice_preview
+  group by all
+)
+select
+  billed::decimal(38, 20) as BilledCost,
+  charges.account_id as BillingAccountId,
+  null::varchar as BillingAccountName,
+  currency as BillingCurrency,
+  case when ends_at > day then ends_at else date_trunc('month', day) + interval 1 month end at time zone 'UTC'
+    as BillingPeriodEnd,
+  case when ends_at > day then starts_at else date_trunc('month', day) end at time zone 'UTC' as BillingPeriodStart,
+  category as ChargeCategory,
+  null::varchar as ChargeClass,
+  description as ChargeDescription,
+  frequency as ChargeFrequency,
+  (day + interval 1 day) at time zone 'UTC' as ChargePeriodEnd,
+  day::timestamp at time zone 'UTC' as ChargePeriodStart,
+  face_value::decimal(38, 20) as ContractedCost,
+  effective::decimal(38, 20) as EffectiveCost,
+  'Cloudflare' as HostProviderName,
+  invoice_id as InvoiceId,
+  'Cloudflare' as InvoiceIssuerName,
+  face_value::decimal(38, 20) as ListCost,
+  face_value::decimal(38, 20) as PricingQuantity,
+  currency as PricingUnit,
+  'Cloudflare' as ProviderName,
+  'Cloudflare' as PublisherName,
+  'AI and Machine Learning' as ServiceCategory,
+  'AI Gateway' as ServiceName,
+  'Cloudflare' as ServiceProviderName,
+  'Generative AI' as ServiceSubcategory,
+  if(ends_at > day, 'invoice preview', 'calendar month') as x_BillingPeriodSource,
+  currency_is_assumed as x_CurrencyIsAssumed,
+  invoice_origin as x_InvoiceOrigin,
+  invoice_status as x_InvoiceStatus,
+  is_final as x_IsFinal,
+  usage_source as x_UsageSource,
+  usage_unit as x_UsageUnitAssumption
+from charges
+asof left join periods on charges.account_id = periods.account_id and charges.day >= periods.starts_at
+where face_value <> 0;
