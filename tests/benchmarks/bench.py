@@ -1,0 +1,282 @@
+"""Times `aig-billing` as whole processes against peers on the same local server, and prints a table: `make bench`.
+
+Every run starts a new process on an empty folder of its own, contenders take turns, and a case counts with the fastest
+of its runs, because other work on the machine only ever slows one down. After each run the tables are compared with
+what the server holds; a difference ends the benchmark. Nothing is asserted about seconds.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
+from typing import NamedTuple
+
+import compare
+from truth import DAY_MS, HOUR_MS, Truth
+
+HERE = Path(__file__).parent
+BIN = Path(sys.executable).parent
+LOAD = [str(BIN / "aig-billing"), "load", "--json"]
+NOW_MS = int(time.time() * 1000) // HOUR_MS * HOUR_MS
+TODAY_MS = NOW_MS // DAY_MS * DAY_MS
+PEERS = ("official_sdk", "idiomatic_dlt", "floor")
+
+
+class Cost(NamedTuple):
+    """What a process took. `requests` were sent by it; `peak_mb` is its largest resident set."""
+
+    seconds: float
+    cpu_s: float
+    peak_mb: float
+    requests: int = 0
+
+    def __add__(self, other: "Cost") -> "Cost":  # type: ignore[override]
+        peak = max(self.peak_mb, other.peak_mb)
+        return Cost(self.seconds + other.seconds, self.cpu_s + other.cpu_s, peak, self.requests + other.requests)
+
+
+@dataclass
+class Line:
+    """One line of the table: the best of several runs, and what it is measured against."""
+
+    case: str
+    who: str
+    runs: list[Cost] = field(default_factory=list)
+    against: dict[str, "Line"] = field(default_factory=dict)
+    target: str = ""
+
+    @property
+    def best(self) -> Cost:
+        return min(self.runs)
+
+    def cells(self) -> list[str]:
+        best = self.best
+        ratios = ", ".join(f"{best.seconds / line.best.seconds:.2f} × {name}" for name, line in self.against.items())
+        requests = f"{best.requests:,}" if best.requests else ""
+        numbers = [f"{best.seconds:.2f} s", f"{best.cpu_s:.2f} s", f"{best.peak_mb:.0f} MB", requests]
+        return [self.case, self.who, *numbers, ratios, self.target]
+
+
+def process(command: Sequence[str], folder: Path, **environ: str) -> Cost:
+    """Run a command to its end. Raises RuntimeError with what it said when it fails."""
+    own = {"HOME": str(folder), "DLT_DATA_DIR": str(folder), "RUNTIME__DLTHUB_TELEMETRY": "false"}
+    own |= {"CLOUDFLARE_API_TOKEN": "benchmark", "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+    with (folder / "stderr").open("wb") as errors, (folder / "stdout").open("wb") as output:
+        began = time.perf_counter()
+        child = Popen(command, cwd=folder, env=own | environ, stdin=DEVNULL, stdout=output, stderr=errors)
+        _, status, used = os.wait4(child.pid, 0)
+        seconds = time.perf_counter() - began
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        said = (folder / "stderr").read_text()[-2000:] + (folder / "stdout").read_text()[-1000:]
+        raise RuntimeError(f"{' '.join(command)} ended with {child.returncode}:\n{said}")
+    return Cost(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+@dataclass
+class Server:
+    """A server process over a truth. `base_url` is the API's root."""
+
+    truth: Truth
+    root: str
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.root}/client/v4"
+
+    def requests(self) -> int:
+        """How many requests came since the last time this was asked."""
+        with urllib.request.urlopen(f"{self.root}/requests") as answer:
+            return int(json.load(answer)["requests"])
+
+
+@contextmanager
+def serving(truth: Truth, latency_ms: float = 0.0) -> Iterator[Server]:
+    """Serve the truth while the context lasts."""
+    numbers = {"accounts": truth.accounts, "start-ms": truth.start_ms, "end-ms": truth.end_ms}
+    numbers |= {"invoices": truth.invoices, "latency-ms": latency_ms}
+    options = [part for name, number in numbers.items() for part in (f"--{name}", str(number))]
+    child = Popen([sys.executable, str(HERE / "server.py"), *options], stdout=PIPE, text=True)
+    try:
+        assert child.stdout is not None
+        yield Server(truth, child.stdout.readline().strip())
+    finally:
+        child.terminate()
+        child.wait()
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A new empty folder."""
+    path = Path(tempfile.mkdtemp(prefix="bench-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+def load(server: Server, path: Path, *options: str) -> Cost:
+    """`aig-billing load` of everything the server holds, into `billing.duckdb` in that folder; checked."""
+    start = f"{datetime.fromtimestamp(server.truth.start_ms / 1000, UTC):%Y-%m-%d}"
+    server.requests()
+    command = [*LOAD, "--base-url", server.base_url, "--start", start, "--database", "billing.duckdb", *options]
+    cost = process(command, path, CLOUDFLARE_ACCOUNT_ID="all")
+    cost = cost._replace(requests=server.requests())
+    compare.ours(path / "billing.duckdb", server.truth)
+    return cost
+
+
+def peer(name: str, server: Server, path: Path, account: int = 0) -> Cost:
+    """One contender reads the hourly usage of one account; checked."""
+    truth, database = server.truth, path / f"{name}{account}.duckdb"
+    script = str(HERE / "contenders" / f"{name}.py")
+    window = [str(truth.start_ms), str(truth.end_ms)]
+    server.requests()
+    command = [sys.executable, script, server.base_url, truth.account_ids[account], *window, str(database)]
+    cost = process(command, path)._replace(requests=server.requests())
+    compare.peers(database, truth, account)
+    return cost
+
+
+def years(count: int, accounts: int = 1) -> Truth:
+    """So many years of 365 days until now, with an invoice a month."""
+    return Truth(accounts, TODAY_MS - count * 365 * DAY_MS, NOW_MS + HOUR_MS, count * 12)
+
+
+def one_account(case: str, server: Server, runs: int, who: Sequence[str], targets: dict[str, str]) -> list[Line]:
+    """`aig-billing load` and contenders in turn, each run on nothing."""
+    lines = {name: Line(case, name) for name in ("aig-billing load", *who)}
+    for _ in range(runs):
+        for name, line in lines.items():
+            with folder() as path:
+                line.runs.append(load(server, path) if name not in PEERS else peer(name, server, path))
+    ours = lines["aig-billing load"]
+    ours.against = {name: lines[name] for name in who}
+    ours.target = ", ".join(f"≤ {limit} × {name}" for name, limit in targets.items())
+    return list(lines.values())
+
+
+def case_a(runs: int) -> list[Line]:
+    """Three years of hours, no latency."""
+    with serving(years(3)) as server:
+        return one_account("a", server, runs, PEERS, {"official_sdk": "1.0", "idiomatic_dlt": "0.6"})
+
+
+def case_b(runs: int) -> list[Line]:
+    """One year of hours, each request takes 100 ms."""
+    with serving(years(1), latency_ms=100) as server:
+        return one_account("b", server, min(runs, 2), PEERS, {"official_sdk": "0.45"})
+
+
+def case_c(runs: int) -> list[Line]:
+    """Twenty accounts of three years."""
+    accounts = 20
+    ours = Line("c", "aig-billing load", target="≤ 0.6 × 20 floors, below 500 MB")
+    floors = Line("c", "20 floors")
+    with serving(years(3, accounts)) as server:
+        for _ in range(min(runs, 2)):
+            with folder() as path:
+                ours.runs.append(load(server, path))
+            with folder() as path:
+                costs = [peer("floor", server, path, number) for number in range(accounts)]
+                floors.runs.append(sum(costs[1:], costs[0]))
+    ours.against = {"20 floors": floors}
+    return [ours, floors]
+
+
+def case_d(runs: int) -> list[Line]:
+    """A load that finds nothing new, and dlt alone with seven resources of one row."""
+    ours = Line("d", "aig-billing load, no-op", target="≤ 1.3 × bare_dlt; ≤ 8 requests")
+    bare = Line("d", "bare_dlt", target="")
+    script = str(HERE / "contenders" / "bare_dlt.py")
+    with serving(years(3)) as server, folder() as path, folder() as other:
+        load(server, path)
+        process([sys.executable, script, "bare.duckdb"], other)
+        for _ in range(2 * runs + 1):
+            ours.runs.append(load(server, path))
+            bare.runs.append(process([sys.executable, script, "bare.duckdb"], other))
+    ours.against = {"bare_dlt": bare}
+    return [ours, bare]
+
+
+def case_e(runs: int) -> list[Line]:
+    """What the commands that only read take to start."""
+    imports = Line("e", "import duckdb, rich")
+    aig = str(BIN / "aig-billing")
+    commands = {
+        "aig-billing --help": [aig, "--help"],
+        "aig-billing query": [aig, "query", "select 1 as one", "--database", "billing.duckdb"],
+        "aig-billing status": [aig, "status", "--database", "billing.duckdb"],
+    }
+    lines = {name: Line("e", name, against={"imports": imports}) for name in commands}
+    lines["aig-billing --help"].target = "below 0.3 s"
+    for name in ("aig-billing query", "aig-billing status"):
+        lines[name].target = "≤ 1.5 × imports"
+    with serving(years(3)) as server, folder() as path:
+        load(server, path)
+        for _ in range(3 * runs):
+            imports.runs.append(process([sys.executable, "-c", "import duckdb, rich"], path))
+            for name, command in commands.items():
+                lines[name].runs.append(process(command, path))
+    return [*lines.values(), imports]
+
+
+def case_f(runs: int) -> list[Line]:
+    """More and more accounts with one day each."""
+    lines = []
+    for accounts in (1, 10, 100, 1_000):
+        line = Line("f", f"aig-billing load, {accounts:,} accounts")
+        with serving(Truth(accounts, TODAY_MS, NOW_MS + HOUR_MS)) as server:
+            for _ in range(1 if accounts == 1_000 else runs):
+                with folder() as path:
+                    line.runs.append(load(server, path))
+        lines.append(line)
+    lines[-1].against = {"100 accounts": lines[-2]}
+    lines[-1].target = "≤ 12 × 100 accounts"
+    return lines
+
+
+CASES: dict[str, Callable[[int], list[Line]]] = {
+    "a": case_a,
+    "b": case_b,
+    "c": case_c,
+    "d": case_d,
+    "e": case_e,
+    "f": case_f,
+}
+HEAD = ["case", "what", "wall", "CPU", "peak memory", "requests", "ratio (wall)", "target"]
+
+
+def markdown(lines: Sequence[Line]) -> str:
+    """The table."""
+    rows = [HEAD, ["---", "---", "---:", "---:", "---:", "---:", "---", "---"], *(line.cells() for line in lines)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", default=",".join(CASES), help="which, comma-separated [%(default)s]")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each; the fastest counts [%(default)s]")
+    given = parser.parse_args()
+    lines: list[Line] = []
+    for name in given.cases.split(","):
+        sys.stderr.write(f"({name}) {CASES[name].__doc__}\n")
+        found = CASES[name](given.runs)
+        sys.stderr.write("".join(f"    {' | '.join(line.cells()[1:])}\n" for line in found))
+        lines += found
+    told = "\n".join(f"- ({name}) {CASES[name].__doc__}" for name in given.cases.split(","))
+    sys.stdout.write(f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores\n\n{told}\n\n{markdown(lines)}\n")
+
+
+if __name__ == "__main__":
+    main()
