@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -28,6 +29,9 @@ app = typer.Typer(
     add_completion=False,
 )
 
+exports = typer.Typer(name="export", help="Hand what was loaded to other tools, as a file.", rich_markup_mode=None)
+app.add_typer(exports)
+
 
 class Grouping(StrEnum):
     """Which usage to read."""
@@ -40,6 +44,18 @@ class Grouping(StrEnum):
     def words(self) -> Sequence[Literal["hour", "day"]]:
         """The API's words for it."""
         return ("hour", "day") if self is Grouping.BOTH else ("hour",) if self is Grouping.HOUR else ("day",)
+
+
+class FileFormat(StrEnum):
+    """What an export is written as."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+
+    @property
+    def word(self) -> Literal["parquet", "csv"]:
+        """Its name, which is also how a file of it ends."""
+        return "csv" if self is FileFormat.CSV else "parquet"
 
 
 Account = Annotated[
@@ -199,6 +215,33 @@ def query(
             output.print_csv(answer.columns, answer.rows)
         else:
             output.print_rows(answer.columns, answer.rows, answer.numbers)
+
+
+@exports.command("focus")
+def export_focus(
+    *,
+    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First UTC day [all].")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last UTC day, included [all].")] = None,
+    kind: Annotated[
+        FileFormat | None, typer.Option("--format", help="How to write it [as --output ends, else parquet].")
+    ] = None,
+    target: Annotated[
+        Path | None, typer.Option("--output", metavar="PATH", help="File to write [focus_FROM_TO.FORMAT].")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+    database: Database = None,
+    as_json: Json = False,
+    log_level: LogLevel = Level.WARNING,
+) -> None:
+    """Write the charges as a FinOps FOCUS 1.3 Cost and Usage file."""
+    logs.set_up(log_level)
+    from . import export, settings
+
+    days = export.Days(_day("--from", first) if first else None, _day("--to", last) if last else None)
+    ending = FileFormat.CSV if target and target.suffix.lower() == ".csv" else FileFormat.PARQUET
+    word = (kind or ending).word
+    path = target or export.default_path(days, word)
+    export.tell(export.focus(settings.database_path(database), days, path, word, overwrite=force), as_json=as_json)
 
 
 @app.command()
