@@ -340,12 +340,13 @@ def test_verification_knows_the_owner_and_the_status(world: World) -> None:
     assert code(client(world, "unknown").get(users)) == (401, 1000)
 
 
-def test_only_get_and_known_paths_are_answered(world: World) -> None:
+def test_only_known_methods_and_paths_are_answered(world: World) -> None:
     api = client(world)
 
     assert api.post(path("credit-balance", NEW_ACCOUNT)).status_code == 405
     assert api.get("/zones").status_code == 404
-    assert api.get(path("topup/status", NEW_ACCOUNT)).status_code == 404
+    assert api.get(path("topup/refund", NEW_ACCOUNT)).status_code == 404
+    assert api.get(path("topup/status", NEW_ACCOUNT)).headers["allow"] == "POST"
 
 
 def test_every_answer_carries_the_worlds_date(world: World) -> None:
@@ -413,7 +414,7 @@ def test_the_socket_answers_as_the_transport_does(world: World, served: httpx.Cl
 
 
 def test_the_socket_refuses_writes_and_keeps_the_connection(served: httpx.Client) -> None:
-    refused = served.post(path("topup/config", NEW_ACCOUNT), json={"amount": 1000})
+    refused = served.post(path("topup/config", NEW_ACCOUNT), json={"amount": 1000, "threshold": 500})
 
-    assert refused.status_code == 405
+    assert refused.status_code == 403
     assert served.get("/accounts").status_code == 200

@@ -20,7 +20,7 @@ def _forever() -> None:
 def main(arguments: Sequence[str] | None = None, wait: Callable[[], None] = _forever) -> None:
     """Read the options, serve, print how to connect, and wait to be interrupted."""
     options = _parser().parse_args(arguments)
-    world = demo_world(options.accounts, start=options.start)
+    world = demo_world(options.accounts, start=options.start, writable=options.writable)
     limit = RateLimit() if options.rate_limit else None
     simulator = Simulator(world, rate_limit=limit, latency_s=options.latency_ms / 1000, compresses=options.gzip)
     with simulator.serve(options.port) as base_url:
@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--accounts", type=int, default=1, help="how many accounts the token sees")
     parser.add_argument("--start", type=_day, default=DEMO_START, help="first day of the history, YYYY-MM-DD")
+    parser.add_argument("--writable", action="store_true", help="the token may also change the accounts")
     parser.add_argument("--latency-ms", type=float, default=0.0, help="how long each answer takes at least")
     parser.add_argument("--rate-limit", action="store_true", help="1,200 requests in 5 minutes, announced in headers")
     parser.add_argument("--gzip", action="store_true", help="compress answers for clients that accept it")

@@ -6,10 +6,12 @@ Without a story it is brand-new: no usage, no invoice, nothing to preview, balan
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from .buckets import UsageBook, seconds
-from .exact import JsonObject
+from .exact import JsonObject, total
+from .ledger import Payment, invoice
 from .story import Story
 
 NO_CONFIG: JsonObject = {
@@ -19,6 +21,7 @@ NO_CONFIG: JsonObject = {
     "error": None,
     "lastFailedAt": None,
 }
+NO_LIMIT: JsonObject = {"enabled": False, "config": {"amount": None, "duration": None, "strategy": None}}
 NOT_SET: Any = object()
 """Stands for "as generated" where None means something of its own."""
 
@@ -27,6 +30,8 @@ class Account(UsageBook):
     """What the API knows about one account. Readers take `now`; every other method changes the account.
 
     `preview_absent` is how "nothing to preview" is said: `not_found` (404), `null`, or `empty` (no lines).
+    A top-up is open for `topup_settles_s` seconds before it is paid and its credits count; where
+    `declines_card`, there is none.
     """
 
     def __init__(self, account_id: str, name: str = "Example", story: Story | None = None) -> None:
@@ -34,6 +39,9 @@ class Account(UsageBook):
         self.name = name
         self.created_on = datetime.fromtimestamp(story.start if story else 0, UTC)
         self.preview_absent = "not_found"
+        self.topup_settles_s = 0
+        self.declines_card = False
+        self._topups: list[Payment] = []
         self._invoices: dict[str, JsonObject | None] = {}
         self._preview: JsonObject | None = NOT_SET
         self._balance: JsonObject = {}
@@ -64,9 +72,31 @@ class Account(UsageBook):
         listed = [invoice for _, invoice in _newest_first(self._invoices_by_key(now))]
         return [each for each in listed if kind == "all" or each.get("invoice_origin") == kind]
 
+    def top_up(self, cents: int, now: datetime) -> str:
+        """Buy credits with the card, as a person does; returns the invoice's id."""
+        self._topups.append(Payment(seconds(now), cents, "manual"))
+        return str(self._topup_invoices(now)[-1]["id"])
+
+    def topup_status(self, key: str, now: datetime) -> str | None:
+        """`completed` once an invoice is paid, `pending` before; None when there is none of this id."""
+        listed = self._invoices_by_key(now).get(key)
+        if listed is None:
+            return None
+        return "completed" if listed["status"] == "paid" else "pending"
+
+    def _has_settled(self, payment: Payment, now: datetime) -> bool:
+        return payment.at <= seconds(now) - self.topup_settles_s
+
+    def _topup_invoices(self, now: datetime) -> list[JsonObject]:
+        return [
+            invoice(f"{self.id}/{place}", each, "paid" if self._has_settled(each, now) else "open", 1)
+            for place, each in enumerate(self._topups)
+        ]
+
     def _invoices_by_key(self, now: datetime) -> dict[str, JsonObject]:
         generated = self._story.invoices(seconds(now)) if self._story else []
-        known = {each["id"] or f"generated-{each['created']}": each for each in generated}
+        listed = generated + self._topup_invoices(now)
+        known = {each["id"] or f"generated-{each['created']}": each for each in listed}
         merged: dict[str, JsonObject | None] = {**known, **self._invoices}
         return {key: each for key, each in merged.items() if each is not None}
 
@@ -86,20 +116,20 @@ class Account(UsageBook):
 
     def balance(self, now: datetime) -> JsonObject:
         """The credit balance. `topup_config` in it follows the account's, unless it was set here."""
-        if self._story:
-            return {
-                **self._story.balance(seconds(now)),
-                "topup_config": self.topup_config(now),
-                **self._balance,
-            }
-        new: JsonObject = {
+        shown: JsonObject = {
             "balance": 0,
             "first_topup_success": False,
             "has_default_payment_method": False,
             "payment_method": None,
+            **(self._story.balance(seconds(now)) if self._story else {}),
             "topup_config": self.topup_config(now),
+            **self._balance,
         }
-        return new | self._balance
+        bought = [each.credits for each in self._topups if self._has_settled(each, now)]
+        if bought and isinstance(shown["balance"], int | Decimal):
+            shown["balance"] = total([Decimal(shown["balance"]), Decimal(sum(bought))])
+            shown["first_topup_success"] = True
+        return shown
 
     def set_topup_config(self, config: JsonObject) -> None:
         """Replace the automatic top-up configuration as a whole."""
@@ -125,9 +155,10 @@ class Account(UsageBook):
 
     def spending_limit(self) -> JsonObject | None:
         """The spending limit in cents, or None while nobody has topped up by hand."""
-        if self._spending_limit is not NOT_SET:
-            return self._spending_limit
-        return self._story.spending_limit() if self._story else None
+        limit = self._spending_limit
+        if limit is NOT_SET:
+            limit = self._story.spending_limit() if self._story else None
+        return NO_LIMIT if limit is None and self._topups else limit
 
 
 def _newest_first(invoices: dict[str, JsonObject]) -> list[tuple[str, JsonObject]]:

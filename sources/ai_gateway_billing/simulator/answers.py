@@ -21,6 +21,7 @@ class Call:
     """Names in lower case."""
     endpoint: str | None = None
     account_id: str | None = None
+    body: bytes = b""
 
 
 @dataclass(frozen=True)

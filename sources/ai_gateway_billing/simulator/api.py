@@ -1,4 +1,4 @@
-"""The API's GET endpoints over a `World`: a `Call` in, an `Answer` out, strict where its habits are known."""
+"""The API over a `World`: a `Call` in, an `Answer` out, strict where its habits are known. Writes stand apart."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from math import ceil
 from typing import Any, NamedTuple
 
+from . import writes
 from .account import Account
 from .answers import Answer, Call, failure, success, success_text
 from .buckets import WIDTHS, Bucket
@@ -36,7 +37,8 @@ class _Asked(NamedTuple):
 def route(call: Call) -> Call:
     """The call with its endpoint and account named, as far as the path names them."""
     if match := _BILLING.fullmatch(call.path):
-        return replace(call, account_id=match[1], endpoint=match[2] if match[2] in _BILLING_ANSWERS else None)
+        is_known = match[2] in _BILLING_ANSWERS or writes.methods(match[2])
+        return replace(call, account_id=match[1], endpoint=match[2] if is_known else None)
     if match := _ACCOUNT_VERIFY.fullmatch(call.path):
         return replace(call, account_id=match[1], endpoint="tokens/verify")
     known = {"/accounts": "accounts", "/user/tokens/verify": "tokens/verify"}
@@ -47,14 +49,21 @@ def answer(world: World, call: Call, now: datetime) -> Answer:
     """What the API says to a routed call at `now`."""
     if call.endpoint is None:
         return _no_route()
-    if call.method != "GET":
-        return failure(405, 10405, "Method not allowed for this authentication scheme").with_headers(Allow="GET")
+    allowed = _methods(call.endpoint)
+    if call.method not in allowed:
+        refusal = failure(405, 10405, "Method not allowed for this authentication scheme")
+        return refusal.with_headers(Allow=", ".join(allowed))
     token = _authenticate(world, call)
     if isinstance(token, Answer):
         return token
     if call.endpoint == "tokens/verify":
         return _verify(world, call, token)
     return _accounts(world, call, token) if call.endpoint == "accounts" else _billing(world, call, token, now)
+
+
+def _methods(endpoint: str) -> list[str]:
+    is_read = endpoint in _BILLING_ANSWERS or endpoint in ("accounts", "tokens/verify")
+    return ["GET"] * is_read + writes.methods(endpoint)
 
 
 def _authenticate(world: World, call: Call) -> Token | Answer:
@@ -120,6 +129,8 @@ def _billing(world: World, call: Call, token: Token, now: datetime) -> Answer:
     account = world.accounts.get((call.account_id or "").lower())
     if account is None or account.id not in token.reads:
         return _unauthorized(403)
+    if call.method != "GET":
+        return writes.answer(world, call, account, token, now)
     return _BILLING_ANSWERS[call.endpoint or ""](_Asked(world, call, account, now))
 
 

@@ -156,6 +156,11 @@ def _alter(struck: _Struck, change: Callable[[bytes], bytes]) -> Answer:
     return replace(answer, body=change(answer.body))
 
 
+def _refused(_struck: _Struck) -> Answer:
+    """Nobody took the request, so it changed nothing; after the other breakages it did what it asks for."""
+    return Answer(200, b"", breakage="refused")
+
+
 def _broken(struck: _Struck, kind: str) -> Answer:
     return replace(struck.answer(), breakage=kind)
 
@@ -197,7 +202,8 @@ def _ignored_page(struck: _Struck) -> Answer:
 _LIMITED = "More than 1200 requests per 300 seconds reached. Please wait and consider throttling your request speed"
 
 KINDS: dict[str, Callable[..., Answer]] = {
-    **{kind: partial(_broken, kind=kind) for kind in ("refused", "reset", "timeout", "torn_body")},
+    "refused": _refused,
+    **{kind: partial(_broken, kind=kind) for kind in ("reset", "timeout", "torn_body")},
     "truncated_json": _truncated,
     "invalid_json": partial(_body, body='{"result": {,}, "success": true}'),
     "html_200": partial(_body, body=PAGE.format("Just a moment..."), headers=HTML),

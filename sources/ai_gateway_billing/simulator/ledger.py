@@ -118,30 +118,32 @@ class Ledger:
         attempts = _attempts(payment, now)
         key = (payment, status, attempts)
         if key not in self._written:
-            self._written[key] = self._write(payment, status, attempts)
+            self._written[key] = invoice(self._name, payment, status, attempts)
         return dict(self._written[key])
 
-    def _write(self, payment: Payment, status: str, attempts: int) -> JsonObject:
-        due = payment.credits * (100 + FEE_PER_CENT) // 100
-        paid = due if status == "paid" else 0
-        mark = blake2b(f"{self._name}:{payment.at}:{payment.origin}".encode(), digest_size=9).hexdigest()
-        kind = {"manual": "top-up", "auto": "automatic top-up"}.get(payment.origin, "statement")
-        return {
-            "id": f"in_sim{mark}" if payment.has_id else None,
-            "created": payment.at,
-            "status": status,
-            "currency": "usd",
-            "amount_due": due,
-            "amount_paid": paid,
-            "amount_remaining": due - paid,
-            "attempt_count": attempts,
-            "attempted": attempts > 0,
-            "auto_advance": payment.origin != "manual",
-            "created_by": PERSON if payment.origin == "manual" else "system",
-            "description": payment.description or f"AI Gateway credits ({kind})",
-            "invoice_origin": payment.origin,
-            "invoice_pdf": None if status == "draft" else f"https://invoices.example.invalid/i/{mark}/pdf?s=ap",
-        }
+
+def invoice(name: str, payment: Payment, status: str, attempts: int) -> JsonObject:
+    """A payment as the API lists it; the id follows from `name` and the payment."""
+    due = payment.credits * (100 + FEE_PER_CENT) // 100
+    paid = due if status == "paid" else 0
+    mark = blake2b(f"{name}:{payment.at}:{payment.origin}".encode(), digest_size=9).hexdigest()
+    kind = {"manual": "top-up", "auto": "automatic top-up"}.get(payment.origin, "statement")
+    return {
+        "id": f"in_sim{mark}" if payment.has_id else None,
+        "created": payment.at,
+        "status": status,
+        "currency": "usd",
+        "amount_due": due,
+        "amount_paid": paid,
+        "amount_remaining": due - paid,
+        "attempt_count": attempts,
+        "attempted": attempts > 0,
+        "auto_advance": payment.origin != "manual",
+        "created_by": PERSON if payment.origin == "manual" else "system",
+        "description": payment.description or f"AI Gateway credits ({kind})",
+        "invoice_origin": payment.origin,
+        "invoice_pdf": None if status == "draft" else f"https://invoices.example.invalid/i/{mark}/pdf?s=ap",
+    }
 
 
 def _status(payment: Payment, now: int) -> str:

@@ -65,11 +65,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
-        self.rfile.read(length)
+        sent = self.rfile.read(length)
         parts = urlsplit(self.path)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         headers = {name.lower(): text for name, text in self.headers.items()}
-        self._send(self.server.simulator.answer(Call(self.command, parts.path, query, headers)))
+        self._send(self.server.simulator.answer(Call(self.command, parts.path, query, headers, body=sent)))
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_GET  # noqa: N815 - http.server looks for these names
 

@@ -72,7 +72,7 @@ class Simulator:
         timeout = request.extensions.get("timeout", {}).get("read")
         headers = {name.lower(): text for name, text in request.headers.items()}
         query = dict(request.url.params.multi_items())
-        answer = self.answer(Call(request.method, request.url.path, query, headers))
+        answer = self.answer(Call(request.method, request.url.path, query, headers, body=request.read()))
         if timeout is not None and answer.delay_s > timeout:
             raise httpx.ReadTimeout("timed out", request=request)
         if answer.delay_s:

@@ -33,7 +33,10 @@ _SIZES = (1000, 260, 3400, 120, 800)
 
 @dataclass
 class Token:
-    """A pretend API token. `reads` holds the accounts it may bill-read, `sees` those that /accounts lists."""
+    """A pretend API token. `reads` holds the accounts it may bill-read, `sees` those that /accounts lists.
+
+    `writes` holds those that it may change ("AI Gateway Write"); none, unless said otherwise.
+    """
 
     id: str
     reads: set[str] = field(default_factory=set)
@@ -43,6 +46,9 @@ class Token:
     not_before: str | None = None
     owner: str | None = None
     """The account that owns the token; None for a user's token."""
+    writes: set[str] = field(default_factory=set)
+    is_dashboard_session: bool = False
+    """Whether this is no token at all but a signed-in person, who may write `topup/config`."""
 
 
 class _Injection(NamedTuple):
@@ -157,15 +163,18 @@ class World:
         return None if found is None else self.finish(endpoint, found, account_id)
 
 
-def demo_world(accounts: int = 1, *, start: datetime = DEMO_START) -> World:
-    """The account of the demo, and more of other sizes after it; `DEMO_TOKEN` reads them all."""
+def demo_world(accounts: int = 1, *, start: datetime = DEMO_START, writable: bool = False) -> World:
+    """The account of the demo, and more of other sizes after it; `DEMO_TOKEN` reads them all.
+
+    `writable`: it may also change them.
+    """
     world = World()
     for place in range(accounts):
         account_id = f"{int(DEMO_ACCOUNT_ID, 16) + place:032x}"
         name = "Demo account (simulated)" if not place else f"Demo account {place + 1} (simulated)"
         size = _SIZES[place % len(_SIZES)]
         world.add_generated_account(account_id, name, start=start, size=size)
-    world.add_token(DEMO_TOKEN)
+    world.add_token(DEMO_TOKEN, writes=set(world.accounts) if writable else set())
     return world
 
 
