@@ -13,6 +13,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+import recording
+
 ROOT = Path(__file__).resolve().parents[1]
 NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 CLOCK_START_S = 1_000.0  # what a monotonic clock begins with means nothing, so it is not zero
@@ -135,6 +137,7 @@ def vcr_config() -> dict[str, Any]:
     """Cassettes hold what the API said, readable, and nothing that says who asked."""
     return {
         "decode_compressed_response": True,
-        "filter_headers": [("authorization", "Bearer scrubbed"), "cookie", "x-auth-email", "x-auth-key"],
+        "before_record_request": recording.scrub_request,
+        "before_record_response": recording.scrub_response,
         "match_on": ["method", "scheme", "host", "port", "path", "query"],
     }
