@@ -64,6 +64,7 @@ def resources(reader: Reader) -> Sequence[DltResource]:  # noqa: C901  # one pag
     @dlt.resource(
         name="invoice_preview",
         write_disposition=VERSIONS,
+        file_format="parquet",
         columns=hints(schema.INVOICE_PREVIEW),
         nested_hints={
             "invoice_lines": dlt.mark.make_nested_hints(columns=hints(schema.PREVIEW_LINES)),
@@ -78,17 +79,23 @@ def resources(reader: Reader) -> Sequence[DltResource]:  # noqa: C901  # one pag
 
     balance_columns = schema.CREDIT_BALANCE | (schema.SENSITIVE_BALANCE if reader.include_sensitive else {})
 
-    @dlt.resource(name="credit_balance", write_disposition=VERSIONS, columns=hints(balance_columns))
+    @dlt.resource(
+        name="credit_balance", write_disposition=VERSIONS, file_format="parquet", columns=hints(balance_columns)
+    )
     def credit_balance() -> Iterator[Any]:
         """One row per account and version of its prepaid credit."""
         yield from _snapshots(reader, "credit_balance", reader.client.credit_balance, records.credit_balance)
 
-    @dlt.resource(name="topup_config", write_disposition=VERSIONS, columns=hints(schema.TOPUP_CONFIG))
+    @dlt.resource(
+        name="topup_config", write_disposition=VERSIONS, file_format="parquet", columns=hints(schema.TOPUP_CONFIG)
+    )
     def topup_config() -> Iterator[Any]:
         """One row per account and version of its automatic top-up."""
         yield from _snapshots(reader, "topup_config", reader.client.topup_config, records.topup_config)
 
-    @dlt.resource(name="spending_limit", write_disposition=VERSIONS, columns=hints(schema.SPENDING_LIMIT))
+    @dlt.resource(
+        name="spending_limit", write_disposition=VERSIONS, file_format="parquet", columns=hints(schema.SPENDING_LIMIT)
+    )
     def spending_limit() -> Iterator[Any]:
         """One row per account and version of its spending limit."""
         yield from _snapshots(reader, "spending_limit", reader.client.spending_limit, records.spending_limit)
@@ -168,7 +175,7 @@ def _snapshots(
 ) -> Iterator[Any]:
     yield dlt.mark.materialize_table_schema()
     for account_id, answer in _each(reader, resource, ask):
-        if answer is None or answer.get("invoice_lines") == []:
+        if answer is None or (resource == "invoice_preview" and answer.get("invoice_lines") == []):
             reader.report.skip(account_id, resource, _NOTHING[resource])
             yield snapshots.withdrawn(account_id, resource, reader.now)
             continue
