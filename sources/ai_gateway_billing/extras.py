@@ -1,8 +1,9 @@
-"""Fields that the contract does not know: typed so that they can become columns, kept out when maybe secret."""
+"""Fields that the contract does not know: named and typed as columns can be, kept out when maybe secret."""
 
+import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,9 @@ _SENSITIVE_NAME = re.compile(
     r"pdf|url|link|href|card|last_?4|payment_method|secret|token|password|fingerprint|iban", re.IGNORECASE
 )
 _LINK = re.compile(r"https?://", re.IGNORECASE)
+_OURS = frozenset(("account_id", "bucket_start", "withdrawn", "has_surrogate_id", "last_listed_at"))
+"""Columns that the load adds; a field of the API that has such a name must not overwrite them."""
+_MAX_NAME = 60
 
 
 def is_sensitive(name: str, value: Any) -> bool:
@@ -45,20 +49,38 @@ def as_json(payload: Any) -> str:
     return str(payload) if isinstance(payload, Decimal) else json.dumps(payload)
 
 
-def typed(items: Iterable[Mapping[str, Any]], known: Iterable[str], include_sensitive: bool) -> dict[str, list[Any]]:
+def typed(items: Iterable[Mapping[str, Any]], known: Collection[str], include_sensitive: bool) -> dict[str, list[Any]]:
     """Unknown fields of all items as columns of one type each: DECIMAL, boolean or text (JSON for anything else).
 
-    A column's list has a place for every item. Fields that are null everywhere, or sensitive, are left out.
+    A column's list has a place for every item. Fields that are null everywhere, or sensitive, are left out. A column
+    has its field's name in snake case, with `api_` before it when that name is taken.
     """
     items = list(items)
-    names = dict.fromkeys(name for item in items for name in item if name not in known)
-    columns = {name: [item.get(name) for item in items] for name in names}
-    return {
-        name: _one_type(column)
-        for name, column in columns.items()
-        if any(value is not None for value in column)
-        and (include_sensitive or not any(is_sensitive(name, value) for value in column))
-    }
+    taken = _OURS | {snake_case(name) for name in known}
+    columns: dict[str, list[Any]] = {}
+    for name in dict.fromkeys(name for item in items for name in item if name not in known):
+        column = [item.get(name) for item in items]
+        is_kept = include_sensitive or not any(is_sensitive(name, value) for value in column)
+        if is_kept and any(value is not None for value in column):
+            columns[_free(snake_case(name), taken | columns.keys())] = _one_type(column)
+    return columns
+
+
+def snake_case(name: str) -> str:
+    """A column's name: lower case letters, digits and single underscores, which dlt and databases leave as it is."""
+    words = re.sub(r"([^_])([A-Z][a-z]+)", r"\1_\2", name)
+    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", words)
+    plain = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
+    if 0 < len(plain) <= _MAX_NAME:
+        return f"api_{plain}" if plain[0].isdigit() else plain
+    mark = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{plain[:_MAX_NAME].strip('_') or 'api'}_{mark}"
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    while name in taken:
+        name = f"api_{name}"
+    return name
 
 
 def column_type(column: Iterable[Any]) -> str:
