@@ -1,8 +1,8 @@
 """Usage buckets in, an Arrow table out. Rows travel as Arrow because dict rows cost dlt about thirty times more.
 
 The table says for every bucket of the window what the API says: its rows, or that it holds nothing (a `withdrawn`
-marker, which removes an older row of that bucket and is not stored). A bucket whose row breaks the contract is left
-out altogether, so that what was known of it stays.
+marker, which removes an older row of that bucket and is not stored). A bucket with a row that breaks the contract
+is left out altogether, so that what was known of it stays; so are all markers when that row tells no bucket.
 """
 
 from dataclasses import dataclass
@@ -43,18 +43,36 @@ class Buckets:
 
 def buckets(history: list[Any], window: Window, reading: Reading) -> Buckets:
     """One row per bucket and id of the window, `aggregated_value` as sent. Source: usage-history."""
-    rows, items, rejected = [], [], []
-    for item in history:
-        try:
-            rows.append(_row(item, window, reading))
-            items.append(item)
-        except RecordError as error:
-            rejected.append(Rejected(item, error))
-    marked = rows + _markers(rows, rejected, window, reading)
+    pairs, rejected = _sort_out(history, window, reading)
+    unsure = {_bucket_of(each.payload, window, reading) for each in rejected}
+    pairs = [(row, item) for row, item in pairs if row["bucket_start"] not in unsure]
+    rows, items = [row for row, _ in pairs], [item for _, item in pairs]
+    marked = rows + ([] if None in unsure else _markers(rows, unsure, window, reading))
     table = arrow.table(marked, TABLES[TABLE[window.grouping]])
     unknown = {} if all(item.keys() == _KNOWN for item in items) else _unknown(items, reading)
     table = arrow.append(table, unknown)
     return Buckets(window, table, len(rows), {n: extras.column_type(c) for n, c in unknown.items()}, rejected)
+
+
+def _sort_out(
+    history: list[Any], window: Window, reading: Reading
+) -> tuple[list[tuple[Row, dict[str, Any]]], list[Rejected]]:
+    """Each row of the window once, with its raw item, and what breaks the contract."""
+    pairs: dict[tuple[Any, ...], tuple[Row, dict[str, Any]]] = {}
+    rejected = []
+    for item in history:
+        try:
+            row = _row(item, window, reading)
+        except RecordError as error:
+            rejected.append(Rejected(item, error))
+            continue
+        if row["start_time"] == window.end:
+            continue  # in case the API takes the end as inclusive: the row belongs to the next window
+        first, _ = pairs.setdefault((row["start_time"], row["end_time"], row["id"]), (row, item))
+        if first["aggregated_value"] != row["aggregated_value"]:
+            reason = "stands twice in one bucket, with different values"
+            rejected.append(Rejected(item, RecordError(TABLE[window.grouping], "id", reason)))
+    return list(pairs.values()), rejected
 
 
 def _unknown(items: list[Row], reading: Reading) -> dict[str, list[Any]]:
@@ -67,7 +85,7 @@ def _row(item: Any, window: Window, reading: Reading) -> Row:
         raise RecordError(table, "history", f"holds {values.kind(item)} where an object is due")
     start = field(table, item, "start_time", reading.instant)
     end = field(table, item, "end_time", reading.instant)
-    if not window.start <= start < window.end:
+    if not window.start <= start <= window.end:
         raise RecordError(table, "start_time", "lies outside the time asked for")
     if end <= start:
         raise RecordError(table, "end_time", "is not after start_time")
@@ -81,12 +99,9 @@ def _row(item: Any, window: Window, reading: Reading) -> Row:
     }
 
 
-def _markers(rows: list[Row], rejected: list[Rejected], window: Window, reading: Reading) -> list[Row]:
-    """A marker for each bucket that is surely empty: none is, when a rejected row may belong to it."""
-    unsure = [_bucket_of(item.payload, window, reading) for item in rejected]
-    if None in unsure:
-        return []
-    filled = {row["bucket_start"] for row in rows}.union(unsure)
+def _markers(rows: list[Row], unsure: set[datetime | None], window: Window, reading: Reading) -> list[Row]:
+    """A marker for each bucket that is surely empty."""
+    filled = {row["bucket_start"] for row in rows} | unsure
     return [_marker(start, window, reading) for start in window.starts() if start not in filled]
 
 
