@@ -1,6 +1,7 @@
 """How far an account's usage has been read, and where the next load starts. One cursor per account and grouping.
 
-A cursor lives in dlt's state as text; it is the end of the time that was read without a gap and had ended by then.
+A cursor lives in dlt's state as text. From `start` to `read_until` all time was read without a gap and had ended by
+then; `deep_at` tells when the whole late-event horizon was read last.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -17,10 +18,10 @@ State = dict[str, dict[str, str]]
 
 
 class Pass(NamedTuple):
-    """One pass over an account's usage: from where, and whether it reaches over the whole late-event horizon."""
+    """One pass over an account's usage: from where, and whether what was read before counts no more."""
 
     start: datetime
-    deep: bool
+    restarts: bool
 
 
 def next_pass(
@@ -41,19 +42,26 @@ def next_pass(
     if days is None:
         days = DEEP_DAYS if not now - DEEP_EVERY < _at(cursor, "deep_at") <= now else LOOKBACK_DAYS
     begin = min(windows.floor("day", _at(cursor, "read_until")), windows.lookback_start(now, days))
-    return Pass(max(begin, start), days >= DEEP_DAYS)
+    return Pass(max(begin, start), False)
 
 
-def advance(state: State, account_id: str, start: datetime, read_until: datetime) -> None:
+def begin(state: State, account_id: str, this: Pass) -> None:
+    """Set the account's cursor up for a pass: anew if it restarts, or begins behind a stretch that was never read."""
+    cursor = state.get(account_id)
+    if cursor is None or this.restarts or _at(cursor, "read_until") < this.start:
+        start = this.start.isoformat()
+        state[account_id] = {"start": start, "read_until": start}
+
+
+def advance(state: State, account_id: str, read_until: datetime) -> None:
     """Move the account's cursor on; it never moves back."""
-    cursor = state.setdefault(account_id, {"start": start.isoformat(), "read_until": start.isoformat()})
-    cursor["start"] = min(_at(cursor, "start"), start).isoformat()
+    cursor = state[account_id]
     cursor["read_until"] = max(_at(cursor, "read_until"), read_until).isoformat()
 
 
-def finish_deep(state: State, account_id: str, at: datetime) -> None:
-    """The account's late-event horizon has been read completely at this moment."""
-    if account_id in state:
+def finish(state: State, account_id: str, this: Pass, start: datetime, at: datetime) -> None:
+    """The pass was complete at this moment: it counts as deep if it reached over the late-event horizon."""
+    if this.start <= max(start, windows.lookback_start(at, DEEP_DAYS)):
         state[account_id]["deep_at"] = at.isoformat()
 
 
@@ -64,7 +72,7 @@ def _at(cursor: dict[str, str], name: str) -> datetime:
 def coverage(
     account_id: str, grouping: Grouping, days: list[date], read_end: datetime, seen_until: datetime
 ) -> list[dict[str, Any]]:
-    """A row per UTC day: until when its ended buckets have been read completely, and when that was."""
+    """A row per UTC day that has begun: until when its ended buckets have been read completely, and when that was."""
     ended = min(read_end, windows.floor(grouping, seen_until))
     return [
         {
@@ -75,4 +83,5 @@ def coverage(
             "read_at": seen_until,
         }
         for day in days
+        if windows.midnight(day) <= seen_until
     ]

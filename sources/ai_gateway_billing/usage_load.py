@@ -30,7 +30,10 @@ class UsageLoad:
     def tables(self) -> Iterator[pa.Table]:
         """Tables of at least `BATCH_ROWS` rows, but for the last one."""
         self.passes = {account_id: self._pass(account_id) for account_id in self.reader.account_ids}
-        starts = {account_id: begin.start for account_id, begin in self.passes.items()}
+        if not self.reader.backfill:
+            for account_id, this in self.passes.items():
+                cursors.begin(self.state, account_id, this)
+        starts = {account_id: this.start for account_id, this in self.passes.items()}
         batch: list[Buckets] = []
         accounts: list[str] = []
         for read in self.reader.usage(self.grouping, starts, self._end()):
@@ -87,11 +90,11 @@ class UsageLoad:
         self.reader.coverage += cursors.coverage(account_id, self.grouping, window.days(), window.end, seen_until)
         if account_id not in self.with_gap and not self.reader.backfill:
             ended = min(window.end, windows.floor(self.grouping, seen_until))
-            cursors.advance(self.state, account_id, self.passes[account_id].start, max(ended, window.start))
+            cursors.advance(self.state, account_id, ended)
 
     def _finish(self) -> None:
         if self.reader.backfill:
             return
-        for account_id, begin in self.passes.items():
-            if begin.deep and account_id not in self.with_gap:
-                cursors.finish_deep(self.state, account_id, self.reader.seen_until)
+        for account_id, this in self.passes.items():
+            if account_id not in self.with_gap:
+                cursors.finish(self.state, account_id, this, self.reader.start, self.reader.seen_until)
