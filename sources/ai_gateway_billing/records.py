@@ -53,6 +53,11 @@ def _row(resource: str, item: Any, required: Mapping[str, Convert], optional: Ma
     return row | {name: field(resource, item, name, convert, False) for name, convert in optional.items()}
 
 
+def _or_null(convert: Convert) -> Convert:
+    """For a field that the contract requires and yet lets be null: it must be there."""
+    return lambda value: None if value is None else convert(value)
+
+
 def _extras(item: Mapping[str, Any], known: set[str], reading: Reading) -> Row:
     columns = extras.typed([item], known, reading.include_sensitive)
     return {name: column[0] for name, column in columns.items()}
@@ -83,7 +88,7 @@ def invoice(item: Any, reading: Reading) -> Row:
     if reading.include_sensitive:
         row["invoice_pdf"] = field("invoices", item, "invoice_pdf", values.text, False)
     known = {*AMOUNTS, *optional, "invoice_pdf"}
-    surrogate = row["id"] is None
+    surrogate = not row["id"]
     own: Row = {
         "account_id": reading.account_id,
         "id": surrogate_id(row) if surrogate else row["id"],
@@ -130,17 +135,27 @@ def credit_balance(result: Any, reading: Reading) -> Row:
     optional: dict[str, Convert] = {"first_topup_success": values.flag}
     row = _row("credit_balance", result, required, optional)
     if reading.include_sensitive:
-        row["payment_method"] = field("credit_balance", result, "payment_method", values.mapping, False)
+        card = partial(_payment_method, reading=reading)
+        row["payment_method"] = field("credit_balance", result, "payment_method", card, False)
     known = {*required, *optional, "payment_method"}
     return {"account_id": reading.account_id} | row | _extras(result, known, reading)
 
 
+def _payment_method(value: Any, reading: Reading) -> Row:
+    known: dict[str, Convert] = {"brand": values.text, "last4": values.text}
+    return _row("credit_balance", value, {}, known) | _extras(value, set(known), reading)
+
+
 def spending_limit(result: Any, reading: Reading) -> Row:
     """One row per account: its spending limit in cents, without meaning unless enabled. Source: spending-limit."""
-    inner: dict[str, Convert] = {"amount": values.decimal, "duration": values.text, "strategy": values.text}
+    inner = {
+        "amount": _or_null(values.decimal),
+        "duration": _or_null(values.text),
+        "strategy": _or_null(values.text),
+    }
 
     def config(value: Any) -> Row:
-        return _row("spending_limit", value, {}, inner) | _extras(value, set(inner), reading)
+        return _row("spending_limit", value, inner, {}) | _extras(value, set(inner), reading)
 
     required: dict[str, Convert] = {"enabled": values.flag, "config": config}
     row = _row("spending_limit", result, required, {})
@@ -165,12 +180,12 @@ def _line(item: Any, reading: Reading) -> Row:
     resource = "invoice_preview__invoice_lines"
 
     def period(value: Any) -> Row:
-        return _row(resource, value, {"start": reading.instant, "end": reading.instant}, {})
+        bounds: dict[str, Convert] = {"start": reading.instant, "end": reading.instant}
+        return _row(resource, value, bounds, {}) | _extras(value, set(bounds), reading)
 
     def pricing(value: Any) -> Row:
-        # Seen as text; a number is kept as it was sent, because its unit is unknown either way.
-        price = values.mapping(value).get("unit_amount_decimal")
-        return {"unit_amount_decimal": None if price is None else str(price)}
+        price: dict[str, Convert] = {"unit_amount_decimal": _or_null(_number_as_text)}
+        return _row(resource, value, price, {}) | _extras(value, set(price), reading)
 
     required: dict[str, Convert] = {
         "amount": values.decimal,
@@ -178,14 +193,19 @@ def _line(item: Any, reading: Reading) -> Row:
         "quantity": values.decimal,
         "period": period,
         "pricing": pricing,
+        "description": _or_null(values.text),
     }
     optional: dict[str, Convert] = {
-        "description": values.text,
         "pretax_credit_amounts": lambda items: [_credit(item, reading) for item in values.sequence(items)],
     }
     row = _row(resource, item, required, optional)
     row["pretax_credit_amounts"] = row["pretax_credit_amounts"] or []
     return {"account_id": reading.account_id} | row | _extras(item, {*required, *optional}, reading)
+
+
+def _number_as_text(value: Any) -> str:
+    # Seen as text; a number is kept as it was sent, because its unit is unknown either way.
+    return extras.as_json(value) if values.kind(value) == "number" else values.text(value)
 
 
 def _credit(item: Any, reading: Reading) -> Row:
