@@ -1,7 +1,9 @@
 """Tries everything that a load needs, changes nothing, and says how to mend what does not work."""
 
+import json
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -189,6 +191,30 @@ def _writable(folder: Path, published: Path) -> Check:
     if free < 3 * size + _SPARE_BYTES:  # a load needs a copy to work on, and dlt's packages
         return Check("folder", "warn", f"{folder} has only {free // 2**20} MiB left. Make room before the next load.")
     return Check("folder", "ok", f"{folder} can be written")
+
+
+def _last_load(holder: Path) -> Iterator[Check]:
+    """A load removes the note on itself when it ends, unless something ended it."""
+    try:
+        who = json.loads(holder.read_text())
+        pid, process, since = int(who["pid"]), f"process {who['pid']} on {who['host']}", who["since"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if who["host"] != socket.gethostname() or _is_alive(pid):
+        yield Check("last load", "ok", f"under way: {process}, since {since}")
+    else:
+        message = f"It was stopped or died ({process}, since {since}). Nothing of it was published; run it again."
+        yield Check("last load", "warn", message)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
 
 
 def _destination(name: str) -> Check:

@@ -18,7 +18,7 @@ def refuse(database: Path, published: Path, account_ids: Sequence[str], is_demo:
         return
     with read.connect(database) as connection:
         held = read.accounts(connection)
-    advice = f"Choose another file with --database, or delete {published} and {published}.load."
+    advice = "Choose another file with --database, or delete this one."
     if is_demo and held - {DEMO_ACCOUNT_ID}:
         raise SettingsError(f"{published} holds a real account, which the demo must not touch. {advice}")
     if not is_demo and DEMO_ACCOUNT_ID in held and DEMO_ACCOUNT_ID not in account_ids:

@@ -15,6 +15,12 @@ _FETCH_ROWS = 10_000
 _STATES = """
     select account_id, resource, status, error, skipped, last_attempt_at, last_success_at
     from ai_gateway_billing.load_status
+    union all by name
+    select account_id, 'usage_coverage' as resource,  -- written whenever usage is read
+        max(last_attempt_at) as last_attempt_at, min(last_success_at) as last_success_at
+    from ai_gateway_billing.load_status
+    where resource in ('usage_hourly', 'usage_daily')
+    group by account_id
 """
 # An item of a child table is quarantined with its parent.
 _QUARANTINED = """

@@ -1,0 +1,79 @@
+"""Runs `aig-billing` as users do: within this process, or as one of its own, against an API on loopback."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ai_gateway_billing.simulator import Simulator, World
+from ai_gateway_billing_pipeline import cli
+
+TOKEN = "a-token-that-opens-nothing-0123456789"
+ONE = "a" * 32
+TWO = "b" * 32
+RECENT = datetime.now(UTC) - timedelta(days=5)
+
+
+@dataclass
+class Ran:
+    """What a command left: exit code, standard output, standard error."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def ending(act: Callable[[], object]) -> Ran:
+    """Run something that ends the process, up to there."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
+        act()
+    return Ran(int(end.value.code or 0), out.getvalue(), err.getvalue())
+
+
+def aig(*arguments: str) -> Ran:
+    """Run the command within this process."""
+    return ending(lambda: cli.main(arguments))
+
+
+def start_aig(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+    """Start the command as a process of its own."""
+    command = [sys.executable, "-m", "ai_gateway_billing_pipeline", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def run_python(code: str) -> Ran:
+    """Run a few lines of Python in a process of their own."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=dict(os.environ)
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def serving(monkeypatch: pytest.MonkeyPatch, *accounts: str, **options: Any) -> Iterator[Simulator]:
+    """An API with these accounts, few days old, that the environment's settings point to."""
+    world = World()
+    for account_id in accounts:
+        world.add_generated_account(account_id, start=RECENT)
+    world.add_token(TOKEN)
+    simulator = Simulator(world, **options)
+    with simulator.serve() as url:
+        monkeypatch.setenv("CLOUDFLARE_BASE_URL", url)
+        monkeypatch.setenv("CLOUDFLARE_API_TOKEN", TOKEN)
+        monkeypatch.setenv("AIG_BILLING_START", f"{RECENT:%Y-%m-%d}")
+        yield simulator
