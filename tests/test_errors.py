@@ -24,6 +24,8 @@ from ai_gateway_billing import errors
         ("PagesInconsistentError", 4),
         ("RateLimitedError", 6),
         ("UnreachableError", 6),
+        ("PaymentDeclinedError", 4),
+        ("OutcomeUnknownError", 1),
         ("RecordError", 4),
         ("DatabaseBusyError", 5),
         ("DatabaseError", 1),

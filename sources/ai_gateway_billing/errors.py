@@ -11,7 +11,9 @@ BillingError                       1  base of all
 │  ├─ ServerError                  4  5xx, after retries
 │  ├─ PagesInconsistentError       4  pages that never fitted together
 │  ├─ RateLimitedError             6  limited until patience ended
-│  └─ UnreachableError             6  no connection or no answer, after retries
+│  ├─ UnreachableError             6  no connection or no answer, after retries
+│  ├─ PaymentDeclinedError         4  402: the card was not charged
+│  └─ OutcomeUnknownError          1  a change that may have happened or not: never repeat it blindly
 ├─ RecordError                     4  an answer whose fields break the contract
 ├─ DatabaseBusyError               5  another process writes the database
 └─ DatabaseError                   1  corrupt, foreign or unwritable database
@@ -127,6 +129,19 @@ class UnreachableError(ApiError):
     """No connection, or a connection without an answer, after retries."""
 
     exit_code = 6
+
+
+class PaymentDeclinedError(ApiError):
+    """402: the card was declined, so nothing was charged and nothing changed."""
+
+
+class OutcomeUnknownError(ApiError):
+    """A change was sent, but no answer tells whether it happened. The message says how to find out.
+
+    Its exit code is not that of `UnreachableError`, which invites to run again: here that could charge twice.
+    """
+
+    exit_code = 1
 
 
 class RecordError(BillingError):
