@@ -100,7 +100,7 @@ def invoice(item: Any, reading: Reading) -> Row:
 
 def surrogate_id(row: Mapping[str, Any]) -> str:
     """A stable id for an invoice that has none: from created, currency, description and amount due, not its status."""
-    identity = "\x1f".join(str(row[name]) for name in ("created", "currency", "description", "amount_due"))
+    identity = extras.as_json([str(row["created"]), row["currency"], row["description"], row["amount_due"]])
     return "surrogate_" + hashlib.sha256(identity.encode()).hexdigest()[:32]
 
 
