@@ -37,7 +37,7 @@ LOADED = f"""
     );
     insert into load_status values
         ('{ONE}', 'usage_hourly', 'ok', null, null, '2026-11-21 11:30:00Z', '2026-11-21 11:30:00Z'),
-        ('{ONE}', 'invoice_preview', 'skipped', null, 'nothing to preview', '2026-11-21 11:30:00Z', '2026-11-21 11:30:00Z'),
+        ('{ONE}', 'invoice_preview', 'skipped', null, 'nothing to preview', '2026-11-21 11:30:00Z', null),
         ('{TWO}', 'usage_hourly', 'failed', 'It was refused.', null, '2026-11-21 11:30:00Z', '2026-11-20 11:30:00Z');
     create table quarantine (account_id varchar, resource varchar);
     insert into quarantine values ('{ONE}', 'invoice_preview__invoice_lines'), ('{ONE}', 'invoice_preview');
@@ -132,7 +132,8 @@ def test_status_as_json() -> None:
 
 def test_status_of_tables_without_any_account() -> None:
     make(
-        "create schema ai_gateway_billing; create table ai_gateway_billing.invoices (account_id varchar, created timestamptz)"
+        "create schema ai_gateway_billing;"
+        "create table ai_gateway_billing.invoices (account_id varchar, created timestamptz)"
     )
 
     result = aig("status")
@@ -193,7 +194,8 @@ def test_a_file_that_another_program_writes_is_busy() -> None:
 
 def test_a_table_shows_exact_numbers_and_null_and_utc() -> None:
     make(LOADED)
-    sql = "select sum(aggregated_value) as total, null as nothing, max(start_time) as newest from ai_gateway_billing.usage_hourly"
+    columns = "sum(aggregated_value) as total, null as nothing, max(start_time) as newest"
+    sql = f"select {columns} from ai_gateway_billing.usage_hourly"
 
     result = aig("query", sql)
 

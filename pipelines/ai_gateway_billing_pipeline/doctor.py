@@ -166,6 +166,7 @@ def _files(workspace: Workspace) -> Iterator[Check]:
     yield _database(workspace.published)
     folder = workspace.folder if workspace.folder.is_dir() else workspace.published.parent
     yield _writable(next(parent for parent in (folder, *folder.parents) if parent.exists()), workspace.published)
+    yield from _last_load(workspace.folder / "lock.json")
 
 
 def _database(path: Path) -> Check:

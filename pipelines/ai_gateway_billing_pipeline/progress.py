@@ -72,23 +72,20 @@ class Bars:
     def __init__(self, add: Callable[[str], TaskID], update: Callable[[TaskID, int, int], object]) -> None:
         self._add = add
         self._update = update
-        self._accounts: dict[str, str] = {}
+        self._own: set[str] = set()
         self._steps: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
         self._tasks: dict[tuple[str, str], TaskID] = {}
 
     def on(self, progress: Progress) -> None:
         """Take note of a step."""
-        owner = self._owner(progress.account_id)
+        if len(self._own) < OWN_BARS:
+            self._own.add(progress.account_id)
+        owner = progress.account_id if progress.account_id in self._own else ""
         key = owner, progress.resource
         steps = self._steps.setdefault(key, {})
         steps[progress.account_id] = progress.done, progress.planned
         if key not in self._tasks:
-            self._tasks[key] = self._add(f"{owner} {progress.resource}")
+            name = f"{owner[:4]}…{owner[-4:]}" if owner else "other accounts"
+            self._tasks[key] = self._add(f"{name} {progress.resource}")
         done, planned = (sum(column) for column in zip(*steps.values(), strict=True))
         self._update(self._tasks[key], done, planned)
-
-    def _owner(self, account_id: str) -> str:
-        if account_id not in self._accounts:
-            own = len(self._accounts) < OWN_BARS
-            self._accounts[account_id] = f"{account_id[:8]}…" if own else "other accounts"
-        return self._accounts[account_id]

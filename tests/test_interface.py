@@ -1,0 +1,148 @@
+"""What scripts, dashboards and cron jobs are written against. A change here breaks somebody."""
+
+from __future__ import annotations
+
+import typer
+
+import ai_gateway_billing
+from ai_gateway_billing import errors, schema
+from ai_gateway_billing_pipeline import cli
+from command import aig
+
+COMMON = {"--help", "--json", "--log-level"}
+WHERE = {"--account", "--base-url", "--database", "--destination"}
+OPTIONS = {
+    "load": COMMON
+    | WHERE
+    | {
+        "--demo",
+        "--full-refresh",
+        "--grouping",
+        "--lookback",
+        "--max-requests-per-second",
+        "--only",
+        "--start",
+        "--wait",
+    },
+    "backfill": COMMON | WHERE | {"--from", "--max-requests-per-second", "--to", "--wait"},
+    "status": COMMON | {"--database"},
+    "query": COMMON | {"--csv", "--database"},
+    "doctor": COMMON | WHERE,
+    "accounts": COMMON | {"--base-url"},
+}
+EXIT_CODES = {
+    errors.BillingError: 1,
+    errors.SettingsError: 2,
+    errors.AuthenticationError: 3,
+    errors.BillingPermissionError: 3,
+    errors.NotFoundError: 4,
+    errors.BadRequestError: 4,
+    errors.InvalidAnswerError: 4,
+    errors.ServerError: 4,
+    errors.PagesInconsistentError: 4,
+    errors.RecordError: 4,
+    errors.DatabaseBusyError: 5,
+    errors.RateLimitedError: 6,
+    errors.UnreachableError: 6,
+    errors.DatabaseError: 1,
+}
+USAGE = {"account_id", "start_time", "end_time", "id", "aggregated_value"}
+COLUMNS = {
+    "usage_hourly": USAGE,
+    "usage_daily": USAGE,
+    "usage_coverage": {"account_id", "grouping", "day", "read_until"},
+    "invoices": {
+        "account_id", "id", "created", "status", "currency", "amount_due", "amount_paid", "amount_remaining",
+        "attempt_count", "attempted", "auto_advance", "created_by", "description", "invoice_origin",
+    },
+    "invoice_preview": {
+        "account_id", "id", "status", "currency", "amount_due", "amount_paid", "amount_remaining", "period_start",
+        "period_end",
+    },
+    "invoice_preview__invoice_lines": {
+        "account_id", "description", "amount", "currency", "quantity", "period__start", "period__end",
+        "pricing__unit_amount_decimal",
+    },
+    "invoice_preview__invoice_lines__pretax_credit_amounts": {"account_id", "amount", "type"},
+    "credit_balance": {"account_id", "balance", "has_default_payment_method"},
+    "topup_config": {"account_id", "amount", "threshold"},
+    "spending_limit": {"account_id", "enabled", "config__amount", "config__duration", "config__strategy"},
+}  # fmt: skip
+
+
+def test_commands_and_their_options() -> None:
+    commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+
+    found = {
+        name: {"--help"} | {option for parameter in command.params for option in parameter.opts if option[0] == "-"}
+        for name, command in commands.items()
+    }
+    assert {name: found.get(name) for name in OPTIONS} == OPTIONS
+
+
+def test_exit_codes() -> None:
+    assert {error: error.exit_code for error in EXIT_CODES} == EXIT_CODES
+
+
+def test_help_tells_the_exit_codes() -> None:
+    words = " ".join(aig("--help").out.split())
+
+    assert "0 done, 1 unexpected error, 2 bad option or setting, 3 token refused or lacks a permission, 4" in words
+    assert "5 database in use, 6 API unreachable or limiting" in words
+
+
+def test_resources() -> None:
+    assert schema.RESOURCES == (
+        "usage_hourly",
+        "usage_daily",
+        "usage_coverage",
+        "invoices",
+        "invoice_preview",
+        "credit_balance",
+        "topup_config",
+        "spending_limit",
+    )
+
+
+def test_tables_have_their_columns() -> None:
+    missing = {table: columns - set(schema.TABLES[table]) for table, columns in COLUMNS.items()}
+
+    assert set(schema.TABLES) == set(COLUMNS)
+    assert not any(missing.values()), missing
+
+
+def test_money_is_decimal_everywhere() -> None:
+    money = {"aggregated_value", "amount_due", "amount_paid", "amount_remaining", "amount", "balance", "threshold"}
+
+    kinds = {
+        hint["data_type"]
+        for columns in schema.TABLES.values()
+        for name, hint in columns.items()
+        if name.rpartition("__")[2] in money
+    }
+    assert kinds == {"decimal"}
+
+
+def test_every_table_has_the_account() -> None:
+    assert all("account_id" in columns for columns in schema.TABLES.values())
+
+
+def test_sensitive_columns_are_no_part_of_the_tables() -> None:
+    names = {name for columns in schema.TABLES.values() for name in columns}
+
+    assert not {name for name in names if "pdf" in name or "last4" in name or "brand" in name}
+
+
+def test_the_package_offers_these_names() -> None:
+    assert ai_gateway_billing.__all__ == [
+        "ApiError",
+        "AuthenticationError",
+        "BillingError",
+        "BillingPermissionError",
+        "RateLimitedError",
+        "RecordError",
+        "SettingsError",
+        "UnreachableError",
+        "ai_gateway_billing",
+    ]
+    assert all(hasattr(ai_gateway_billing, name) for name in ai_gateway_billing.__all__)
