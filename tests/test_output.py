@@ -82,5 +82,5 @@ def test_lines_in_a_pipe_are_neither_folded_nor_padded() -> None:
     assert all(line == line.rstrip() for line in lines)
 
 
-def test_dates_that_are_not_there_are_a_dash() -> None:
-    assert (output.day(None), output.minute(None)) == ("–", "–")
+def test_a_time_that_is_not_there_is_a_dash() -> None:
+    assert output.minute(None) == "–"

@@ -217,6 +217,28 @@ def query(
             output.print_rows(answer.columns, answer.rows, answer.numbers)
 
 
+@app.command()
+def check(
+    stale_after: Annotated[
+        int, typer.Option("--stale-after", metavar="HOURS", min=1, help="When the last good load is too old.")
+    ] = 36,
+    database: Database = None,
+    as_json: Json = False,
+    log_level: LogLevel = Level.WARNING,
+) -> None:
+    """Check what was loaded for gaps, sums, duplicates, drift and age. Ends with 1 when something is wrong."""
+    logs.set_up(log_level)
+    from . import checks, output, read, settings
+
+    with read.connect(settings.database_path(database)) as connection:
+        found = list(checks.findings(connection, datetime.now(UTC), stale_after))
+    if as_json:
+        output.print_object(checks.as_json(found))
+    else:
+        checks.show(found)
+    raise typer.Exit(checks.exit_code(found))
+
+
 @exports.command("focus")
 def export_focus(
     *,

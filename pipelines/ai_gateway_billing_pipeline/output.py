@@ -5,7 +5,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
 from typing import Any
@@ -152,11 +152,6 @@ def _unique(names: Sequence[str]) -> list[str]:
             candidate = f"{name}_{number}"
         result.append(candidate)
     return result
-
-
-def day(value: datetime | date | None) -> str:
-    """A date as people write it, or a dash."""
-    return "–" if value is None else value.strftime("%Y-%m-%d")
 
 
 def minute(value: datetime | None) -> str:

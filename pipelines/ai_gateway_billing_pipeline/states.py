@@ -38,8 +38,9 @@ def _as_json(database: Path, holdings: Sequence[Holding], fields: Sequence[Unkno
 def _print(holdings: Sequence[Holding], fields: Sequence[UnknownField]) -> None:
     for account_id in dict.fromkeys(holding.account_id for holding in holdings):
         own = [holding for holding in holdings if holding.account_id == account_id]
-        columns = ["resource", "rows", "newest (UTC)", "last success", "read from", "read until", "days", "note"]
-        output.print_table(columns, map(_row, own), title=f"Account {account_id}", right=[1, 6])
+        columns = ["resource", "rows", "newest (UTC)", "last success", "note"]
+        output.print_table(columns, map(_row, own), title=f"Account {account_id}", right=[1])
+        sys.stdout.writelines(f"{line}\n" for line in ["", *map(_coverage, own)] if line is not None)
     for field in fields:
         since = output.minute(field.first_seen_at)
         line = f"Unknown field {field.table}.{field.field} ({field.data_type}), since {since}."
@@ -49,17 +50,21 @@ def _print(holdings: Sequence[Holding], fields: Sequence[UnknownField]) -> None:
 
 
 def _row(holding: Holding) -> Sequence[object]:
-    covered = holding.coverage
     return (
         holding.resource,
         holding.rows,
         output.minute(holding.newest),
         output.minute(holding.last_success_at),
-        output.day(covered.first_day) if covered else "",
-        output.minute(covered.read_until) if covered else "",
-        covered.days if covered else "",
         "; ".join(_notes(holding)),
     )
+
+
+def _coverage(holding: Holding) -> str | None:
+    covered = holding.coverage
+    if covered is None:
+        return None
+    span = f"{covered.first_day} to {output.minute(covered.read_until)}"
+    return f"{holding.resource} is read from {span}: {covered.days} whole days, {covered.missing or 'none'} missing."
 
 
 def _notes(holding: Holding) -> list[str]:
@@ -70,6 +75,4 @@ def _notes(holding: Holding) -> list[str]:
         notes.append(holding.skipped)
     if holding.quarantined:
         notes.append(f"{holding.quarantined} quarantined")
-    if holding.coverage and holding.coverage.missing:
-        notes.append(f"{holding.coverage.missing} days not read")
     return notes
