@@ -19,6 +19,7 @@ VIEWS = (
     "currencies",
     "accounts",
     "hourly",
+    "daily_sources",
     "daily",
     "monthly",
     "daily_in",
@@ -103,8 +104,17 @@ def apply(connection: duckdb.DuckDBPyConnection, usage_unit: str) -> None:
     _comment(connection, "table", "usage_unit", USAGE_UNIT, {"unit": _UNIT})
     for name in VIEWS:
         view = definition(name)
-        connection.execute(_RAW.sub(lambda found: _relation(found[1], present), view.statement))
+        connection.execute(_bound(view.statement, present))
         _comment(connection, view.kind, name, view.contract, {} if name in MACROS else view.columns)
+
+
+def bound(connection: duckdb.DuckDBPyConnection, statement: str) -> str:
+    """The statement with an empty relation for each raw table that no load has made yet."""
+    return _bound(statement, _tables(connection))
+
+
+def _bound(statement: str, present: set[str]) -> str:
+    return _RAW.sub(lambda found: _relation(found[1], present), statement)
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
@@ -114,7 +124,7 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
 
 def _relation(table: str, present: set[str]) -> str:
     """The raw table, or an empty one of its shape while it does not exist."""
-    if table in present:
+    if table in present or table not in schema.TABLES:
         return f"{DATASET}.{table}"
     columns = {name: _TYPES[hint["data_type"]] for name, hint in schema.TABLES[table].items()} | _DLT_COLUMNS
     nothing = ", ".join(f"null::{kind} as {name}" for name, kind in columns.items())

@@ -1,0 +1,33 @@
+-- No bucket is there twice under one id, and no id stands for two buckets.
+with
+usage as (
+  select 'usage_hourly' as table_name, account_id, start_time, id from ai_gateway_billing.usage_hourly
+  union all
+  select 'usage_daily' as table_name, account_id, start_time, id from ai_gateway_billing.usage_daily
+),
+twice as (
+  select table_name, account_id, start_time, id
+  from usage
+  group by all
+  having count(*) > 1
+),
+shared as (
+  select table_name, account_id, id
+  from usage
+  group by all
+  having count(distinct start_time) > 1
+)
+select
+  'error' as severity,
+  account_id,
+  table_name || ' holds ' || count(*) || ' bucket(s) more than once under the same id, the first from '
+    || strftime(min(start_time at time zone 'UTC'), '%Y-%m-%d %H:%M') || ' UTC.' as finding
+from twice
+group by table_name, account_id
+union all
+select
+  'warning' as severity,
+  account_id,
+  table_name || ' holds ' || count(*) || ' id(s) that stand for more than one bucket.' as finding
+from shared
+group by table_name, account_id
