@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -11,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
+import pytest
 
 from ai_gateway_billing.schema import TABLES
 from ai_gateway_billing_pipeline import views
@@ -93,6 +96,16 @@ def preview(start: str, end: str, seen: str, currency: str = "usd", account_id: 
     nothing = dict.fromkeys(("amount_due", "amount_paid", "amount_remaining"), Decimal(0))
     period = {"period_start": at(start), "period_end": at(end), "_dlt_valid_from": at(seen)}
     return {"account_id": account_id, "id": seen, "status": "draft", "currency": currency, **nothing, **period}
+
+
+@contextmanager
+def machine_in(zone: str) -> Iterator[None]:
+    """While this lasts, the process lives in another time zone."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        yield
+    time.tzset()
 
 
 def database(folder: Path, *, usage_unit: str = "cents", **tables: Sequence[Row]) -> duckdb.DuckDBPyConnection:
