@@ -66,6 +66,13 @@ def test_scrubbing_gives_the_same_id_the_same_name() -> None:
     assert second.split("_")[0] == "mtrusg"
 
 
+def test_scrubbing_twice_is_scrubbing_once() -> None:
+    """Else a test could not ask about an id that it got from the cassette."""
+    once = scrub_text('{"id": "in_1AbCdEfG", "last4": "4242", "invoice_pdf": "https://example.com/x"}')
+
+    assert scrub_text(once) == once
+
+
 def test_a_request_is_kept_without_its_headers_and_its_account() -> None:
     class Request:
         uri = f"http://127.0.0.1:4711/client/v4/accounts/{DEMO_ACCOUNT_ID}/x"
