@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ai_gateway_billing import usage
 from ai_gateway_billing.records import Reading
@@ -230,3 +232,48 @@ def test_a_window_of_nothing_gives_an_empty_table(grouping: Grouping) -> None:
     midnight = datetime(2026, 11, 22, tzinfo=UTC)
 
     assert read(window=Window(grouping, midnight, midnight)).table.num_rows == 0
+
+
+hours = st.integers(0, 2)
+amounts = st.one_of(
+    st.integers(-(10**21), 10**21), st.decimals(allow_nan=False, allow_infinity=False), st.just(Decimal("-0.0"))
+)
+
+
+@given(st.lists(st.tuples(hours, amounts, st.sampled_from(["m1", "m2", "ünö", ""])), max_size=4), st.booleans())
+def test_the_short_way_leads_to_the_same_table(found: list[tuple[int, Any, str]], in_seconds: bool) -> None:
+    """Answers as documented are read by columns, all others row by row."""
+    history = [item(NINE + hour * HOUR, value, bucket_id) for hour, value, bucket_id in found]
+    if in_seconds:
+        history = [row | {name: row[name] // 1000 for name in ("start_time", "end_time")} for row in history]
+    reading = Reading(A, NOW)
+
+    short, long = usage._plain_table(history, MORNING, reading), usage._row_by_row(history, MORNING, reading)
+
+    assert short is None or (short == long.table and short.num_rows and long.rows == len(history))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        item() | {"more": 1},
+        item(value="5"),
+        item(value=True),
+        item(bucket_id=None),
+        item() | {"start_time": Decimal(epoch_ms(NINE))},
+        item(NINE - HOUR),
+        item(NINE + 3 * HOUR),
+        item() | {"end_time": epoch_ms(NINE)},
+        item() | {"end_time": epoch_ms(NINE + 2 * HOUR)},
+        item() | {"end_time": epoch_ms(NINE + HOUR) // 1000},
+        item(value=Decimal("0.0000000000000000001")),
+        item(value=Decimal("1e30")),
+        item(value=Decimal("-1e999999")),
+    ],
+)
+def test_the_short_way_is_for_documented_answers_alone(odd: dict[str, Any]) -> None:
+    reading = Reading(A, NOW)
+
+    assert usage._plain_table([item(bucket_id="m0")], MORNING, reading) is not None
+    assert usage._plain_table([item(bucket_id="m0"), odd], MORNING, reading) is None
+    assert usage._plain_table([item(), item(value=6)], MORNING, reading) is None

@@ -1,10 +1,18 @@
-"""Arrow tables that match the column hints."""
+"""Arrow tables that match the column hints.
 
+Columns are made from buffers: `pa.array` of Python objects would import pandas wherever it is installed, which takes
+longer than many a load, and asks each value for its type.
+"""
+
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
+from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
 
-from . import extras
+from . import extras, values
 from .schema import Columns
 
 _TYPES: dict[str, pa.DataType] = {
@@ -17,6 +25,62 @@ _TYPES: dict[str, pa.DataType] = {
 }
 
 
+_UNIX_DAY = date(1970, 1, 1).toordinal()
+
+
+def column(kind: str, cells: Sequence[Any]) -> pa.Array:
+    """Values of one type, by dlt's name for it, None being NULL. Decimals have at most 18 places."""
+    present = [cell is not None for cell in cells]
+    if not any(present):
+        return pa.nulls(len(cells), _TYPES[kind])
+    encode, nothing = _ENCODERS[kind]
+    if all(present):
+        return _array(kind, len(cells), [None, *encode(cells)])
+    filled = [nothing if cell is None else cell for cell in cells]
+    return _array(kind, len(cells), [_bits(present), *encode(filled)])
+
+
+def times(milliseconds: Iterable[int]) -> pa.Array:
+    """A column of times, from Unix milliseconds."""
+    microseconds = array("q", [1_000 * each for each in milliseconds])
+    return _array("timestamp", len(microseconds), [None, microseconds])
+
+
+def decimals(units: Sequence[int]) -> pa.Array:
+    """A column of decimals, from whole numbers of 10^-18."""
+    return _array("decimal", len(units), [None, _int128(units)])
+
+
+def _array(kind: str, length: int, buffers: list[Any]) -> pa.Array:
+    return pa.Array.from_buffers(_TYPES[kind], length, [None if b is None else pa.py_buffer(b) for b in buffers])
+
+
+def _text(cells: Sequence[str]) -> list[Any]:
+    encoded = [cell.encode() for cell in cells]
+    return [array("i", accumulate(map(len, encoded), initial=0)), b"".join(encoded)]
+
+
+def _bits(flags: Sequence[bool]) -> bytes:
+    """One bit each, the first one lowest."""
+    digits = "".join("1" if flag else "0" for flag in reversed(flags))
+    return int(digits or "0", 2).to_bytes(len(flags) // 8 + 1, "little")
+
+
+def _int128(units: Iterable[int]) -> bytes:
+    return b"".join([unit.to_bytes(16, "little", signed=True) for unit in units])
+
+
+_ENCODERS: dict[str, tuple[Callable[[Any], list[Any]], Any]] = {
+    "text": (_text, ""),
+    "timestamp": (lambda cells: [array("q", [values.microseconds(cell) for cell in cells])], values.EPOCH),
+    "date": (lambda cells: [array("i", [cell.toordinal() - _UNIX_DAY for cell in cells])], values.EPOCH),
+    "bool": (lambda cells: [_bits(cells)], False),
+    "bigint": (lambda cells: [array("q", cells)], 0),
+    "decimal": (lambda cells: [_int128(values.units(cells))], 0),
+}
+"""The buffers of a column without NULLs, and what stands in the place of a NULL."""
+
+
 def schema_of(columns: Columns) -> pa.Schema:
     """The Arrow schema of the hinted columns."""
     return pa.schema(
@@ -26,7 +90,8 @@ def schema_of(columns: Columns) -> pa.Schema:
 
 def table(rows: list[dict[str, Any]], columns: Columns) -> pa.Table:
     """Rows as an Arrow table of just the hinted columns."""
-    return pa.Table.from_pylist(rows, schema=schema_of(columns))
+    cells = [column(hint["data_type"], [row.get(name) for row in rows]) for name, hint in columns.items()]
+    return pa.Table.from_arrays(cells, schema=schema_of(columns))
 
 
 def unknown(data: pa.Table, columns: Columns) -> dict[str, str]:
@@ -43,9 +108,9 @@ def open_table(rows: list[dict[str, Any]], columns: Columns, seen_types: dict[st
 
 def append(data: pa.Table, more: dict[str, list[Any]]) -> pa.Table:
     """The table with more columns; those that are shorter than it end in NULLs."""
-    for name, column in more.items():
-        padding = [None] * (data.num_rows - len(column))
-        data = data.append_column(name, pa.array(column + padding, type=_TYPES[extras.column_type(column)]))
+    for name, cells in more.items():
+        padding = [None] * (data.num_rows - len(cells))
+        data = data.append_column(name, column(extras.column_type(cells), cells + padding))
     return data
 
 

@@ -19,6 +19,7 @@ from .schema import TABLES
 from .windows import Window
 
 TABLE: dict[windows.Grouping, str] = {"hour": "usage_hourly", "day": "usage_daily"}
+_SCHEMAS = {grouping: arrow.schema_of(TABLES[table]) for grouping, table in TABLE.items()}
 _ZERO = Decimal(0)
 _KNOWN = frozenset(("id", "aggregated_value", "start_time", "end_time"))
 
@@ -43,6 +44,56 @@ class Buckets:
 
 def buckets(history: list[Any], window: Window, reading: Reading) -> Buckets:
     """One row per bucket and id of the window, `aggregated_value` as sent. Source: usage-history."""
+    table = _plain_table(history, window, reading)
+    if table is not None:
+        return Buckets(window, table, len(history), {}, [])
+    return _row_by_row(history, window, reading)
+
+
+def _plain_table(history: list[Any], window: Window, reading: Reading) -> pa.Table | None:
+    """The table of an answer with nothing but documented rows, by columns: several times faster than row by row.
+
+    None for an answer with anything else in it, however harmless.
+    """
+    plain = _plain_columns(history)
+    if plain is None:
+        return None
+    starts, ends, ids, units = plain
+    first, last, width = windows.epoch_ms(window.start), windows.epoch_ms(window.end), windows.width_ms(window.grouping)
+    in_place = all(first <= start < end <= start + width for start, end in zip(starts, ends, strict=True))
+    if not in_place or max(starts, default=first) >= last or len(set(zip(starts, ends, ids, strict=True))) < len(ids):
+        return None
+    filled = [start - start % width for start in starts]
+    silent = sorted(set(range(first, last, width)).difference(filled))
+    columns = [
+        pa.repeat(reading.account_id, len(ids) + len(silent)),
+        arrow.times(filled + silent),
+        arrow.times(starts + silent),
+        arrow.times(ends + [start + width for start in silent]),
+        arrow.column("text", ids + [""] * len(silent)),
+        arrow.decimals(units + [0] * len(silent)),
+        arrow.column("bool", [None] * len(ids) + [True] * len(silent)),
+    ]
+    return pa.Table.from_arrays(columns, schema=_SCHEMAS[window.grouping])
+
+
+def _plain_columns(history: list[Any]) -> tuple[list[int], list[int], list[str], list[int]] | None:
+    """Starts and ends in Unix milliseconds, ids, and values in units of 10^-18; None unless all are as documented."""
+    if not all(type(item) is dict and item.keys() == _KNOWN for item in history):
+        return None
+    starts, ends = [item["start_time"] for item in history], [item["end_time"] for item in history]
+    ids, numbers = [item["id"] for item in history], [item["aggregated_value"] for item in history]
+    if not ({*map(type, starts), *map(type, ends)} <= {int} and {*map(type, ids)} <= {str}):
+        return None
+    if max(ends, default=0) < values.SECONDS_BELOW:
+        starts, ends = [1_000 * start for start in starts], [1_000 * end for end in ends]
+    try:
+        return starts, ends, ids, values.units(numbers)
+    except ValueError:
+        return None
+
+
+def _row_by_row(history: list[Any], window: Window, reading: Reading) -> Buckets:
     pairs, rejected = _sort_out(history, window, reading)
     unsure = {_bucket_of(each.payload, window, reading) for each in rejected}
     pairs = [(row, item) for row, item in pairs if row["bucket_start"] not in unsure]

@@ -1,5 +1,6 @@
 """Single JSON values in, exact Python values out. A value of another type raises `ValueError`, never becomes NULL."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
@@ -11,7 +12,8 @@ SCALE = 18
 _EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
 _STEP = Decimal(1).scaleb(-SCALE)
 _LIMIT = Decimal(10) ** (38 - SCALE)
-_SECONDS_BELOW = 100_000_000_000
+SECONDS_BELOW = 100_000_000_000
+"""A Unix time this large counts milliseconds; below, seconds."""
 _EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(days=731)
 
@@ -45,6 +47,19 @@ def _plain(number: Decimal) -> Decimal:
     """Neither trailing zeros, nor an exponent above zero, which databases read as a float, nor a negative zero."""
     number = number.normalize(_EXACT) if number else Decimal(0)
     return number.quantize(Decimal(1), context=_EXACT) if int(number.as_tuple().exponent) > 0 else number
+
+
+def units(numbers: Sequence[Any]) -> list[int]:
+    """JSON numbers as multiples of 10^-18. Raises `ValueError` when DECIMAL(38,18) cannot hold one as it is."""
+    if not {*map(type, numbers)} <= {int, Decimal}:
+        raise ValueError("holds something else than numbers")
+    if max(map(abs, numbers), default=0) >= _LIMIT:
+        raise ValueError("has more than 20 digits before the point")
+    scaled = [Decimal(number).scaleb(SCALE, _EXACT) for number in numbers]
+    found = list(map(int, scaled))
+    if found != scaled:
+        raise ValueError("has more than 18 places")
+    return found
 
 
 def whole(value: Any) -> int:
@@ -85,6 +100,11 @@ def sequence(value: Any) -> list[Any]:
     return value
 
 
+def microseconds(moment: datetime) -> int:
+    """Unix time of a moment, in whole microseconds."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
 def instant(value: Any, now: datetime) -> datetime:
     """Unix time as UTC, seconds or milliseconds told apart by size, since the API documents neither.
 
@@ -92,7 +112,7 @@ def instant(value: Any, now: datetime) -> datetime:
     """
     # Whole numbers, which nearly all times are, need no Decimal: this runs twice for every bucket.
     number: int | Decimal = value if type(value) is int else decimal(value)
-    microseconds = number * (1_000_000 if -_SECONDS_BELOW < number < _SECONDS_BELOW else 1_000)
+    microseconds = number * (1_000_000 if -SECONDS_BELOW < number < SECONDS_BELOW else 1_000)
     try:
         moment = EPOCH + timedelta(microseconds=int(microseconds))
     except OverflowError as error:

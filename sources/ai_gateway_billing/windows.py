@@ -75,6 +75,11 @@ def epoch_ms(instant: datetime) -> int:
     return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
+def width_ms(grouping: Grouping) -> int:
+    """How long a bucket is, in milliseconds."""
+    return BUCKET[grouping] // timedelta(milliseconds=1)
+
+
 def plan(grouping: Grouping, start: datetime, end: datetime) -> Iterator[Window]:
     """Consecutive windows that cover `[start, end)`, oldest first, each of at most `MAX_BUCKETS` whole buckets."""
     step = MAX_BUCKETS * BUCKET[grouping]
