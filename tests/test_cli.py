@@ -234,6 +234,27 @@ def test_a_backfill_reads_its_days_and_nothing_else(api: Simulator) -> None:
     assert spans == {86_400_000}
 
 
+def test_another_destination_has_its_rows_and_no_published_file(
+    api: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", tmp_path.as_uri())
+
+    result = aig("load", "--destination", "filesystem", "--only", "credit_balance")
+
+    assert result.code == 0, result.err
+    assert "Loaded into filesystem." in result.out
+    assert list(tmp_path.glob("ai_gateway_billing/credit_balance/*"))
+    assert not DATABASE.exists()
+
+
+@pytest.mark.parametrize("destination", ["nowhere", "filesystem"])
+def test_a_destination_that_cannot_be_used_is_a_bad_setting(api: Simulator, destination: str) -> None:
+    result = aig("load", "--destination", destination, "--only", "credit_balance")
+
+    assert result.code == 2
+    assert result.err.splitlines()[-1].startswith(f"Error: The destination {destination} cannot be used: ")
+
+
 # --- what the API refuses or fails at --------------------------------------------------------------------------------
 
 

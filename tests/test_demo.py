@@ -9,12 +9,18 @@ import pytest
 
 from ai_gateway_billing_pipeline import demo
 from command import Ran, aig, ending
+from conftest import ROOT
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    database = str(tmp_path_factory.mktemp("demo") / "billing.duckdb")
-    assert aig("load", "--demo", "--database", database).code == 0
+def database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = str(tmp_path_factory.mktemp("demo") / "billing.duckdb")
+    assert aig("load", "--demo", "--database", path).code == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def shown(database: str) -> Ran:
     return ending(lambda: demo.main([database]))
 
 
@@ -59,3 +65,13 @@ def test_another_database_is_refused() -> None:
 
     assert result.code == 2
     assert not Path("billing.duckdb").exists()
+
+
+def test_the_readmes_query_prints_the_readmes_table(shown: Ran, database: str) -> None:
+    readme = (ROOT / "README.md").read_text()
+    found = re.search(r'^aig-billing query "(.*?)"\n```\n\n```\n(.*?)```', readme, re.DOTALL | re.MULTILINE)
+    assert found is not None
+
+    result = aig("query", found[1], "--database", database)
+
+    assert result.out == found[2]

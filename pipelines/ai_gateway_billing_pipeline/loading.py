@@ -6,15 +6,21 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from dlt.common.configuration.exceptions import ConfigurationException
+from dlt.common.destination.exceptions import UnknownDestinationModule
+from dlt.common.exceptions import MissingDependencyException
+
 from ai_gateway_billing import accounts
 from ai_gateway_billing.client import Client
-from ai_gateway_billing.errors import SettingsError
+from ai_gateway_billing.errors import SettingsError, redact
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, DEMO_START, DEMO_TOKEN, Simulator, demo_world
 
 from . import boundary, connection, load, output, progress, summary
 from .load import Options
 from .result import failed
 from .settings import Settings, resolve
+
+_UNUSABLE = (ConfigurationException, MissingDependencyException, UnknownDestinationModule)
 
 
 class Attempt:
@@ -43,7 +49,11 @@ class Attempt:
         accounts.named(settings.accounts)  # a bad id is refused before anything else happens
         self._client = client = connection.client_for(settings, self._max_requests_per_second)
         with client, progress.shown() as listener:
-            result = load.load(settings, options, client, datetime.now(UTC), listener)
+            try:
+                result = load.load(settings, options, client, datetime.now(UTC), listener)
+            except _UNUSABLE as error:
+                message = f"The destination {settings.destination} cannot be used: {redact(str(error), limit=400)}"
+                raise SettingsError(message) from error
         if self._as_json:
             output.print_object(result.as_json())
         else:
