@@ -15,13 +15,12 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from subprocess import DEVNULL, PIPE, Popen
+from subprocess import DEVNULL, PIPE, Popen, run
 from typing import NamedTuple
 
-import compare
 from truth import DAY_MS, HOUR_MS, Truth
 
 HERE = Path(__file__).parent
@@ -125,6 +124,12 @@ def folder() -> Iterator[Path]:
         shutil.rmtree(path)
 
 
+def check(database: Path, truth: Truth, peers_account: int | None = None) -> None:
+    """Compare a database with the truth. Raises CalledProcessError after it has said what differs."""
+    given = json.dumps([str(database), asdict(truth), peers_account])
+    run([sys.executable, str(HERE / "compare.py"), given], check=True)
+
+
 def load(server: Server, path: Path, *options: str) -> Cost:
     """`aig-billing load` of everything the server holds, into `billing.duckdb` in that folder; checked."""
     start = f"{datetime.fromtimestamp(server.truth.start_ms / 1000, UTC):%Y-%m-%d}"
@@ -132,7 +137,7 @@ def load(server: Server, path: Path, *options: str) -> Cost:
     command = [*LOAD, "--base-url", server.base_url, "--start", start, "--database", "billing.duckdb", *options]
     cost = process(command, path, CLOUDFLARE_ACCOUNT_ID="all")
     cost = cost._replace(requests=server.requests())
-    compare.ours(path / "billing.duckdb", server.truth)
+    check(path / "billing.duckdb", server.truth)
     return cost
 
 
@@ -144,7 +149,7 @@ def peer(name: str, server: Server, path: Path, account: int = 0) -> Cost:
     server.requests()
     command = [sys.executable, script, server.base_url, truth.account_ids[account], *window, str(database)]
     cost = process(command, path)._replace(requests=server.requests())
-    compare.peers(database, truth, account)
+    check(database, truth, account)
     return cost
 
 

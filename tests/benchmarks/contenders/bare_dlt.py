@@ -13,7 +13,7 @@ def _resource(name: str) -> DltResource:
 
 
 def main(database: str) -> None:
-    pipeline = dlt.pipeline("bare", destination=dlt.destinations.duckdb(database), dataset_name="bare")
+    pipeline = dlt.pipeline("bare", destination=dlt.destinations.duckdb(database), dataset_name="seven")
     pipeline.run([_resource(name) for name in NAMES])
 
 
