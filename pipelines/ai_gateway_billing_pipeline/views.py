@@ -25,6 +25,7 @@ VIEWS = (
     "daily_in",
     "invoices",
     "balance",
+    "previews",
     "preview_models",
     "by_model",
     "by_model_daily",

@@ -22,7 +22,7 @@ versions as (
     account_id,
     _dlt_valid_from as valid_from,
     _dlt_valid_to as valid_to,
-    (balance * accounts.major_per_minor)::decimal(38, 20) as balance,
+    (balance * accounts.major_per_minor) as balance,
     accounts.currency,
     accounts.currency_is_assumed,
     lag(_dlt_valid_from) over (partition by account_id order by _dlt_valid_from) as previous_from,
@@ -47,8 +47,8 @@ paid as (
 explained as (
   select
     versions.*,
-    coalesce(paid.amount, 0)::decimal(38, 20) as invoices_paid,
-    round(coalesce(paid.amount, 0) / 1.05, 4)::decimal(38, 20) as credited
+    coalesce(paid.amount, 0) as invoices_paid,
+    round(coalesce(paid.amount, 0) / 1.05, 4)::decimal(38, 22) as credited
   from versions
   left join paid using (account_id, valid_from)
 ),
@@ -60,7 +60,7 @@ recognised as (
       when invoices_paid > 0 and change <= credited then credited
       when invoices_paid > 0 and change <= invoices_paid then invoices_paid
       else greatest(change, 0)
-    end::decimal(38, 20) as topups,
+    end as topups
   from explained
 )
 select
@@ -70,10 +70,10 @@ select
   valid_to is null as is_current,
   currency,
   balance,
-  change::decimal(38, 20) as change,
+  change as change,
   case when change is not null then invoices_paid end as invoices_paid,
   topups,
   case when topups > 0 then if(topups in (credited, invoices_paid), 'invoice', 'jump') end as topup_source,
-  (topups - change)::decimal(38, 20) as drawdown,
+  (topups - change) as drawdown,
   currency_is_assumed
 from recognised;

@@ -21,28 +21,25 @@
 -- first of a month with zero. A model that a preview no longer lists counts as zero from then on.
 create or replace view spend.by_model_daily as
 with
-day_ends as (
+observations as (
   select
     account_id,
     billing_month,
     (observed_at at time zone 'UTC')::date as day,
-    max(observed_at) as observed_at,
-    min((period_start at time zone 'UTC')::date) as first_day,
-    max(period_end) as period_end
-  from spend.preview_models
-  group by all
-),
-observations as (
-  select
-    *,
+    observed_at,
+    period_end,
+    is_reopened,
     date_diff('day', coalesce(
       lag(day) over (partition by account_id, billing_month order by day),
-      least(first_day, day) - 1
-    ), day) as days_spanned,
-    coalesce(max(billing_month) over (
-      partition by account_id order by observed_at rows between unbounded preceding and 1 preceding
-    ) > billing_month, false) as is_reopened
-  from day_ends
+      least((period_start at time zone 'UTC')::date, day) - 1
+    ), day) as days_spanned
+  from spend.previews
+  where is_day_end
+),
+shown as (
+  select *
+  from spend.preview_models
+  where is_day_end
 ),
 models as (
   select
@@ -52,7 +49,7 @@ models as (
     model,
     any_value(provider) as provider,
     min(observed_at) as first_observed_at
-  from spend.preview_models
+  from shown
   group by account_id, billing_month, currency, model
 ),
 to_date as (
@@ -61,13 +58,13 @@ to_date as (
     models.currency,
     models.model,
     models.provider,
-    coalesce(shown.gross, 0)::decimal(38, 20) as gross,
-    coalesce(shown.credits, 0)::decimal(38, 20) as credits,
-    coalesce(shown.net, 0)::decimal(38, 20) as net,
+    coalesce(shown.gross, 0) as gross,
+    coalesce(shown.credits, 0) as credits,
+    coalesce(shown.net, 0) as net,
     shown.model is not null as is_shown
   from observations
   join models using (account_id, billing_month)
-  left join spend.preview_models as shown using (account_id, billing_month, observed_at, currency, model)
+  left join shown using (account_id, billing_month, observed_at, currency, model)
   where observations.observed_at >= models.first_observed_at
 ),
 added as (
@@ -87,9 +84,9 @@ select
   added.currency,
   added.model,
   added.provider,
-  added.gross_added::decimal(38, 20) as gross,
-  added.credits_added::decimal(38, 20) as credits,
-  added.net_added::decimal(38, 20) as net,
+  added.gross_added as gross,
+  added.credits_added as credits,
+  added.net_added as net,
   added.gross as gross_to_date,
   added.credits as credits_to_date,
   added.net as net_to_date,
@@ -97,7 +94,7 @@ select
   added.days_spanned,
   added.gross_added < 0 or added.net_added < 0 as is_decrease,
   added.is_reopened,
-  accounts.as_of at time zone 'UTC' >= added.period_end at time zone 'UTC' + interval 35 days as is_final
+  epoch(accounts.as_of) >= epoch(added.period_end) + 35 * 86400 as is_final
 from added
 join spend.accounts using (account_id)
 where added.is_shown or added.was_shown;

@@ -21,41 +21,13 @@
 -- A running hour counts in proportion. Ratios and shares are worked out in floating point and rounded, amounts are not.
 create or replace view spend.comparisons as
 with
-pieces as (
-  select
-    hourly.account_id,
-    hourly.hour at time zone 'UTC' as start_at,
-    1 as hours,
-    hourly.amount,
-    hourly.is_complete
-  from spend.hourly
-  join spend.daily on daily.account_id = hourly.account_id and daily.day = hourly.day and daily.source = 'hour'
-  union all
-  select
-    account_id,
-    day::timestamp as start_at,
-    24 as hours,
-    amount,
-    is_complete
-  from spend.daily
-  where source = 'day'
-),
-totals as (
+days as (
   select
     *,
-    sum(amount) over until_now as amount_to_date,
-    sum(hours) over until_now as hours_to_date
-  from pieces
-  window until_now as (partition by account_id order by start_at rows unbounded preceding)
-),
-both_days as (
-  select
-    account_id,
-    day
-  from ai_gateway_billing.usage_coverage
-  where read_until at time zone 'UTC' >= day + interval 1 day
-  group by account_id, day
-  having count(distinct "grouping") = 2
+    sum(amount) over until_now - amount as amount_before,
+    sum(hours_known) over until_now - hours_known as hours_before
+  from spend.daily
+  window until_now as (partition by account_id order by day rows unbounded preceding)
 ),
 daily as (
   select
@@ -64,26 +36,14 @@ daily as (
     'daily' as place,
     min(day)::timestamp as from_at,
     max(day) + interval 1 day as until_at,
-    sum(by_hour)::decimal(38, 20) as usage,
-    sum(by_day)::decimal(38, 20) as amount
-  from (
-    select
-      account_id,
-      day,
-      amount as by_hour,
-      0 as by_day
-    from spend.hourly
-    union all
-    select
-      account_id,
-      (bucket_start at time zone 'UTC')::date as day,
-      0 as by_hour,
-      aggregated_value * accounts.major_per_usage_unit as by_day
-    from ai_gateway_billing.usage_daily
-    join spend.accounts using (account_id)
-  )
-  semi join both_days using (account_id, day)
-  group by all
+    sum(by_hour.amount) as usage,
+    sum(by_day.amount) as amount,
+    24 * count(*) as hours_long,
+    24 * count(*) as hours_known
+  from spend.daily_sources as by_hour
+  join spend.daily_sources as by_day using (account_id, day)
+  where by_hour.source = 'hour' and by_day.source = 'day' and by_hour.is_complete and by_day.is_complete
+  group by account_id, date_trunc('month', day)
 ),
 previews as (
   select
@@ -124,7 +84,7 @@ invoices as (
     'invoices' as place,
     invoices.month::timestamp as from_at,
     least(any_value(accounts.as_of) at time zone 'UTC', invoices.month + interval 1 month) as until_at,
-    round(sum(invoices.amount_paid) / 1.05, 4)::decimal(38, 20) as amount,
+    round(sum(invoices.amount_paid) / 1.05, 4)::decimal(38, 22) as amount,
     count(*) as paid,
     max(invoices.amount_paid) as largest
   from spend.invoices
@@ -144,41 +104,70 @@ moments as (
   union
   select account_id, until_at from spans
 ),
-shares as (
+-- The newest known day up to each moment; `seconds`: how much of it had passed.
+placed as (
   select
     moments.account_id,
     moments.moment,
-    totals.hours,
-    totals.amount,
-    totals.amount_to_date,
-    totals.hours_to_date,
-    case when is_complete then least(date_diff('second', totals.start_at, moments.moment) / (totals.hours * 3600), 1) else 1 end
-      ::decimal(18, 9) as passed
+    days.day,
+    days.source,
+    days.amount,
+    days.amount_before,
+    days.hours_before,
+    days.hours_known,
+    least(date_diff('second', days.day::timestamp, moments.moment), 86400) as seconds
   from moments
-  asof join totals on totals.account_id = moments.account_id and totals.start_at <= moments.moment
+  asof join days on days.account_id = moments.account_id and days.day <= moments.moment
+),
+within_hours as (
+  select
+    placed.account_id,
+    placed.moment,
+    epoch_us(usage.bucket_start) // 1000000 - epoch(placed.day)::bigint as started,
+    usage.aggregated_value * accounts.major_per_usage_unit as amount,
+    case when started < placed.hours_known * 3600 then least(placed.seconds - started, 3600) else 3600 end as passed
+  from placed
+  join ai_gateway_billing.usage_hourly as usage
+    on usage.account_id = placed.account_id
+    and epoch_us(usage.bucket_start) // 86400000000 = epoch(placed.day)::bigint // 86400
+  join spend.accounts on accounts.account_id = placed.account_id
+  where placed.source = 'hour' and started < placed.seconds
+),
+within_day as (
+  select
+    account_id,
+    moment,
+    sum(if(passed = 3600, amount, round(amount * passed / 3600, 6)::decimal(38, 22))) as amount
+  from within_hours
+  group by all
+  union all
+  select
+    account_id,
+    moment,
+    if(hours_known < 24 or seconds = 86400, amount, round(amount * seconds / 86400, 6)::decimal(38, 22)) as amount
+  from placed
+  where source = 'day'
 ),
 usage_at as (
   select
     account_id,
     moment,
-    (amount_to_date - amount + (amount * passed)::decimal(38, 20))::decimal(38, 20) as usage,
-    hours_to_date - hours + hours * passed as hours
-  from shares
+    placed.amount_before + coalesce(within_day.amount, 0) as usage,
+    placed.hours_before + least(placed.hours_known, placed.seconds / 3600) as hours
+  from placed
+  left join within_day using (account_id, moment)
 ),
 measured as (
   select
     spans.*,
-    (ended.usage - coalesce(began.usage, 0))::decimal(38, 20) as usage,
+    ended.usage - coalesce(began.usage, 0) as usage,
     date_diff('second', from_at, until_at) / 3600 as hours_long,
     ended.hours - coalesce(began.hours, 0) as hours_known
   from spans
   left join usage_at as began on began.account_id = spans.account_id and began.moment = from_at
   left join usage_at as ended on ended.account_id = spans.account_id and ended.moment = until_at
   union all by name
-  select
-    *,
-    24 * date_diff('day', from_at, until_at) as hours_long,
-    hours_long as hours_known
+  select *
   from daily
 ),
 compared as (
@@ -200,7 +189,7 @@ select
   from_at at time zone 'UTC' as from_at,
   until_at at time zone 'UTC' as until_at,
   usage,
-  amount::decimal(38, 20) as amount,
+  amount as amount,
   round(least(ratio, 1e12), 4)::decimal(18, 4) as ratio,
   round(100 * deviation, 1)::decimal(9, 1) as deviation,
   case

@@ -10,42 +10,35 @@
 -- currency_is_assumed: true when the API names no currency for the account
 --
 -- Hours that were never read completely and hold no bucket are unknown: they have no row.
+-- Hours are counted from 1970 in here, which no session's time zone touches and which is much faster than dates.
 create or replace view spend.hourly as
 with
 covered as (
   select
     account_id,
-    unnest(generate_series(
-      day::timestamp,
-      (read_until at time zone 'UTC') - interval 1 hour,
-      interval 1 hour
-    )) as hour,
-    read_at at time zone 'UTC' as read_at
+    unnest(range(epoch(day)::bigint // 3600, epoch(read_until)::bigint // 3600)) as hour_number,
+    epoch(day)::bigint + 35 * 86400 <= epoch(read_at) as was_read_late
   from ai_gateway_billing.usage_coverage
   where "grouping" = 'hour'
 ),
 used as (
   select
     account_id,
-    bucket_start at time zone 'UTC' as hour,
+    epoch_us(bucket_start) // 3600000000 as hour_number,
     sum(aggregated_value) as usage
   from ai_gateway_billing.usage_hourly
   group by all
 )
 select
   account_id,
-  hour at time zone 'UTC' as hour,
-  hour::date as day,
+  make_timestamptz(hour_number * 3600000000) as hour,
+  date '1970-01-01' + (hour_number // 24)::integer as day,
   accounts.currency,
-  (coalesce(used.usage, 0)::decimal(38, 18) * accounts.major_per_usage_unit)::decimal(38, 20) as amount,
+  coalesce(used.usage, 0) * accounts.major_per_usage_unit as amount,
   used.usage is not null as has_usage,
-  covered.read_at is not null as is_complete,
-  coalesce(
-    covered.read_at >= hour::date + interval 35 days
-    and accounts.as_of at time zone 'UTC' >= hour + interval '1 hour' + interval 35 days,
-    false
-  ) as is_final,
+  covered.was_read_late is not null as is_complete,
+  coalesce(covered.was_read_late and (hour_number + 1 + 35 * 24) * 3600 <= epoch(accounts.as_of), false) as is_final,
   accounts.currency_is_assumed
 from covered
-full join used using (account_id, hour)
+full join used using (account_id, hour_number)
 join spend.accounts using (account_id);

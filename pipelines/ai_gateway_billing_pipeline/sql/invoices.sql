@@ -32,9 +32,9 @@ select
   listed.invoice_origin as origin,
   listed.description,
   upper(trim(listed.currency)) as currency,
-  (listed.amount_due * coalesce(currencies.major_per_minor, 0.01))::decimal(38, 20) as amount_due,
-  (listed.amount_paid * coalesce(currencies.major_per_minor, 0.01))::decimal(38, 20) as amount_paid,
-  (listed.amount_remaining * coalesce(currencies.major_per_minor, 0.01))::decimal(38, 20) as amount_remaining,
+  (listed.amount_due * coalesce(currencies.major_per_minor, 0.01)) as amount_due,
+  (listed.amount_paid * coalesce(currencies.major_per_minor, 0.01)) as amount_paid,
+  (listed.amount_remaining * coalesce(currencies.major_per_minor, 0.01)) as amount_remaining,
   date_sub('day', listed.created at time zone 'UTC', listed.newest_list_at at time zone 'UTC') as age_days,
   coalesce(
     lower(listed.status) in ('paid', 'void')

@@ -1,20 +1,20 @@
--- spend.preview_models: one row per account, version of the invoice preview and model. Sum over models of one version; never over versions, each repeats the month.
+-- spend.preview_models: one row per account, version of the invoice preview and model. Sum over models of one version; never over versions, as each repeats the month so far.
 -- account_id: Cloudflare account id
 -- billing_month: first day of the UTC month in which the billing period starts
--- period_start: start of the billing period, inclusive, UTC
--- period_end: end of the billing period, exclusive, UTC
 -- observed_at: when a load first saw this version, UTC
+-- is_newest: no later version shows the same billing month
+-- is_day_end: no later version shows the same billing month on the same UTC day
 -- currency: ISO 4217 code of the lines, upper case
--- model: what the description names, such as `openai/gpt-5.5`; the description itself where it names none
+-- model: what the lines' description names, such as `openai/gpt-5.5`; the description itself where it names none
 -- provider: what stands before the model's first slash; `workers-ai` for names that begin with @; NULL without a slash
 -- description: the lines' descriptions as sent; different ones are joined by ` | `
--- lines: how many lines were added up
+-- lines: how many lines of the preview were added up
 -- quantity: sum of the quantities as sent; their unit is unknown
 -- gross: major units, before credits
 -- credits: major units, positive: what reduces the lines
 -- net: gross minus credits
 --
--- Model names are parsed as best effort: a word with a slash whose first part begins with a letter or `@`, and whose rest
+-- Model names are parsed as best effort: a word with a slash whose first part begins with a letter or @, and whose rest
 -- holds a digit or a hyphen. Lines of the same model are added up.
 create or replace view spend.preview_models as
 with
@@ -31,44 +31,51 @@ lines as (
     upper(trim(lines.currency)) as currency,
     coalesce(nullif(trim(lines.description), ''), '(no description)') as description,
     nullif(regexp_extract(lines.description, '@?[A-Za-z][\w.-]*(/[\w.:@-]+)*/[\w.:@-]*[\d-][\w.:@-]*'), '') as named,
+    coalesce(named, description) as model,
     lines.quantity,
     lines.amount as gross,
     coalesce(credits.amount, 0)::decimal(38, 18) as credits
   from ai_gateway_billing.invoice_preview__invoice_lines as lines
   left join credits on credits.line_id = lines._dlt_id
 ),
+-- A version that comes back has the same id again, while its lines are stored once: this join serves both.
 models as (
   select
-    version_id,
-    currency,
-    coalesce(named, description) as model,
-    string_agg(distinct description, ' | ' order by description) as description,
+    previews.account_id,
+    previews.billing_month,
+    previews.observed_at,
+    previews.is_newest,
+    previews.is_day_end,
+    lines.currency,
+    lines.model,
+    any_value(lines.named) as named,
+    if(
+      min(lines.description) = max(lines.description),
+      min(lines.description),
+      array_to_string(list_sort(list_distinct(list(lines.description))), ' | ')
+    ) as description,
     count(*) as lines,
-    sum(quantity) as quantity,
-    sum(gross) as gross,
-    sum(credits) as credits
-  from lines
+    sum(lines.quantity) as quantity,
+    sum(lines.gross) as gross,
+    sum(lines.credits) as credits
+  from spend.previews
+  join lines using (version_id)
   group by all
 )
--- A version that comes back has the same id again, and its lines are stored once: this join serves both.
 select
-  versions.account_id,
-  date_trunc('month', versions.period_start at time zone 'UTC')::date as billing_month,
-  versions.period_start,
-  versions.period_end,
-  versions._dlt_valid_from as observed_at,
+  models.account_id,
+  models.billing_month,
+  models.observed_at,
+  models.is_newest,
+  models.is_day_end,
   models.currency,
   models.model,
-  case
-    when models.model like '@%/%' then 'workers-ai'
-    when models.model like '%_/_%' and models.model not like '% %' then split_part(models.model, '/', 1)
-  end as provider,
+  if(starts_with(models.named, '@'), 'workers-ai', split_part(models.named, '/', 1)) as provider,
   models.description,
   models.lines,
   models.quantity,
-  (models.gross * coalesce(currencies.major_per_minor, 0.01))::decimal(38, 20) as gross,
-  (models.credits * coalesce(currencies.major_per_minor, 0.01))::decimal(38, 20) as credits,
-  ((models.gross - models.credits) * coalesce(currencies.major_per_minor, 0.01))::decimal(38, 20) as net
-from ai_gateway_billing.invoice_preview as versions
-join models on models.version_id = versions._dlt_id
+  models.gross * coalesce(currencies.major_per_minor, 0.01) as gross,
+  models.credits * coalesce(currencies.major_per_minor, 0.01) as credits,
+  (models.gross - models.credits) * coalesce(currencies.major_per_minor, 0.01) as net
+from models
 left join spend.currencies on currencies.currency = models.currency;

@@ -22,21 +22,13 @@
 -- meter: if they differ, that is said, but alone they cannot agree with anything.
 create or replace view spend.reconciliation as
 with
-hours as (
+usage as (
   select
     account_id,
     date_trunc('month', day)::date as month,
-    sum(amount) as hourly_sum
-  from spend.hourly
-  group by all
-),
-days as (
-  select
-    account_id,
-    date_trunc('month', bucket_start at time zone 'UTC')::date as month,
-    sum(aggregated_value * accounts.major_per_usage_unit)::decimal(38, 20) as daily_sum
-  from ai_gateway_billing.usage_daily
-  join spend.accounts using (account_id)
+    sum(amount) filter (where source = 'hour') as hourly_sum,
+    sum(amount) filter (where source = 'day') as daily_sum
+  from spend.daily_sources
   group by all
 ),
 paid as (
@@ -99,8 +91,7 @@ select
   balance_ratio,
   invoices_ratio,
   accounts.currency_is_assumed
-from hours
-full join days using (account_id, month)
+from usage
 full join paid using (account_id, month)
 full join places using (account_id, month)
 join spend.accounts using (account_id);
