@@ -35,9 +35,7 @@ def read(wheel: zipfile.ZipFile, name: str) -> str:
 @pytest.mark.parametrize(("folder", "package"), PACKAGES.items())
 def test_nothing_but_the_package_stands_beside_it(folder: str, package: str) -> None:
     """An editable install puts both folders on the path: a stray module imports here, but no wheel has it."""
-    names = {
-        path.name for path in (ROOT / folder).iterdir() if not path.name.startswith((".", "__pycache__"))
-    }
+    names = {path.name for path in (ROOT / folder).iterdir() if not path.name.startswith((".", "__pycache__"))}
 
     assert names == {package}
 
