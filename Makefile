@@ -13,10 +13,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types layers record lock clean
+.PHONY: help demo test check lint format types layers record focus-validate lock clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.runtime ## Load a simulated account into billing.duckdb and show what it holds; needs no token
 	$(BIN)/aig-billing load --demo --database $(DATABASE)
@@ -42,6 +42,9 @@ types: $(VENV)/.dev ## Check the types
 
 record: $(VENV)/.dev ## Record the cassettes again; cassettes/README.md says from whom
 	$(BIN)/python -m pytest --record-mode=rewrite -m vcr $(ARGS)
+
+focus-validate: $(VENV)/.dev ## Ask the official FOCUS validator about an export of the demo; needs Python 3.12 (FOCUS_PYTHON=…)
+	$(BIN)/python tests/focus_validate.py --environment $(VENV)/focus $(if $(FOCUS_PYTHON),--python $(FOCUS_PYTHON)) $(ARGS)
 
 lock: $(VENV)/.dev ## Compile requirements/ from pyproject.toml; UPGRADE=1 takes newer versions
 	$(COMPILE) --group build -o requirements/build.txt
