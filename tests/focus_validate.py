@@ -171,7 +171,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failed = ", ".join(sorted(said.failed)) or "none"
             sys.stdout.write(f"{name}: {said.checks} checks, failed: {failed}\n")
             sys.stdout.writelines(f"  {line}\n" for line in wrong)
-    sys.stdout.write("focus-validator disagrees\n" if found else "focus-validator agrees, but for what is known to be its own mistake\n")
+    agreed = "agrees, but for what is known to be its own mistake"
+    sys.stdout.write(f"focus-validator {'disagrees' if found else agreed}\n")
     return 1 if found else 0
 
 
