@@ -15,7 +15,7 @@ import pytest
 from ai_gateway_billing.errors import BillingError, SettingsError
 from ai_gateway_billing_pipeline import export
 from ai_gateway_billing_pipeline.export import Days, Format
-from command import Ran, aig
+from command import Ran, aig, run_python
 from raw_tables import OTHER, database, invoice, machine_in, used
 
 DATABASE = Path("billing.duckdb")
@@ -292,3 +292,19 @@ def test_a_database_without_views_asks_for_a_load() -> None:
 
 def test_the_dataset_has_to_be_named() -> None:
     assert "Missing command" in refused(aig("export"))
+
+
+def test_help_answers_without_opening_a_database_library() -> None:
+    code = """
+import sys
+from ai_gateway_billing_pipeline.cli import main
+try:
+    main(["export", "focus", "--help"])
+finally:
+    print("imported:", {"duckdb", "dlt", "pyarrow"} & set(sys.modules))
+"""
+    ran = run_python(code)
+
+    assert ran.code == 0
+    assert "--from" in ran.out
+    assert "imported: set()" in ran.out
