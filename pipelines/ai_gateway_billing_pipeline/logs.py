@@ -31,7 +31,9 @@ def set_up(level: Level) -> None:
     for name in _HTTP_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
-    os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR" if level is Level.WARNING else level.value.upper())
+    # What goes wrong in dlt ends in one sentence of ours; its own log repeats it with a traceback for each attempt.
+    quiet = level in (Level.WARNING, Level.ERROR)
+    os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL" if quiet else level.value.upper())
 
 
 def is_debugging() -> bool:
