@@ -4,8 +4,9 @@ The head of each file is its contract. Its first line says what a row is and wha
 `-- amount: …` describe the columns in their order. Both become comments in the database and lines in docs/TABLES.md.
 """
 
+import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from itertools import takewhile
@@ -15,6 +16,7 @@ import duckdb
 from ai_gateway_billing import schema
 
 DATASET = "ai_gateway_billing"
+_APPLIED = f"{DATASET}._views_applied"
 VIEWS = (
     "currencies",
     "accounts",
@@ -97,16 +99,40 @@ def _head(text: str) -> Iterator[str]:
 def apply(connection: duckdb.DuckDBPyConnection, usage_unit: str) -> None:
     """Make schema `spend` what this version says, with `usage_unit` being `cents` or `dollars`.
 
-    A raw table that no load has made yet counts as empty, so that every view exists from the first load on.
+    A raw table that no load has made yet counts as empty, so that every view exists from the first load on. Nothing
+    is done when the schema is that already, since making it takes longer than many a load.
     """
-    present = _tables(connection)
-    connection.execute("create schema if not exists spend")
-    connection.execute("create or replace table spend.usage_unit as select $1::varchar as unit", [usage_unit])
-    _comment(connection, "table", "usage_unit", USAGE_UNIT, {"unit": _UNIT})
+    statements = list(_statements(_tables(connection), usage_unit))
+    connection.execute(f"create table if not exists {_APPLIED} (fingerprint varchar)")
+    if connection.execute(f"from {_APPLIED}").fetchall() == [(_fingerprint(connection, statements),)]:
+        return
+    with connection.cursor() as transaction:
+        transaction.begin()
+        for statement in statements:
+            transaction.execute(statement)
+        transaction.commit()
+    fingerprint = _fingerprint(connection, statements)
+    connection.execute(f"create or replace table {_APPLIED} as select $1::varchar as fingerprint", [fingerprint])
+
+
+def _statements(present: set[str], usage_unit: str) -> Iterator[str]:
+    yield "create schema if not exists spend"
+    yield f"create or replace table spend.usage_unit as select {_quoted(usage_unit)}::varchar as unit"
+    yield from _comments("table", "usage_unit", USAGE_UNIT, {"unit": _UNIT})
     for name in VIEWS:
         view = definition(name)
-        connection.execute(_bound(view.statement, present))
-        _comment(connection, view.kind, name, view.contract, {} if name in MACROS else view.columns)
+        yield _bound(view.statement, present)
+        yield from _comments(view.kind, name, view.contract, {} if name in MACROS else view.columns)
+
+
+def _fingerprint(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> str:
+    """Of the statements, of what stands in schema `spend`, and of the shapes of the raw tables below it."""
+    query = (
+        "select sql from duckdb_views() where schema_name = 'spend' "
+        "union all select sql from duckdb_tables() where schema_name in ('spend', $1) order by all"
+    )
+    found = connection.execute(query, [DATASET]).fetchall()
+    return hashlib.sha256(repr((statements, found)).encode()).hexdigest()
 
 
 def bound(connection: duckdb.DuckDBPyConnection, statement: str) -> str:
@@ -132,12 +158,10 @@ def _relation(table: str, present: set[str]) -> str:
     return f"(select {nothing} limit 0)"
 
 
-def _comment(
-    connection: duckdb.DuckDBPyConnection, kind: str, name: str, contract: str, columns: dict[str, str]
-) -> None:
-    connection.execute(f"comment on {kind} spend.{name} is {_quoted(contract)}")
+def _comments(kind: str, name: str, contract: str, columns: dict[str, str]) -> Iterator[str]:
+    yield f"comment on {kind} spend.{name} is {_quoted(contract)}"
     for column, text in columns.items():
-        connection.execute(f"comment on column spend.{name}.{column} is {_quoted(text)}")
+        yield f"comment on column spend.{name}.{column} is {_quoted(text)}"
 
 
 def _quoted(text: str) -> str:
