@@ -66,7 +66,7 @@ def _plain_table(history: list[Any], window: Window, reading: Reading) -> pa.Tab
     filled = [start - start % width for start in starts]
     silent = sorted(set(range(first, last, width)).difference(filled))
     columns = [
-        pa.repeat(reading.account_id, len(ids) + len(silent)),
+        arrow.column("text", [reading.account_id] * (len(ids) + len(silent))),
         arrow.times(filled + silent),
         arrow.times(starts + silent),
         arrow.times(ends + [start + width for start in silent]),
