@@ -48,7 +48,7 @@ explained as (
   select
     versions.*,
     coalesce(paid.amount, 0) as invoices_paid,
-    round(coalesce(paid.amount, 0) / 1.05, 4)::decimal(38, 22) as credited
+    (coalesce(paid.amount, 0) / 1.05)::decimal(20, 4) as credited
   from versions
   left join paid using (account_id, valid_from)
 ),

@@ -50,11 +50,13 @@ previews as (
     by_model.account_id,
     by_model.billing_month as month,
     unnest(['preview_gross', 'preview_net']) as place,
-    by_model.billing_month::timestamp as from_at,
-    max(by_model.observed_at) at time zone 'UTC' as until_at,
+    any_value(previews.period_start) at time zone 'UTC' as from_at,
+    any_value(previews.observed_at) at time zone 'UTC' as until_at,
     unnest([sum(by_model.gross), sum(by_model.net)]) as amount
   from spend.by_model
   join spend.accounts using (account_id, currency)
+  join spend.previews using (account_id, billing_month)
+  where previews.is_newest
   group by by_model.account_id, by_model.billing_month
 ),
 balance_steps as (
@@ -84,7 +86,7 @@ invoices as (
     'invoices' as place,
     invoices.month::timestamp as from_at,
     least(any_value(accounts.as_of) at time zone 'UTC', invoices.month + interval 1 month) as until_at,
-    round(sum(invoices.amount_paid) / 1.05, 4)::decimal(38, 22) as amount,
+    (sum(invoices.amount_paid) / 1.05)::decimal(20, 4) as amount,
     count(*) as paid,
     max(invoices.amount_paid) as largest
   from spend.invoices
@@ -137,14 +139,14 @@ within_day as (
   select
     account_id,
     moment,
-    sum(if(passed = 3600, amount, round(amount * passed / 3600, 6)::decimal(38, 22))) as amount
+    sum(if(passed = 3600, amount, (amount * passed / 3600)::decimal(22, 6))) as amount
   from within_hours
   group by all
   union all
   select
     account_id,
     moment,
-    if(hours_known < 24 or seconds = 86400, amount, round(amount * seconds / 86400, 6)::decimal(38, 22)) as amount
+    if(hours_known < 24 or seconds = 86400, amount, (amount * seconds / 86400)::decimal(22, 6)) as amount
   from placed
   where source = 'day'
 ),
@@ -189,9 +191,9 @@ select
   from_at at time zone 'UTC' as from_at,
   until_at at time zone 'UTC' as until_at,
   usage,
-  amount as amount,
-  round(least(ratio, 1e12), 4)::decimal(18, 4) as ratio,
-  round(100 * deviation, 1)::decimal(9, 1) as deviation,
+  amount,
+  try_cast(ratio as decimal(18, 4)) as ratio,
+  (100 * deviation)::decimal(9, 1) as deviation,
   case
     when is_telling and (ratio between 50 and 200 or ratio between 0.005 and 0.02) then 'unit error'
     when not is_telling or not is_covered or usage is null then null

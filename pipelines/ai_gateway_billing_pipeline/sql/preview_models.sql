@@ -29,9 +29,9 @@ lines as (
   select
     lines._dlt_parent_id as version_id,
     upper(trim(lines.currency)) as currency,
-    coalesce(nullif(trim(lines.description), ''), '(no description)') as description,
+    coalesce(nullif(trim(lines.description), ''), '(no description)') as words,
     nullif(regexp_extract(lines.description, '@?[A-Za-z][\w.-]*(/[\w.:@-]+)*/[\w.:@-]*[\d-][\w.:@-]*'), '') as named,
-    coalesce(named, description) as model,
+    coalesce(named, words) as model,
     lines.quantity,
     lines.amount as gross,
     coalesce(credits.amount, 0)::decimal(38, 18) as credits
@@ -50,9 +50,9 @@ models as (
     lines.model,
     any_value(lines.named) as named,
     if(
-      min(lines.description) = max(lines.description),
-      min(lines.description),
-      array_to_string(list_sort(list_distinct(list(lines.description))), ' | ')
+      min(lines.words) = max(lines.words),
+      min(lines.words),
+      array_to_string(list_sort(list_distinct(list(lines.words))), ' | ')
     ) as description,
     count(*) as lines,
     sum(lines.quantity) as quantity,

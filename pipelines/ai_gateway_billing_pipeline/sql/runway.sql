@@ -129,9 +129,12 @@ judged as (
       when not has_card then 'no card'
       else 'on'
     end as auto_topup,
-    case when balance <= 0 then 0 when per_day > 0 then least(balance / per_day, 36500) end as days_left,
-    case when balance <= threshold then 0 when per_day > 0 then least((balance - threshold) / per_day, 36500) end
-      as topup_in_days
+    case when balance <= 0 then 0 when per_day > 0 and balance is not null then least(balance / per_day, 36500) end
+      as days_left,
+    case
+      when balance <= threshold then 0
+      when per_day > 0 and balance is not null then least((balance - threshold) / per_day, 36500)
+    end as topup_in_days
   from state
 )
 select
@@ -139,20 +142,20 @@ select
   as_of,
   currency,
   balance,
-  round(per_day_7d, 4)::decimal(38, 4) as burn_per_day_7d,
-  round(per_day_30d, 4)::decimal(38, 4) as burn_per_day_30d,
-  round(days_left, 1)::decimal(9, 1) as days_left,
+  per_day_7d::decimal(20, 4) as burn_per_day_7d,
+  per_day_30d::decimal(20, 4) as burn_per_day_30d,
+  days_left::decimal(9, 1) as days_left,
   (as_of at time zone 'UTC' + days_left * interval 1 day)::date as runs_out_date,
   auto_topup,
   coalesce(disabled_reason, error) as auto_topup_reason,
   case when auto_topup <> 'off' then threshold end as topup_threshold,
   case when auto_topup = 'on' then amount end as next_topup_amount,
-  case when auto_topup = 'on' then (round(amount * 1.05, 4))::decimal(38, 4) end as next_topup_cost,
+  case when auto_topup = 'on' then (amount * 1.05)::decimal(20, 4) end as next_topup_cost,
   case when auto_topup = 'on' then (as_of at time zone 'UTC' + topup_in_days * interval 1 day)::date end
     as next_topup_date,
   forecast.month,
   forecast.month_to_date,
-  round(forecast.month_end, 4)::decimal(38, 4) as month_end_forecast,
+  forecast.month_end::decimal(20, 4) as month_end_forecast,
   coalesce(days_known, 0) as burn_days_known,
   balance_changed_at,
   last_failed_at

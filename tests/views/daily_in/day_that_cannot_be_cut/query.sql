@@ -1,0 +1,1 @@
+from spend.daily_in('America/Los_Angeles')

@@ -1,0 +1,1 @@
+from spend.hourly where has_usage
