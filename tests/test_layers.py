@@ -23,6 +23,7 @@ WRONG_IMPORTS = [
     (f"sources/{SOURCE}/records.py", "import dlt", "dlt source alone"),
     (f"sources/{SOURCE}/reader.py", "import httpx", "client touches the network"),
     (f"sources/{SOURCE}/resources.py", "import duckdb", "no database"),
+    (f"pipelines/{PROGRAM}/summary.py", f"import {SOURCE}.operations", "can change an account"),
     (f"pipelines/{PROGRAM}/settings.py", f"import {PROGRAM}.load", "program is built in layers"),
     (f"pipelines/{PROGRAM}/views.py", "import dlt", "Views are"),
     (f"pipelines/{PROGRAM}/read.py", "import dlt", "only reads the database"),

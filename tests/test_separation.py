@@ -1,0 +1,201 @@
+"""Whoever only extracts can be certain that no account is changed: no import leads there, no load sends a write."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import grimp
+import httpx
+import pytest
+
+from ai_gateway_billing import inputs
+from ai_gateway_billing.client import Client
+from ai_gateway_billing.simulator import Simulator, World
+from ai_gateway_billing_pipeline import settings
+from command import aig, run_python
+from conftest import ROOT
+
+SOURCE, PROGRAM = "ai_gateway_billing", "ai_gateway_billing_pipeline"
+WRITING = {f"{SOURCE}.{name}" for name in ("operations", "outcomes", "sending")}
+ACTING = {f"{PROGRAM}.{name}" for name in ("account", "account_cli", "changing")}
+"""The commands that act on an account; with the command line, which offers them, all that may reach what writes."""
+OFFERING = {f"{PROGRAM}.{name}" for name in ("cli", "__main__")}
+
+ACCOUNT = "ab" * 16
+TOKEN = "token-of-somebody-who-may-write"  # opens the simulator alone
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph(SOURCE, PROGRAM, cache_dir=None)
+
+
+@pytest.fixture
+def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    """An account of a few days, and a token that could change it."""
+    start = datetime.now(UTC) - timedelta(days=5)
+    world = World()
+    world.add_generated_account(ACCOUNT, start=start)
+    world.add_token(TOKEN, writes={ACCOUNT})
+    simulator = Simulator(world)
+    with simulator.serve() as url:
+        monkeypatch.setenv("CLOUDFLARE_BASE_URL", url)
+        monkeypatch.setenv("CLOUDFLARE_API_TOKEN", TOKEN)
+        monkeypatch.setenv("CLOUDFLARE_ACCOUNT_ID", ACCOUNT)
+        monkeypatch.setenv("AIG_BILLING_START", f"{start:%Y-%m-%d}")
+        yield simulator
+
+
+# --- imports ---------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_but_the_account_commands_leads_to_what_writes(graph: grimp.ImportGraph) -> None:
+    """Whatever is added later, too: this names who may, not who may not."""
+    reaching = {module for writing in WRITING for module in graph.find_downstream_modules(writing)}
+
+    assert reaching - WRITING == ACTING | OFFERING
+
+
+def test_the_command_line_offers_the_account_commands_and_uses_nothing_of_them(graph: grimp.ImportGraph) -> None:
+    imported = {module for each in OFFERING for module in graph.find_modules_directly_imported_by(each)}
+
+    assert imported & (WRITING | ACTING) == {f"{PROGRAM}.account_cli"}
+
+
+def test_no_load_has_what_writes_in_its_process(simulator: Simulator) -> None:
+    """Imports inside functions and by name would escape the graph."""
+    ran = run_python(f"""
+import sys
+from {PROGRAM}.cli import main
+try:
+    main(["load", "--only", "credit_balance"])
+except SystemExit as end:
+    assert not end.code, end.code
+there = {WRITING | ACTING - {f"{PROGRAM}.account_cli"}!r} & set(sys.modules)
+assert not there, there
+""")
+
+    assert ran.code == 0, ran.err
+
+
+def test_the_source_is_imported_without_what_writes() -> None:
+    ran = run_python(f"""
+import sys
+from {SOURCE} import {SOURCE}
+there = {WRITING!r} & set(sys.modules)
+assert not there, there
+""")
+
+    assert ran.code == 0, ran.err
+
+
+def test_no_notebook_schedule_or_script_names_what_writes() -> None:
+    """Everything tracked but the two packages, their tests and the pages that people read."""
+    apart = ("sources/", "pipelines/", "tests/", "cassettes/", "docs/")
+    pages = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "pyproject.toml"}
+    pattern = re.compile(
+        rf"{SOURCE}\W+(import\W+)?({'|'.join(each.split('.')[1] for each in WRITING)})|aig-billing account\b"
+    )
+
+    found = [
+        name for name in tracked() if not name.startswith(apart) and name not in pages and pattern.search(text(name))
+    ]
+
+    assert found == []
+
+
+def tracked() -> list[str]:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text("utf-8", errors="replace")
+
+
+# --- requests --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("load",),
+        ("load", "--full-refresh", "--lookback", "35"),
+        ("backfill", "--from", "2026-11-20", "--to", "2026-11-21"),
+        ("doctor",),
+        ("accounts",),
+        ("account", "show"),
+    ],
+    ids=" ".join,
+)
+def test_every_request_of_a_command_that_reads_is_a_get(simulator: Simulator, command: tuple[str, ...]) -> None:
+    ran = aig(*command)
+
+    assert ran.code in (0, 4), ran.err
+    assert simulator.requests
+    assert {request.method for request in simulator.requests} == {"GET"}
+
+
+def test_a_load_with_every_kind_of_fault_sends_nothing_but_get(simulator: Simulator) -> None:
+    """No way of failing leads to another method."""
+    simulator.faults.add(503, endpoint="credit-balance", times=1)
+    simulator.faults.add(403, endpoint="topup/config")
+    simulator.faults.add(404, endpoint="invoice-history")
+    simulator.faults.add("truncated_json", endpoint="invoice-preview", times=1)
+    aig("load")
+
+    assert {request.method for request in simulator.requests} == {"GET"}
+
+
+def test_every_method_of_the_client_sends_get() -> None:
+    sent: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(404, json={"success": False, "errors": [], "result": None})
+
+    client = Client(TOKEN, transport=httpx.MockTransport(answer))
+    arguments = {"accounts": (), "usage_history": (ACCOUNT, "hour", 0, 3_600_000)}
+    methods = [name for name, member in vars(Client).items() if callable(member) and not name.startswith("_")]
+    for name in set(methods) - {"close"}:
+        try:
+            getattr(client, name)(*arguments.get(name, (ACCOUNT,)))
+        except Exception:  # noqa: BLE001  # only what was sent matters
+            continue
+
+    assert len(sent) == len(methods) - 1
+    assert {request.method for request in sent} == {"GET"}
+
+
+def test_the_wire_of_the_client_knows_one_method() -> None:
+    """Whatever is asked of it."""
+    tree = ast.parse((ROOT / "sources" / SOURCE / "wire.py").read_text())
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and "_http." in ast.unparse(node.func)]
+
+    sending = [ast.unparse(call) for call in calls if not ast.unparse(call.func).endswith(".close")]
+
+    assert len(sending) == 1
+    assert sending[0].startswith("self._http.stream('GET', ")
+
+
+# --- advice ----------------------------------------------------------------------------------------------------------
+
+
+def test_whoever_extracts_is_told_to_use_a_token_that_only_reads() -> None:
+    for advice in (settings.NO_CREDENTIALS, inputs._HOW_TO_GET_ONE, aig("load").err):
+        assert '"AI Gateway Read"' in advice
+        assert "Write" not in advice
+
+
+def test_the_readme_names_writing_only_where_an_account_is_changed() -> None:
+    paragraphs = text("README.md").split("\n\n")
+
+    assert any("AI Gateway Read" in each for each in paragraphs)
+    assert [each for each in paragraphs if "AI Gateway Write" in each and "aig-billing account" not in each] == []
