@@ -7,13 +7,14 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check --no-input
+INSTALL := -m pip install -qq --no-compile --disable-pip-version-check --no-input
+PIP := $(BIN)/python $(INSTALL)
 LOCKS := requirements/build.txt requirements/runtime.txt
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types layers record focus-validate lock clean
+.PHONY: help demo test bench check lint format types layers record focus-validate lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -49,7 +50,11 @@ focus-validate: $(VENV)/.dev ## Ask the official FOCUS validator about an export
 lock: $(VENV)/.dev ## Compile requirements/ from pyproject.toml; UPGRADE=1 takes newer versions
 	$(COMPILE) --group build -o requirements/build.txt
 	$(COMPILE) pyproject.toml -c requirements/build.txt -o requirements/runtime.txt
+	$(COMPILE) --group bench -c requirements/runtime.txt -o requirements/bench.txt
 	$(COMPILE) pyproject.toml --extra dev --extra demo -c requirements/build.txt -c requirements/runtime.txt -o requirements/dev.txt
+
+bench: build/bench/.sdk ## Time whole loads against peers on this machine; takes minutes; ARGS="--cases a,d" picks some
+	@build/bench/bin/python tests/benchmarks/bench.py $(ARGS)
 
 clean: ## Remove the virtual environment and everything that tools left; databases stay
 	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -70,4 +75,16 @@ $(VENV)/.runtime: $(VENV)/.python $(LOCKS) pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The benchmark has an environment of its own, as users have it and compiled, and the peers' packages beside it.
+
+build/bench/.runtime: $(LOCKS) pyproject.toml
+	@$(PYTHON) -m venv --clear build/bench
+	@build/bench/bin/python $(INSTALL) --compile --require-hashes $(addprefix -r ,$(LOCKS))
+	@build/bench/bin/python $(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+build/bench/.sdk: build/bench/.runtime requirements/bench.txt
+	@build/bench/bin/python $(INSTALL) --compile --require-hashes --upgrade --target build/bench-sdk -r requirements/bench.txt
 	@touch $@

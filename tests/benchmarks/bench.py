@@ -24,6 +24,8 @@ from typing import NamedTuple
 from truth import DAY_MS, HOUR_MS, Truth
 
 HERE = Path(__file__).parent
+SDK = Path("build/bench-sdk").absolute()
+"""The vendor's SDK and pandas, which only their contender sees: wherever pandas is installed, pyarrow imports it."""
 BIN = Path(sys.executable).parent
 LOAD = [str(BIN / "aig-billing"), "load", "--json"]
 NOW_MS = int(time.time() * 1000) // HOUR_MS * HOUR_MS
@@ -148,7 +150,8 @@ def peer(name: str, server: Server, path: Path, account: int = 0) -> Cost:
     window = [str(truth.start_ms), str(truth.end_ms)]
     server.requests()
     command = [sys.executable, script, server.base_url, truth.account_ids[account], *window, str(database)]
-    cost = process(command, path)._replace(requests=server.requests())
+    needs = {"PYTHONPATH": str(SDK)} if name == "official_sdk" else {}
+    cost = process(command, path, **needs)._replace(requests=server.requests())
     check(database, truth, account)
     return cost
 
