@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pyarrow as pa
@@ -37,6 +38,31 @@ def test_a_number_becomes_what_decimal_38_18_can_hold_or_is_refused(number: Deci
     (stored,) = pa.array([found], type=pa.decimal128(38, 18)).to_pylist()
     assert stored == found
     assert abs(Decimal(found) - Decimal(number)) <= Decimal("5E-19")
+
+
+@given(st.lists(numbers | money))
+def test_whole_columns_are_exact_or_refused_as_their_numbers_are(column: list[Decimal | int]) -> None:
+    """A column is refused, too, when a single number would have to be rounded: then each is taken alone."""
+    try:
+        found = values.units(column)
+    except ValueError:
+        assert any(abs(Fraction(each)) >= 10**20 or (Fraction(each) * 10**18).denominator > 1 for each in column)
+        return
+
+    assert [Fraction(each, 10**18) for each in found] == [Fraction(each) for each in column]
+
+
+def test_the_largest_number_that_fits_is_not_rounded_up() -> None:
+    largest = Decimal("99999999999999999999.999999999999999999")
+
+    assert values.decimal(largest) == largest
+    assert values.units([largest, largest.copy_negate()]) == [10**38 - 1, 1 - 10**38]
+
+
+@pytest.mark.parametrize("bad", [None, True, "5", [5]])
+def test_a_column_with_anything_but_numbers_is_refused(bad: Any) -> None:
+    with pytest.raises(ValueError, match="something else"):
+        values.units([5, bad])
 
 
 @given(money.map(values.decimal))

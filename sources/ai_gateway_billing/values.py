@@ -53,7 +53,7 @@ def units(numbers: Sequence[Any]) -> list[int]:
     """JSON numbers as multiples of 10^-18. Raises `ValueError` when DECIMAL(38,18) cannot hold one as it is."""
     if not {*map(type, numbers)} <= {int, Decimal}:
         raise ValueError("holds something else than numbers")
-    if max(map(abs, numbers), default=0) >= _LIMIT:
+    if not all(-_LIMIT < number < _LIMIT for number in numbers):  # abs() would round to the context's 28 digits
         raise ValueError("has more than 20 digits before the point")
     scaled = [Decimal(number).scaleb(SCALE, _EXACT) for number in numbers]
     found = list(map(int, scaled))
