@@ -184,5 +184,7 @@ def _snapshots(
         except RecordError as error:
             _reject(reader, account_id, resource, error, answer)
             continue
+        if not snapshots.reaches_every_table(resource, row):
+            yield snapshots.withdrawn(account_id, resource, reader.now)
         reader.report.rows.update(snapshots.row_counts(resource, row))
         yield snapshots.hinted(reader.report, resource, row)

@@ -17,10 +17,31 @@ def hints(columns: schema.Columns) -> Any:
 
 
 def withdrawn(account_id: str, resource: str, now: datetime) -> Row:
-    """The row that ends an account's version without starting another. Its other values are never stored."""
+    """The row that ends an account's version without starting another. Its other values are never stored.
+
+    It has a row of each child table, never stored either: dlt makes only those tables that some row belongs to.
+    """
+    return {**_filled(resource, now), "account_id": account_id, "withdrawn": True}
+
+
+def _filled(table: str, now: datetime) -> Row:
+    """A row with something in every required column and one row in every child table."""
     fill = {"text": "", "decimal": 0, "timestamp": now, "bool": False}
-    required = {name: fill[hint["data_type"]] for name, hint in schema.TABLES[resource].items() if not hint["nullable"]}
-    return {**required, "account_id": account_id, "withdrawn": True}
+    row: Row = {}
+    for name, hint in schema.TABLES[table].items():
+        *outer, inner = name.split("__")
+        if not hint["nullable"]:
+            (row.setdefault(outer[0], {}) if outer else row)[inner] = fill[hint["data_type"]]
+    for child in schema.TABLES:
+        parent, _, name = child.rpartition("__")
+        if parent == table:
+            row[name] = [_filled(child, now)]
+    return row
+
+
+def reaches_every_table(table: str, row: Row) -> bool:
+    """Whether the snapshot has rows in all of its child tables."""
+    return row_counts(table, row).keys() == {name for name in schema.TABLES if f"{name}__".startswith(f"{table}__")}
 
 
 def _children(table: str, row: Row) -> Iterator[tuple[str, Row]]:
