@@ -7,8 +7,7 @@ is tested takes part in it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -73,6 +72,8 @@ class Bench:
         self.start = start
         self.sensitive = False
         self.token = TOKEN
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._version: tuple[int, int] | None = None
 
     @property
     def faults(self) -> Any:
@@ -109,19 +110,29 @@ class Bench:
     def load_well(self, accounts: Sequence[str] | str | None = "all", **options: Any) -> Result:
         """A load in which nothing fails."""
         result = self.load(accounts, **options)
-        assert result.exit_code == 0, result.as_json()
+        assert result.exit_code == 0, {str(error) for error in result.report.failures().values()}
         return result
 
-    @contextmanager
-    def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with duckdb.connect(str(self.database), read_only=True) as connection:
-            connection.execute("set timezone = 'UTC'")
-            yield connection
+    @property
+    def published(self) -> duckdb.DuckDBPyConnection:
+        """The published file, opened anew whenever a load has replaced it."""
+        stat = self.database.stat()
+        version = (stat.st_ino, stat.st_mtime_ns)
+        if version != self._version:
+            self.close()
+            self._connection = duckdb.connect(str(self.database), read_only=True)
+            self._connection.execute("set timezone = 'UTC'")
+            self._version = version
+        assert self._connection
+        return self._connection
+
+    def close(self) -> None:
+        if self._connection:
+            self._connection.close()
 
     def rows(self, query: str, *values: Any) -> list[Row]:
         """What a query on the published file gives, with `{raw}` for the raw tables' schema."""
-        with self.opened() as connection:
-            return connection.execute(query.replace("{raw}", "ai_gateway_billing"), list(values)).fetchall()
+        return self.published.execute(query.replace("{raw}", "ai_gateway_billing"), list(values)).fetchall()
 
     def one(self, query: str, *values: Any) -> Any:
         """The one value of a query."""
@@ -167,10 +178,9 @@ class Bench:
         return found
 
     def _dicts(self, query: str, *values: Any, keep: bool = False) -> list[Fields]:
-        with self.opened() as connection:
-            cursor = connection.execute(query.replace("{raw}", "ai_gateway_billing"), list(values))
-            names = [column[0] for column in cursor.description]
-            rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        cursor = self.published.execute(query.replace("{raw}", "ai_gateway_billing"), list(values))
+        names = [column[0] for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
         return rows if keep else [_plain(row) for row in rows]
 
     def coverage(self, grouping: str, account_id: str = ACCOUNT) -> dict[date, tuple[datetime, datetime]]:
@@ -183,13 +193,12 @@ class Bench:
 
     def everything(self) -> dict[str, list[Row]]:
         """Every raw table's rows without dlt's own columns, for comparing two databases."""
-        with self.opened() as connection:
-            tables = connection.execute(
-                "select table_name from information_schema.tables where table_schema = 'ai_gateway_billing' "
-                "and not starts_with(table_name, '_dlt') and table_name <> 'load_status'"
-            ).fetchall()
-            query = "select columns(c -> not starts_with(c, '_dlt')) from ai_gateway_billing.{} order by all"
-            return {table: connection.execute(query.format(table)).fetchall() for (table,) in tables}
+        found = self.rows(
+            "select table_name from information_schema.tables where table_schema = 'ai_gateway_billing' "
+            "and not starts_with(table_name, '_dlt') and table_name <> 'load_status'"
+        )
+        query = "select columns('^[^_]') from {{raw}}.{} order by all"
+        return {table: self.rows(query.format(table)) for (table,) in found}
 
     # --- what the world says -------------------------------------------------------------------------------------
 
@@ -243,8 +252,7 @@ def same_rows(found: list[Row], expected: list[Row]) -> None:
     """Fails with what is missing and what is too much, not with two long lists."""
     if found == expected:
         return
-    missing = [row for row in expected if row not in found]
-    surplus = [row for row in found if row not in expected]
+    missing, surplus = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
     raise AssertionError(f"missing: {missing[:5]}, surplus: {surplus[:5]}, rows: {len(found)} of {len(expected)}")
 
 
