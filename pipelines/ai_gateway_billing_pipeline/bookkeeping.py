@@ -29,6 +29,8 @@ create table if not exists ai_gateway_billing.unknown_fields (
 );
 """
 
+_DLT_TABLES = ("_dlt_pipeline_state", "_dlt_loads", "_dlt_version")
+
 
 def write(connection: duckdb.DuckDBPyConnection, report: Report, now: datetime) -> None:
     """Record the load's outcomes. A resource that went well clears its account's quarantine."""
@@ -67,6 +69,31 @@ def new_fields(connection: duckdb.DuckDBPyConnection, report: Report, now: datet
         if inserted:
             fresh.append((table, name))
     return fresh
+
+
+def lost_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Tables that an earlier load made and somebody has dropped since: then dlt's state says more than is there."""
+    present = _tables(connection)
+    if not present & {*_DLT_TABLES, "load_status"}:
+        return []
+    expected = {*_DLT_TABLES, "load_status"}
+    if "load_status" in present:
+        loaded = connection.execute("select distinct resource from ai_gateway_billing.load_status").fetchall()
+        expected |= {resource for (resource,) in loaded}
+    if expected & {"usage_hourly", "usage_daily"}:
+        expected.add("usage_coverage")
+    return sorted(expected - present)
+
+
+def forget_state(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let the next extraction begin at the start. Rows and versions stay: what is read again is merged with them."""
+    for table in _DLT_TABLES:
+        connection.execute(f"drop table if exists ai_gateway_billing.{table}")
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    found = connection.execute("select table_name from duckdb_tables() where schema_name = 'ai_gateway_billing'")
+    return {name for (name,) in found.fetchall()}
 
 
 def tidy(connection: duckdb.DuckDBPyConnection) -> None:

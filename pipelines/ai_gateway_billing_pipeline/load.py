@@ -13,6 +13,7 @@ import dlt
 import duckdb
 from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.extract import DltSource
+from dlt.load.exceptions import LoadClientJobException
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from ai_gateway_billing import accounts
@@ -90,6 +91,8 @@ class _Run:
         """Into a copy of the published file, which then replaces it."""
         self.workspace.begin()
         try:
+            if self.workspace.working.exists():
+                self._check_state()
             if self._load():
                 self._finish()
                 self.workspace.publish()
@@ -157,6 +160,13 @@ class _Run:
         usage = [name for name in self.options.only if name.startswith("usage_")]
         return list(dict.fromkeys([*self.options.only, *(["usage_coverage"] if usage else [])]))
 
+    def _check_state(self) -> None:
+        with duckdb.connect(str(self.workspace.working)) as connection:
+            lost = bookkeeping.lost_tables(connection)
+            if lost:
+                log.warning("Missing in %s: %s. Reading everything again.", self.workspace.published, ", ".join(lost))
+                bookkeeping.forget_state(connection)
+
     def _finish(self) -> None:
         with duckdb.connect(str(self.workspace.working)) as connection:
             bookkeeping.write(connection, self.report, self.now)
@@ -177,15 +187,19 @@ def _dug_out() -> Iterator[None]:
 
 def _cause(error: PipelineStepFailed) -> Exception:
     found: BaseException | None = error
+    unwritten = None
     while found is not None:
         if isinstance(found, (BillingError, OSError, ConfigurationException)):
             return found
         if isinstance(found, duckdb.Error):
             return _unwritten(found)
-        found = found.__cause__ or found.__context__
-    return error
+        if isinstance(found, LoadClientJobException):
+            unwritten = found = found.client_exception
+        else:
+            found = found.__cause__ or found.__context__
+    return error if unwritten is None else _unwritten(unwritten)
 
 
-def _unwritten(error: duckdb.Error) -> DatabaseError:
+def _unwritten(error: BaseException) -> DatabaseError:
     reason = redact(str(error).partition("\n")[0])
     return DatabaseError(f"The database could not be written: {reason}. Nothing was published; run again.")

@@ -48,9 +48,9 @@ class Workspace:
 
     def create(self) -> None:
         """Make the folder. Raises `SettingsError` for an impossible name, `DatabaseError` when it cannot be made."""
-        if self.published.name.partition(".")[0].lower() in _RESERVED:
-            message = f"{self.published.name} cannot be the database's name: DuckDB would confuse it with a schema. "
-            raise SettingsError(message + "Choose another with --database.")
+        problem = self._problem_of_name()
+        if problem:
+            raise SettingsError(f"The database cannot be {self.published}: {problem}. Choose another with --database.")
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds someone's billing
         except OSError as error:
@@ -81,6 +81,13 @@ class Workspace:
     def discard(self) -> None:
         """Remove the working file with all that DuckDB put beside it."""
         remove(self.working.parent)
+
+    def _problem_of_name(self) -> str | None:
+        if self.published.name.partition(".")[0].lower() in _RESERVED:
+            return "DuckDB would confuse its name with a schema"
+        if "?" in str(self.published) or "%" in self.published.name:
+            return "DuckDB or dlt would misread ? and % in its name"
+        return None
 
     def _copy(self) -> bool:
         """Copy the published file and its write-ahead log, as of one moment. False when nothing is published."""
