@@ -548,5 +548,5 @@ def test_the_next_load_sees_a_top_up(monkeypatch: pytest.MonkeyPatch) -> None:
     (invoice,) = rows(f"select amount_paid, status from ai_gateway_billing.invoices where id = '{invoice_id}'")
     assert invoice == (Decimal(5250), "paid")
     assert rows(f"select amount_paid from spend.invoices where invoice_id = '{invoice_id}'") == [(Decimal("52.5"),)]
-    (version,) = rows("select balance, round(topups, 4), topup_source from spend.balance where is_current")
+    (version,) = rows("select balance, topups, topup_source from spend.balance where is_current")
     assert version == (after / 100, Decimal(50), "invoice")
