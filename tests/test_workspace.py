@@ -148,7 +148,7 @@ def test_a_first_load_that_reads_nothing_publishes_nothing(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "name",
     ["spend.duckdb", "Spend.DuckDB", "spend.2026.duckdb", "ai_gateway_billing.db", "ai_gateway_billing_staging.duckdb",
-     "main.duckdb", "temp", "system.db", "memory.duckdb", "information_schema.duckdb", "50%.duckdb", "what?.duckdb"],
+     "main.duckdb", "temp", "system.db", "memory.duckdb", "information_schema.duckdb", "50%/billing.duckdb", "what?.duckdb", "it's.duckdb", "back\\slash.duckdb"],
 )  # fmt: skip
 def test_a_name_that_duckdb_or_dlt_would_misunderstand_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(SettingsError, match="--database"):

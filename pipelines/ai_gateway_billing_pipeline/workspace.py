@@ -19,6 +19,7 @@ from ai_gateway_billing.errors import DatabaseBusyError, DatabaseError, Settings
 DATASET = "ai_gateway_billing"
 _SYSTEM = ("information_schema", "main", "memory", "pg_catalog", "system", "temp")
 _RESERVED = (DATASET, f"{DATASET}_staging", "spend", *_SYSTEM)
+_MISREAD = "'?%\\"
 _COPIES = 20
 """How often a copy is tried while another program keeps changing the file."""
 
@@ -85,8 +86,8 @@ class Workspace:
     def _problem_of_name(self) -> str | None:
         if self.published.name.partition(".")[0].lower() in _RESERVED:
             return "DuckDB would confuse its name with a schema"
-        if "?" in str(self.published) or "%" in self.published.name:
-            return "DuckDB or dlt would misread ? and % in its name"
+        if set(str(self.published)) & set(_MISREAD):
+            return f"DuckDB or dlt would misread one of {_MISREAD} in the path"
         return None
 
     def _copy(self) -> bool:
