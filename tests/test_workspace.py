@@ -148,7 +148,8 @@ def test_a_first_load_that_reads_nothing_publishes_nothing(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "name",
     ["spend.duckdb", "Spend.DuckDB", "spend.2026.duckdb", "ai_gateway_billing.db", "ai_gateway_billing_staging.duckdb",
-     "main.duckdb", "temp", "system.db", "memory.duckdb", "information_schema.duckdb", "50%/billing.duckdb", "what?.duckdb", "it's.duckdb", "back\\slash.duckdb"],
+     "main.duckdb", "temp", "system.db", "memory.duckdb", "information_schema.duckdb",
+     "50%/billing.duckdb", "what?.duckdb", "it's.duckdb", "back\\slash.duckdb"],
 )  # fmt: skip
 def test_a_name_that_duckdb_or_dlt_would_misunderstand_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(SettingsError, match="--database"):
@@ -164,7 +165,7 @@ def test_a_name_that_duckdb_or_dlt_would_misunderstand_is_refused(tmp_path: Path
         pytest.param("dlt", marks=pytest.mark.slow),
         pytest.param("work", marks=pytest.mark.slow),
         pytest.param(".duckdb", marks=pytest.mark.slow),
-        'it\'s [my] *bill*; "2026" ünï.duckdb',
+        '[my] {bill} *2026*; "ünï".duckdb',
     ],
 )
 def test_every_other_name_will_do(tmp_path: Path, name: str) -> None:
