@@ -65,15 +65,15 @@ def load(
     start = first_day(settings.start, now)
     workspace = Workspace(settings.database.resolve())  # a link stays one: what it leads to is replaced
     workspace.create()
-    with locked(workspace.folder, options.wait_s):
-        run = _Run(settings, options, client, workspace, now.astimezone(UTC), start, Report(listener))
-        try:
+    run = _Run(settings, options, client, workspace, now.astimezone(UTC), start, Report(listener))
+    try:
+        with locked(workspace.folder, options.wait_s):
             run.to_duckdb() if settings.destination == "duckdb" else run.to_other()
-        except OSError as error:
-            raise unwritable(workspace.folder, error) from error
-        except duckdb.Error as error:
-            raise _unwritten(error) from error
-        return Result(run.report, run.account_ids, client.requests, time.monotonic() - began)
+    except OSError as error:
+        raise unwritable(workspace.folder, error) from error
+    except duckdb.Error as error:
+        raise _unwritten(error) from error
+    return Result(run.report, run.account_ids, client.requests, time.monotonic() - began)
 
 
 @dataclass(slots=True)
