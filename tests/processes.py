@@ -6,6 +6,8 @@ The processes are forked from a server that has everything imported, so that one
 from __future__ import annotations
 
 import base64
+import functools
+import importlib
 import json
 import multiprocessing
 import os
@@ -160,7 +162,44 @@ def served(folder: Path, world: World | None = None) -> Iterator[Place]:
         yield Place(folder, url, simulator)
 
 
-# --- dying in the middle ---------------------------------------------------------------------------------------------
+# --- happenings in the middle -----------------------------------------------------------------------------------------
+
+
+def after_step(module: str, name: str, happens: Callable[[], None]) -> None:
+    """Let something happen right after a step of the load, which is as good as right before the next one."""
+    owner = importlib.import_module(module)
+    *outer, last = name.split(".")
+    for part in outer:
+        owner = getattr(owner, part)
+    step = getattr(owner, last)
+
+    @functools.wraps(step)
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        result = step(*arguments, **named)
+        happens()
+        return result
+
+    setattr(owner, last, wrapped)
+
+
+def at(step: tuple[str, str], happens: Callable[[], None]) -> Callable[[], None]:
+    return functools.partial(after_step, *step, happens)
+
+
+@dataclass
+class Gate:
+    """Where a process stops and waits until it is let through."""
+
+    arrived: Any = field(default_factory=_forkserver.Event)
+    opened: Any = field(default_factory=_forkserver.Event)
+
+    def __call__(self) -> None:
+        self.arrived.set()
+        assert self.opened.wait(120)
+
+    def reached(self) -> None:
+        """Wait until the process stands at the gate."""
+        assert self.arrived.wait(60)
 
 
 def die() -> None:

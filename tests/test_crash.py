@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import functools
-import importlib
 import multiprocessing.util
 import os
 import queue
@@ -16,7 +15,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -26,7 +25,7 @@ from typing import Any
 import pytest
 
 import processes
-from processes import ACCOUNT, NOW, OTHER, DieAtFileEvent, Place, Run, assert_same, die
+from processes import ACCOUNT, NOW, OTHER, DieAtFileEvent, Place, Run, assert_same, at, die
 
 HOUR = timedelta(hours=1)
 
@@ -125,27 +124,6 @@ def full_disk() -> None:
 
 def unforeseen() -> None:
     raise ZeroDivisionError("nobody thought of this")
-
-
-def after_step(module: str, name: str, happens: Callable[[], None]) -> None:
-    """Let something happen right after a step of the load, which is as good as right before the next one."""
-    owner = importlib.import_module(module)
-    *outer, last = name.split(".")
-    for part in outer:
-        owner = getattr(owner, part)
-    step = getattr(owner, last)
-
-    @functools.wraps(step)
-    def wrapped(*arguments: Any, **named: Any) -> Any:
-        result = step(*arguments, **named)
-        happens()
-        return result
-
-    setattr(owner, last, wrapped)
-
-
-def at(step: tuple[str, str], happens: Callable[[], None]) -> Callable[[], None]:
-    return functools.partial(after_step, *step, happens)
 
 
 def slow_unless(quick: bool) -> Any:
