@@ -32,30 +32,44 @@ create table if not exists ai_gateway_billing.unknown_fields (
 _DLT_TABLES = ("_dlt_pipeline_state", "_dlt_loads", "_dlt_version")
 
 
+_STATUS = """
+insert into ai_gateway_billing.load_status
+select unnest($1::text[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[]),
+    $6::timestamptz, unnest($7::timestamptz[])
+on conflict do update set status = excluded.status, error = excluded.error, skipped = excluded.skipped,
+    last_attempt_at = excluded.last_attempt_at, last_success_at = coalesce(excluded.last_success_at, last_success_at)
+"""
+_RELEASE = """
+delete from ai_gateway_billing.quarantine
+where exists (
+    from ai_gateway_billing.load_status as now
+    where now.last_success_at = $1 and now.account_id = quarantine.account_id
+        and starts_with(quarantine.resource, now.resource)
+)
+"""
+_QUARANTINE = """
+insert into ai_gateway_billing.quarantine
+select unnest($1::text[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[]),
+    $6::timestamptz, $6::timestamptz
+on conflict do update set last_seen_at = excluded.last_seen_at
+"""
+
+
 def write(connection: duckdb.DuckDBPyConnection, report: Report, now: datetime) -> None:
     """Record the load's outcomes. A resource that went well clears its account's quarantine."""
     connection.execute("set timezone = 'UTC'")
     connection.execute(_TABLES)
-    for (account_id, resource), outcome in report.outcomes.items():
-        error = None if outcome.error is None else str(outcome.error)
-        success = None if outcome.error else now
-        connection.execute(
-            "insert into ai_gateway_billing.load_status values ($1, $2, $3, $4, $5, $6, $7) "
-            "on conflict do update set status = $3, error = $4, skipped = $5, last_attempt_at = $6, "
-            "last_success_at = coalesce($7, last_success_at)",
-            [account_id, resource, outcome.status, error, outcome.skipped, now, success],
-        )
-        if outcome.error is None:
-            connection.execute(
-                "delete from ai_gateway_billing.quarantine where account_id = $1 and starts_with(resource, $2)",
-                [account_id, resource],
-            )
-    for item in report.quarantined:
-        connection.execute(
-            "insert into ai_gateway_billing.quarantine values ($1, $2, $3, $4, $5, $6, $6) "
-            "on conflict do update set last_seen_at = $6",
-            [*item, now],
-        )
+    outcomes = [
+        (*key, each.status, None if each.error is None else str(each.error), each.skipped, None if each.error else now)
+        for key, each in report.outcomes.items()
+    ]
+    if outcomes:
+        *texts, success = map(list, zip(*outcomes, strict=True))
+        connection.execute(_STATUS, [*texts, now, success])
+        connection.execute(_RELEASE, [now])
+    if report.quarantined:
+        items = dict.fromkeys(report.quarantined)
+        connection.execute(_QUARANTINE, [*map(list, zip(*items, strict=True)), now])
 
 
 def new_fields(connection: duckdb.DuckDBPyConnection, report: Report, now: datetime) -> Iterable[tuple[str, str]]:
