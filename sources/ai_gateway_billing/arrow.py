@@ -5,7 +5,7 @@ longer than many a load, and asks each value for its type.
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import accumulate
 from typing import Any
@@ -25,6 +25,7 @@ _TYPES: dict[str, pa.DataType] = {
 }
 
 
+BATCH_ROWS = 5_000
 _UNIX_DAY = date(1970, 1, 1).toordinal()
 
 
@@ -125,3 +126,25 @@ def settle(data: pa.Table, columns: Columns, seen_types: dict[str, str]) -> pa.T
         fits = name not in kinds or seen_types.setdefault(name, kinds[name]) == kinds[name]
         names.append(name if fits else f"{name}__v_{kinds[name]}")
     return data.rename_columns(names) if kinds else data
+
+
+def batches(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The tables joined to larger ones of at least `BATCH_ROWS` rows, but for the last one.
+
+    dlt looks at the hints once for each table, which takes longer than a small one itself.
+    """
+    waiting: list[pa.Table] = []
+    rows = 0
+    for each in tables:
+        waiting.append(each)
+        rows += each.num_rows
+        if rows >= BATCH_ROWS:
+            yield join(waiting)
+            waiting, rows = [], 0
+    if waiting:
+        yield join(waiting)
+
+
+def join(tables: Sequence[pa.Table]) -> pa.Table:
+    """One table of all rows; a column that a table lacks is NULL there."""
+    return pa.concat_tables(tables, promote_options="default").combine_chunks()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import dlt
+import pyarrow as pa
 from dlt.common.schema.typing import TScd2StrategyDict
 from dlt.extract import DltResource
 
@@ -54,12 +55,7 @@ def resources(reader: Reader) -> Sequence[DltResource]:  # noqa: C901  # one pag
     def invoices() -> Iterator[Any]:
         """One row per account and invoice. All pages are read each time, because old invoices change."""
         yield dlt.mark.materialize_table_schema()
-        for account_id, answer in _each(reader, "invoices", reader.client.invoice_history):
-            rows = _accepted(reader, account_id, answer, records.invoice)
-            table = arrow.open_table(rows, invoice_columns, _seen_types())
-            reader.report.saw("invoices", arrow.unknown(table, invoice_columns))
-            reader.report.rows["invoices"] += table.num_rows
-            yield table
+        yield from arrow.batches(_invoice_tables(reader, invoice_columns))
 
     @dlt.resource(
         name="invoice_preview",
@@ -75,7 +71,9 @@ def resources(reader: Reader) -> Sequence[DltResource]:  # noqa: C901  # one pag
     )
     def invoice_preview() -> Iterator[Any]:
         """One row per account and version of the running month's statement, with its lines and their credits."""
-        yield from _snapshots(reader, "invoice_preview", reader.client.invoice_preview, records.invoice_preview)
+        yield from snapshots.batches(
+            _snapshots(reader, "invoice_preview", reader.client.invoice_preview, records.invoice_preview)
+        )
 
     balance_columns = schema.CREDIT_BALANCE | (schema.SENSITIVE_BALANCE if reader.include_sensitive else {})
 
@@ -84,21 +82,27 @@ def resources(reader: Reader) -> Sequence[DltResource]:  # noqa: C901  # one pag
     )
     def credit_balance() -> Iterator[Any]:
         """One row per account and version of its prepaid credit."""
-        yield from _snapshots(reader, "credit_balance", reader.client.credit_balance, records.credit_balance)
+        yield from snapshots.batches(
+            _snapshots(reader, "credit_balance", reader.client.credit_balance, records.credit_balance)
+        )
 
     @dlt.resource(
         name="topup_config", write_disposition=VERSIONS, file_format="parquet", columns=hints(schema.TOPUP_CONFIG)
     )
     def topup_config() -> Iterator[Any]:
         """One row per account and version of its automatic top-up."""
-        yield from _snapshots(reader, "topup_config", reader.client.topup_config, records.topup_config)
+        yield from snapshots.batches(
+            _snapshots(reader, "topup_config", reader.client.topup_config, records.topup_config)
+        )
 
     @dlt.resource(
         name="spending_limit", write_disposition=VERSIONS, file_format="parquet", columns=hints(schema.SPENDING_LIMIT)
     )
     def spending_limit() -> Iterator[Any]:
         """One row per account and version of its spending limit."""
-        yield from _snapshots(reader, "spending_limit", reader.client.spending_limit, records.spending_limit)
+        yield from snapshots.batches(
+            _snapshots(reader, "spending_limit", reader.client.spending_limit, records.spending_limit)
+        )
 
     return (
         usage_hourly,
@@ -147,6 +151,15 @@ def _raise_if_all_failed(reader: Reader, resource: str) -> None:
     errors = [outcome.error for outcome in outcomes if outcome and outcome.error]
     if reader.strict and errors and len(errors) == len(outcomes):
         raise errors[0]
+
+
+def _invoice_tables(reader: Reader, columns: schema.Columns) -> Iterator[pa.Table]:
+    for account_id, answer in _each(reader, "invoices", reader.client.invoice_history):
+        rows = _accepted(reader, account_id, answer, records.invoice)
+        table = arrow.open_table(rows, columns, _seen_types())
+        reader.report.saw("invoices", arrow.unknown(table, columns))
+        reader.report.rows["invoices"] += table.num_rows
+        yield table
 
 
 def _accepted(reader: Reader, account_id: str, items: list[Any], convert: Callable[[Any, Reading], Row]) -> list[Row]:

@@ -1,6 +1,6 @@
 """Snapshot rows on their way to dlt: what ends a version, how many rows there are, hints for unknown numbers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -42,6 +42,21 @@ def _filled(table: str, now: datetime) -> Row:
 def reaches_every_table(table: str, row: Row) -> bool:
     """Whether the snapshot has rows in all of its child tables."""
     return row_counts(table, row).keys() == {name for name in schema.TABLES if f"{name}__".startswith(f"{table}__")}
+
+
+def batches(items: Iterable[Any], size: int = 500) -> Iterator[Any]:
+    """Rows in lists, since dlt looks at the hints once for each item; what carries hints of its own goes alone."""
+    rows = []
+    for item in items:
+        if not isinstance(item, dict):
+            yield item
+            continue
+        rows.append(item)
+        if len(rows) == size:
+            yield rows
+            rows = []
+    if rows:
+        yield rows
 
 
 def _children(table: str, row: Row) -> Iterator[tuple[str, Row]]:

@@ -11,8 +11,6 @@ from .reader import Reader
 from .usage import Buckets
 from .windows import Grouping
 
-BATCH_ROWS = 5_000
-
 
 class UsageLoad:
     """Reads one grouping of every account. A failed window stops its account's cursor, not the other accounts."""
@@ -36,19 +34,21 @@ class UsageLoad:
         starts = {account_id: this.start for account_id, this in self.passes.items()}
         batch: list[Buckets] = []
         accounts: list[str] = []
+        rows = 0
         for read in self.reader.usage(self.grouping, starts, self._end()):
             self.reader.report.step(read.account_id, self.resource)
             if isinstance(read.result, BillingError):
-                if batch:  # what came before the gap still counts
+                if read.account_id in accounts:  # what came before the gap still counts
                     yield self._hand_over(accounts, batch)
-                    accounts, batch = [], []
+                    accounts, batch, rows = [], [], 0
                 self._failed(read.account_id, read.result)
                 continue
             accounts.append(read.account_id)
             batch.append(read.result)
-            if sum(result.table.num_rows for result in batch) >= BATCH_ROWS:
+            rows += read.result.table.num_rows
+            if rows >= arrow.BATCH_ROWS:
                 yield self._hand_over(accounts, batch)
-                accounts, batch = [], []
+                accounts, batch, rows = [], [], 0
         if batch:
             yield self._hand_over(accounts, batch)
         self._finish()
@@ -74,8 +74,7 @@ class UsageLoad:
         """The batch as one table. Only now do cursors and coverage count it as read."""
         for account_id, result in zip(accounts, batch, strict=True):
             self._account_for(account_id, result)
-        tables = [arrow.settle(result.table, self.columns, self.seen_types) for result in batch]
-        return pa.concat_tables(tables, promote_options="default")
+        return arrow.join([arrow.settle(result.table, self.columns, self.seen_types) for result in batch])
 
     def _account_for(self, account_id: str, result: Buckets) -> None:
         report, window = self.reader.report, result.window
