@@ -99,10 +99,12 @@ def _head(text: str) -> Iterator[str]:
 def apply(connection: duckdb.DuckDBPyConnection, usage_unit: str) -> None:
     """Make schema `spend` what this version says, with `usage_unit` being `cents` or `dollars`.
 
-    A raw table that no load has made yet counts as empty, so that every view exists from the first load on. Nothing
-    is done when the schema is that already, since making it takes longer than many a load.
+    A raw table that no load has made yet counts as empty, so that every view exists from the first load on. Views
+    that are what they should be are left alone, since making them takes longer than many a load.
     """
-    statements = list(_statements(_tables(connection), usage_unit))
+    for statement in _foundation(usage_unit):
+        connection.execute(statement)
+    statements = list(_statements(_tables(connection)))
     connection.execute(f"create table if not exists {_APPLIED} (fingerprint varchar)")
     if connection.execute(f"from {_APPLIED}").fetchall() == [(_fingerprint(connection, statements),)]:
         return
@@ -115,10 +117,15 @@ def apply(connection: duckdb.DuckDBPyConnection, usage_unit: str) -> None:
     connection.execute(f"create or replace table {_APPLIED} as select $1::varchar as fingerprint", [fingerprint])
 
 
-def _statements(present: set[str], usage_unit: str) -> Iterator[str]:
+def _foundation(usage_unit: str) -> Iterator[str]:
+    """Schemas and unit; always written, so that the setting wins over a row that somebody changed."""
+    yield f"create schema if not exists {DATASET}"
     yield "create schema if not exists spend"
     yield f"create or replace table spend.usage_unit as select {_quoted(usage_unit)}::varchar as unit"
     yield from _comments("table", "usage_unit", USAGE_UNIT, {"unit": _UNIT})
+
+
+def _statements(present: set[str]) -> Iterator[str]:
     for name in VIEWS:
         view = definition(name)
         yield _bound(view.statement, present)

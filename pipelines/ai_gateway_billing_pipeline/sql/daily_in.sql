@@ -1,4 +1,4 @@
--- spend.daily_in(zone): one row per account and day of a time zone, such as `from spend.daily_in('Europe/Berlin')`. Sums as spend.daily does, to the same total.
+-- spend.daily_in(zone): one row per account and day of a time zone, such as `from spend.daily_in('Europe/Berlin')`. Sums as spend.daily does, to the same total: safe over days, not over currencies.
 -- account_id: Cloudflare account id
 -- day: calendar day in the zone
 -- currency: ISO 4217 code, upper case
