@@ -18,7 +18,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from ai_gateway_billing import accounts
 from ai_gateway_billing.client import Client
-from ai_gateway_billing.errors import BillingError, DatabaseError, redact
+from ai_gateway_billing.errors import BillingError, DatabaseError, ServerError, UnreachableError, redact
 from ai_gateway_billing.reader import Reader
 from ai_gateway_billing.report import Progress, Report
 from ai_gateway_billing.resources import resources
@@ -132,12 +132,18 @@ class _Run:
         )
 
     def _extract(self, pipeline: dlt.Pipeline) -> None:
-        self.account_ids = accounts.choose(self.settings.accounts, self.client)
+        self.account_ids = self._choose()
         if self.settings.destination == "duckdb":
             mixing.refuse(self.workspace.working, self.workspace.published, self.account_ids, self.options.is_demo)
         with _dug_out():
             pipeline.sync_destination()
             pipeline.extract(self._source())
+
+    def _choose(self) -> Sequence[str]:
+        try:
+            return accounts.choose(self.settings.accounts, self.client)
+        except ServerError as error:  # without the list nothing at all is loaded, which is exit code 6 and not 4
+            raise UnreachableError(str(error), status=error.status, code=error.code, path=error.path) from error
 
     def _source(self) -> DltSource:
         reader = Reader(
