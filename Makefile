@@ -17,7 +17,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 .PHONY: help demo test bench check lint format types layers record focus-validate lock clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.runtime ## Load a simulated account into billing.duckdb and show what it holds; needs no token
 	$(BIN)/aig-billing load --demo --database $(DATABASE)
@@ -46,6 +46,20 @@ record: $(VENV)/.dev ## Record the cassettes again; cassettes/README.md says fro
 
 focus-validate: $(VENV)/.dev ## Ask the official FOCUS validator about an export of the demo; needs Python 3.12 (FOCUS_PYTHON=…)
 	$(BIN)/python tests/focus_validate.py --environment $(VENV)/focus $(if $(FOCUS_PYTHON),--python $(FOCUS_PYTHON)) $(ARGS)
+
+report: $(VENV)/.notebooks ## Build the report on the demo's account, build/spend.html
+	@mkdir -p build
+	$(BIN)/python tests/demo_history.py build/demo.duckdb
+	$(BIN)/aig-billing report --database build/demo.duckdb --output build/spend.html
+
+notebooks: $(VENV)/.notebooks ## Open the notebooks in JupyterLab, on billing.duckdb (DATABASE=…)
+	AIG_BILLING_DATABASE=$(abspath $(DATABASE)) $(BIN)/jupyter lab --notebook-dir=notebooks
+
+notebooks-build: $(VENV)/.notebooks ## Build the .ipynb files from their scripts, with outputs of the demo's account
+	$(BIN)/python notebooks/build.py
+
+picture: report ## Make the README's picture of the report; needs chromium
+	$(BIN)/python tests/browser.py build/spend.html docs/report.png
 
 lock: $(VENV)/.dev ## Compile requirements/ from pyproject.toml; UPGRADE=1 takes newer versions
 	$(COMPILE) --group build -o requirements/build.txt
@@ -87,4 +101,8 @@ build/bench/.runtime: $(LOCKS) pyproject.toml
 
 build/bench/.sdk: build/bench/.runtime requirements/bench.txt
 	@build/bench/bin/python $(INSTALL) --compile --require-hashes --upgrade --target build/bench-sdk -r requirements/bench.txt
+	@touch $@
+
+$(VENV)/.notebooks: $(VENV)/.dev requirements/notebooks.txt
+	@$(PIP) --require-hashes -r requirements/notebooks.txt
 	@touch $@

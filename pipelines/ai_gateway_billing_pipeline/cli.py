@@ -13,7 +13,7 @@ import typer
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing.schema import RESOURCES
 
-from . import account_cli, boundary, logs, stopping
+from . import account_cli, boundary, logs, report_cli, stopping
 from .logs import Level
 
 DISTRIBUTION = "cloudflare-ai-gateway-billing"
@@ -32,6 +32,7 @@ app = typer.Typer(
 exports = typer.Typer(name="export", help="Hand what was loaded to other tools, as a file.", rich_markup_mode=None)
 app.add_typer(exports)
 app.add_typer(account_cli.app)
+app.add_typer(report_cli.app)
 
 
 class Grouping(StrEnum):
