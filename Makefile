@@ -14,7 +14,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench check lint format types layers record focus-validate lock clean
+.PHONY: help demo test bench check lint format types layers docs record focus-validate lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +40,9 @@ format: $(VENV)/.dev ## Format the code and mend what can be mended by itself
 
 types: $(VENV)/.dev ## Check the types
 	$(BIN)/mypy
+
+docs: $(VENV)/.dev ## Write docs/TABLES.md, and the answers in docs/QUERIES.md, anew
+	$(BIN)/python tests/write_docs.py
 
 record: $(VENV)/.dev ## Record the cassettes again; cassettes/README.md says from whom
 	$(BIN)/python -m pytest --record-mode=rewrite -m vcr $(ARGS)

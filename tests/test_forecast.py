@@ -72,7 +72,6 @@ def test_forecast_misses_by_what_the_view_says(tmp_path: Path) -> None:
     middle = mean(error for day, error in errors.items() if 11 <= day.day <= 20)
     late = mean(error for day, error in errors.items() if day.day > 20)
     worst = max(errors, key=lambda day: errors[day])
-    print(f"mean {mean(errors.values()):.3f}, {early:.3f}, {middle:.3f}, {late:.3f}, {worst} {errors[worst]:.3f}")
 
     assert mean(errors.values()) < 0.07
     assert early < 0.12

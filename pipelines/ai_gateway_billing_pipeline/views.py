@@ -44,7 +44,7 @@ MACROS = ("daily_in",)
 USAGE_UNIT = (
     "One row: what `aggregated_value` of the usage tables is in, as set; the API does not say. Read by every view."
 )
-_UNIT = "`cents` (minor units of the account's currency) or `dollars` (major units)"
+UNIT = "`cents` (minor units of the account's currency) or `dollars` (major units)"
 
 _TYPES = {
     "text": "varchar",
@@ -67,11 +67,12 @@ _COLUMN = re.compile(r"^-- (?P<name>\w+): (?P<text>.+)$")
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One file of `sql/`: its contract, its columns' meanings and its statement."""
+    """One file of `sql/`: its contract, its columns' meanings, what else there is to know, and its statement."""
 
     name: str
     contract: str
     columns: dict[str, str]
+    notes: str
     statement: str
 
     @property
@@ -86,7 +87,8 @@ def definition(name: str) -> Definition:
     head = [line for line in _head(text) if line]
     columns = {found["name"]: found["text"] for found in takewhile(bool, map(_COLUMN.match, head[1:])) if found}
     contract = head[0].removeprefix("-- ").removeprefix(f"spend.{name}: ")
-    return Definition(name, contract, columns, text)
+    notes = "\n".join(line.removeprefix("--").strip() for line in head[len(columns) + 2 :])
+    return Definition(name, contract, columns, notes, text)
 
 
 def _head(text: str) -> Iterator[str]:
@@ -122,7 +124,7 @@ def _foundation(usage_unit: str) -> Iterator[str]:
     yield f"create schema if not exists {DATASET}"
     yield "create schema if not exists spend"
     yield f"create or replace table spend.usage_unit as select {_quoted(usage_unit)}::varchar as unit"
-    yield from _comments("table", "usage_unit", USAGE_UNIT, {"unit": _UNIT})
+    yield from _comments("table", "usage_unit", USAGE_UNIT, {"unit": UNIT})
 
 
 def _statements(present: set[str]) -> Iterator[str]:

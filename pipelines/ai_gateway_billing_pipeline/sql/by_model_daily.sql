@@ -17,8 +17,8 @@
 -- is_reopened: the preview showed this month again after it had shown a later one
 -- is_final: the late-event horizon of 35 days after the period is over
 --
--- The API shows only the running month, and no days. So each day's last preview is compared with the last one before it; the
--- first of a month with zero. A model that a preview no longer lists counts as zero from then on.
+-- The API shows only the running month, and no days. So each day's last preview is compared with the last one before
+-- it; the first of a month with zero. A model that a preview no longer lists counts as zero from then on.
 create or replace view spend.by_model_daily as
 with
 observations as (

@@ -12,13 +12,17 @@
 -- finding: `agrees`, `differs`, `unit error`, or NULL where the comparison proves nothing
 --
 -- daily: the API's daily figures, over the days that are known completely by hours and by days; agrees within 1 %.
--- preview_gross, preview_net: the lines of the month's newest preview, from the period's start to when it was first seen.
--- balance: the drop between the versions of the balance in the month, with top-ups added back as spend.balance knows them.
--- invoices: credit bought by the month's paid invoices, the fee of 5 % taken off. It is bought ahead of usage, so only
--- from three invoices on does it prove anything: that it agrees when it is as near as the largest invoice, or a unit error.
--- The others agree within 5 %. Nothing is proved by amounts that are both below 100 minor units, by less than a day, or
--- where less than 98 % of the hours are known, except a unit error: a ratio of 50 to 200, or of 1/200 to 1/50.
--- A running hour counts in proportion. Ratios and shares are worked out in floating point and rounded, amounts are not.
+-- preview_gross, preview_net: the lines of the month's newest preview, from the period's start to when it was first
+-- seen.
+-- balance: the drop between the versions of the balance in the month, with top-ups added back as spend.balance knows
+-- them.
+-- invoices: credit bought by the month's paid invoices, the fee of 5 % taken off. It is bought ahead of usage, so
+-- only from three invoices on does it prove anything: that it agrees when it is as near as the largest invoice, or a
+-- unit error.
+-- The others agree within 5 %. Nothing is proved by amounts that are both below 100 minor units, by less than a day,
+-- or where less than 98 % of the hours are known, except a unit error: a ratio of 50 to 200, or of 1/200 to 1/50.
+-- A running hour counts in proportion. Ratios and shares are worked out in floating point and rounded, amounts are
+-- not.
 create or replace view spend.comparisons as
 with
 days as (

@@ -8,8 +8,8 @@
 -- is_final: every hour of the day is final
 -- has_utc_day: true when the amount holds a UTC day whose hours are not known and which cannot be cut otherwise
 --
--- An hour belongs to the day in which it starts; that matters in zones half an hour off. Where spend.daily knows a day
--- only as a whole, it stays whole under its UTC date, so that the sum over all days is that of spend.daily.
+-- An hour belongs to the day in which it starts; that matters in zones half an hour off. Where spend.daily knows a
+-- day only as a whole, it stays whole under its UTC date, so that the sum over all days is that of spend.daily.
 create or replace macro spend.daily_in(zone) as table
 with
 pieces as (
@@ -47,7 +47,8 @@ days as (
     count(*) filter (where is_complete and not is_utc_day) as hours_complete,
     count(*) filter (where is_final and not is_utc_day) as hours_final,
     bool_or(is_utc_day) as has_utc_day,
-    epoch(((local_day + interval 1 day) at time zone zone) - (local_day::timestamp at time zone zone)) / 3600 as hours_long
+    (epoch((local_day + interval 1 day) at time zone zone) - epoch(local_day::timestamp at time zone zone)) / 3600
+      as hours_long
   from pieces
   group by account_id, local_day, currency
 )

@@ -20,11 +20,12 @@
 -- balance_changed_at: when a load first saw this balance, UTC
 -- last_failed_at: when an automatic top-up last failed, UTC
 --
--- Forecast: every complete day counts as it was; a day that is running, not read yet or to come counts as the mean of the
--- same weekday over the last 28 complete days (of all of them where that weekday is unknown), but not less than what is
--- known of it; an unknown day before the account's first complete one counts as nothing. On the simulated account's months from 2025-09 to 2026-10 it missed the month's cost by 6 % on average: by
--- 10 % when made on days 2 to 10, 6 % on days 11 to 20, 2 % later; by 36 % at worst, in the month in which a new model
--- raised the level. Usage that is reported late makes the newest days, and so the burns, slightly too low.
+-- Forecast: every complete day counts as it was; a day that is running, not read yet or to come counts as the mean of
+-- the same weekday over the last 28 complete days (of all of them where that weekday is unknown), but not less than
+-- what is known of it; an unknown day before the account's first complete one counts as nothing. On the simulated
+-- account's months from 2025-09 to 2026-10 it missed the month's cost by 6 % on average: by 10 % when made on days 2
+-- to 10, 6 % on days 11 to 20, 2 % later; by 36 % at worst, in the month in which a new model raised the level. Usage
+-- that is reported late makes the newest days, and so the burns, slightly too low.
 -- Estimates are worked out in floating point and rounded: amounts to 4 digits, days to 1.
 create or replace view spend.runway as
 with
