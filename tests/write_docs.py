@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -261,6 +262,7 @@ def cell(value: Any) -> str:
 
 def main() -> None:
     """Write both files."""
+    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     from simulated import demo_account
 
     with tempfile.TemporaryDirectory() as folder:
