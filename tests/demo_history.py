@@ -6,7 +6,10 @@ before, so that the same bytes of output come out of it on any day and any machi
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -35,6 +38,14 @@ def build(folder: Path, days_of_loads: int = DAYS_OF_LOADS) -> Path:
         load(bench, NOW - timedelta(days=days), only=("invoice_preview", "credit_balance"))
     load(bench, NOW)
     return bench.database
+
+
+@functools.cache
+def built(what: str) -> Path:
+    """The database of `demo`, `empty` or `young`, built once for all tests of a run."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return {"demo": build, "empty": build_empty, "young": build_young}[what](folder)
 
 
 def build_empty(folder: Path) -> Path:

@@ -95,7 +95,7 @@ def png(spec: dict[str, Any]) -> str:
 
     import vl_convert  # noqa: PLC0415 - a large library
 
-    return base64.b64encode(vl_convert.vegalite_to_png(spec, scale=1.5)).decode()
+    return base64.b64encode(vl_convert.vegalite_to_png(spec, scale=1)).decode()
 
 
 def nothing(sentence: str) -> Figure:
@@ -160,15 +160,15 @@ def per_model(rows: Sequence[Row]) -> Figure:
     if not rows:
         return nothing("No invoice preview has been read yet, so nothing is known by model.")
     currency = rows[0]["currency"]
-    shown = [{**row, "label": _share(row, currency)} for row in rows]
+    shown = [{**row, "label": "" if row["share"] is None else f"{100 * row['share']:.0f} %"} for row in rows]
     base = alt.Chart(_data(shown)).encode(y=alt.Y("model:N", sort=None, title=None, axis=_plain_axis()))
     longest = max(float(row["gross"]) for row in rows)
     bars = base.mark_bar(color="@main").encode(
         x=alt.X(
             "gross:Q",
             title=f"{currency}, before credits",
-            axis=alt.Axis(format=findings.money_format(currency, longest), tickCount=4, grid=True),
-            scale=alt.Scale(domainMax=longest * 1.3 or 1),
+            axis=alt.Axis(format=findings.money_format(currency, longest), tickCount=3, grid=True),
+            scale=alt.Scale(domainMax=longest * 1.25 or 1),
         ),
         tooltip=[
             alt.Tooltip("model:N"),
@@ -178,7 +178,7 @@ def per_model(rows: Sequence[Row]) -> Figure:
     )
     text = base.mark_text(align="left", dx=5, color="@ink").encode(x="gross:Q", text="label:N")
     note = "From the newest invoice preview of the month" + ("." if rows[0]["is_closed"] else ", which is still open.")
-    return Figure(findings.per_model(rows), note, _sized(bars + text, height=alt.Step(30)))
+    return Figure(findings.per_model(rows), note, _sized(bars + text, height=30 * len(rows)))
 
 
 def per_model_and_day(rows: Sequence[Row]) -> Figure:
@@ -203,7 +203,9 @@ def per_model_and_day(rows: Sequence[Row]) -> Figure:
             color=alt.Color(
                 "model:N",
                 scale=alt.Scale(domain=models, range=colours),
-                legend=alt.Legend(title=None, orient="bottom", columns=2, labelLimit=300, symbolType="square"),
+                legend=alt.Legend(
+                    title=None, orient="bottom", columns=_columns(3), labelLimit=300, symbolType="square"
+                ),
             ),
             order=alt.Order("rank:Q"),
             tooltip=[_when("day", "day"), alt.Tooltip("model:N"), _money("gross", "added", currency)],
@@ -225,10 +227,10 @@ def dearest_hours(rows: Sequence[Row]) -> Figure:
         tooltip=[alt.Tooltip("name:N", title="hour"), _money("amount", "spend", currency)],
     )
     longest = max(float(row["amount"]) for row in rows)
-    x = alt.X("amount:Q", axis=None, scale=alt.Scale(domain=[0, longest * 1.15 or 1]))
+    x = alt.X("amount:Q", axis=None, scale=alt.Scale(domain=[0, longest * 1.3 or 1]))
     bars = base.mark_bar(color="@main").encode(x=x)
     text = base.mark_text(align="left", dx=5, color="@ink").encode(x=x, text="label:N")
-    return Figure(findings.dearest_hours(rows), f"{currency} per UTC hour.", _sized(bars + text, height=alt.Step(24)))
+    return Figure(findings.dearest_hours(rows), f"{currency} per UTC hour.", _sized(bars + text, height=24 * len(rows)))
 
 
 def balances(rows: Sequence[Row]) -> Figure:
@@ -277,12 +279,12 @@ def comparisons(rows: Sequence[Row]) -> Figure:
         shape=alt.Shape(
             "finding:N",
             scale=alt.Scale(domain=list(found.values()), range=["circle", "square", "triangle-up", "cross"]),
-            legend=alt.Legend(title=None, orient="bottom", columns=4, symbolFillColor="@muted"),
+            legend=alt.Legend(title=None, orient="bottom", columns=_columns(4), symbolFillColor="@muted"),
         ),
         color=alt.Color(
             "place:N",
             scale=alt.Scale(domain=list(names.values()), range=[f"@model-{n}" for n in (7, 1, 5, 2, 3)]),
-            legend=alt.Legend(title=None, orient="bottom", columns=3, symbolType="square"),
+            legend=alt.Legend(title=None, orient="bottom", columns=_columns(3), symbolType="square"),
         ),
         xOffset=alt.XOffset("place:N", sort=list(names.values())),
         tooltip=["place:N", alt.Tooltip("ratio:Q", format=".4f"), "finding:N", _when("month", "month", "%B %Y")],
@@ -318,9 +320,7 @@ def by_weekday_and_hour(rows: Sequence[Row]) -> Figure:
             tooltip=["weekday:N", "hour:O", _money("amount", "mean", currency), alt.Tooltip("hours:Q", title="hours")],
         )
     )
-    return Figure(
-        findings.by_weekday_and_hour(rows), "Mean of the last twelve weeks.", _sized(chart, height=alt.Step(30))
-    )
+    return Figure(findings.by_weekday_and_hour(rows), "Mean of the last twelve weeks.", _sized(chart, height=210))
 
 
 def unusual_days(rows: Sequence[Row]) -> Figure:
@@ -374,7 +374,7 @@ def _month(rows: Sequence[Row]) -> alt.X:
         title=None,
         ticks=False,
     )
-    return alt.X("month:O", axis=axis, scale=alt.Scale(domain=months))
+    return alt.X("month:O", axis=axis, sort=months)
 
 
 def _amount(name: str, rows: Sequence[Row], title: str) -> alt.Y:
@@ -389,8 +389,13 @@ def _states(name: str, states: Sequence[str]) -> alt.Color:
     return alt.Color(name, scale=alt.Scale(domain=list(states), range=["@main", "@pale"]), legend=legend)
 
 
+def _columns(most: int) -> alt.ExprRef:
+    """Columns of a legend; one on a telephone, where more would be cut off."""
+    return alt.ExprRef(expr=f"width < 420 ? 1 : {most}")
+
+
 def _plain_axis() -> alt.Axis:
-    return alt.Axis(ticks=False, domain=False, grid=False, labelLimit=230)
+    return alt.Axis(ticks=False, domain=False, grid=False, labelLimit=190)
 
 
 def _money(name: str, title: str, currency: str) -> alt.Tooltip:
@@ -399,11 +404,6 @@ def _money(name: str, title: str, currency: str) -> alt.Tooltip:
 
 def _when(name: str, title: str, form: str = "%a %-d %b %Y") -> alt.Tooltip:
     return alt.Tooltip(f"{name}:T", title=title, format=form, timeUnit="utcyearmonthdatehoursminutes")
-
-
-def _share(row: Row, currency: str) -> str:
-    share = f" · {100 * row['share']:.0f} %" if row["share"] is not None else ""
-    return findings.money(row["gross"], currency) + share
 
 
 def _note_on_days(rows: Sequence[Row]) -> str:

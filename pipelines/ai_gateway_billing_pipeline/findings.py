@@ -113,7 +113,7 @@ def invoices(rows: Sequence[Row]) -> str:
     for row in still_open:
         sums[row["currency"]] = sums.get(row["currency"], Decimal(0)) + (row["amount_remaining"] or 0)
     amounts = " and ".join(money(amount, currency) for currency, amount in sorted(sums.items()))
-    return f"{_count(len(still_open), 'invoice')} over {amounts} not settled"
+    return f"{_count(len(still_open), 'invoice')} worth {amounts} {'is' if len(still_open) == 1 else 'are'} not settled"
 
 
 def reconciliation(rows: Sequence[Row]) -> str:

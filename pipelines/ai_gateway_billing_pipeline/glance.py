@@ -96,6 +96,20 @@ def invoices(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL)
     return Table(findings.invoices(rows), note, columns, [_invoice(row) for row in rows], [3, 4, 5])
 
 
+def reconciliation(billing: duckdb.DuckDBPyConnection, account: str) -> Figure | Table:
+    """What the API says of each month in different places. Not part of the report."""
+    rows = figures.reconciliation(billing, account)
+    if not rows:
+        return charts.nothing("There is nothing to compare yet: no month has been read.")
+    names = ("hourly_sum", "daily_sum", "preview_gross", "preview_net", "balance_drop", "invoices_paid")
+    columns = ["month", "verdict", "rests on", "hours", "days", "preview gross", "preview net", "balance drop", "paid"]
+    lines = [
+        [f"{row['month']:%b %Y}", row["verdict"], row["reason"] or "", *(_amount(row, name) for name in names)]
+        for row in rows
+    ]
+    return Table(findings.reconciliation(rows), "The same money, told in several places.", columns, lines, range(3, 9))
+
+
 SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
     {
         "Balance and runway": runway,
@@ -131,9 +145,11 @@ def _runway(row: Row) -> list[list[str]]:
 
 
 def _invoice(row: Row) -> list[str]:
-    def amount(name: str) -> str:
-        return "" if row[name] is None else findings.money(row[name], row["currency"])
-
     day = "" if row["created_at"] is None else findings.day_name(row["created_at"])
     what = row["description"] or row["origin"] or ""
-    return [day, what, row["status"] or "", amount("amount_due"), amount("amount_paid"), amount("amount_remaining")]
+    amounts = (_amount(row, name) for name in ("amount_due", "amount_paid", "amount_remaining"))
+    return [day, what, row["status"] or "", *amounts]
+
+
+def _amount(row: Row, name: str) -> str:
+    return "" if row[name] is None else findings.money(row[name], row["currency"])
