@@ -134,4 +134,4 @@ def browser() -> Iterator[Page]:
 if __name__ == "__main__":
     with browser() as page:
         page.look(Path(sys.argv[1]), 1180)
-        page.picture(Path(sys.argv[2]), height=1040)
+        page.picture(Path(sys.argv[2]), height=1350)

@@ -27,6 +27,7 @@ OPTIONS = {
     "backfill": COMMON | WHERE | {"--from", "--max-requests-per-second", "--to", "--wait"},
     "status": COMMON | {"--database"},
     "query": COMMON | {"--csv", "--database"},
+    "report": COMMON | {"--account", "--database", "--from", "--output", "--to"},
     "doctor": COMMON | WHERE,
     "accounts": COMMON | {"--base-url"},
 }

@@ -126,7 +126,16 @@ def test_lock_files_agree_with_each_other() -> None:
     assert {name: found for name, found in versions.items() if len(found) > 1} == {}
 
 
-@pytest.mark.parametrize(("lock", "extra"), [("runtime.txt", None), ("dev.txt", "dev"), ("dev.txt", "demo")])
+@pytest.mark.parametrize(
+    ("lock", "extra"),
+    [
+        ("runtime.txt", None),
+        ("dev.txt", "dev"),
+        ("dev.txt", "demo"),
+        ("notebooks.txt", "notebooks"),
+        ("notebooks.txt", "report"),
+    ],
+)
 def test_lock_files_hold_what_the_project_asks_for(lock: str, extra: str | None) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = project["optional-dependencies"][extra] if extra else project["dependencies"]

@@ -128,10 +128,18 @@ def per_month(rows: Sequence[Row]) -> Figure:
     currency = rows[-1]["currency"]
     parts = []
     for row in rows:
-        parts.append({"month": row["month"], "amount": row["amount"], "part": "spent", "order": 0})
+        parts.append(
+            {
+                "month": row["month"],
+                "name": f"{row['month']:%B %Y}",
+                "amount": row["amount"],
+                "part": "spent",
+                "order": 0,
+            }
+        )
         if row["forecast"] is not None and row["forecast"] > row["amount"]:
             rest = row["forecast"] - row["amount"]
-            parts.append({"month": row["month"], "amount": rest, "part": "forecast", "order": 1})
+            parts.append({**parts[-1], "amount": rest, "part": "forecast", "order": 1})
     totals = [{"amount": row["forecast"] or row["amount"]} for row in rows]
     labels = [{"month": row["month"], **total} for row, total in zip(rows, totals, strict=True)]
     bars = (
@@ -142,12 +150,14 @@ def per_month(rows: Sequence[Row]) -> Figure:
             y=_amount("amount", totals, f"{currency} per UTC month"),
             color=_states("part:N", ["spent", "forecast"]),
             order=alt.Order("order:Q"),
-            tooltip=[_when("month", "month", "%B %Y"), _money("amount", "spend", currency), alt.Tooltip("part:N")],
+            tooltip=[alt.Tooltip("name:N", title="month"), _money("amount", "spend", currency), alt.Tooltip("part:N")],
         )
     )
     text = (
         alt.Chart(_data(labels))
-        .mark_text(baseline="bottom", dy=-4, color="@muted", fontSize=11)
+        .mark_text(
+            baseline="bottom", dy=-4, color="@muted", fontSize=11, opacity=alt.ExprRef(expr="width < 420 ? 0 : 1")
+        )
         .encode(x=_month(rows), y="amount:Q", text=alt.Text("amount:Q", format=findings.money_format(currency, 10)))
     )
     return Figure(
@@ -265,7 +275,10 @@ def comparisons(rows: Sequence[Row]) -> Figure:
         "invoices": "credit bought",
     }
     found = {"agrees": "agrees", "differs": "differs", "unit error": "unit error", None: "proves nothing"}
-    shown = [{**row, "place": names[row["place"]], "finding": found[row["finding"]]} for row in rows]
+    shown = [
+        {**row, "place": names[row["place"]], "finding": found[row["finding"]], "name": f"{row['month']:%B %Y}"}
+        for row in rows
+    ]
     base = alt.Chart(_data(shown)).encode(
         x=_month(rows),
         y=alt.Y(
@@ -287,7 +300,7 @@ def comparisons(rows: Sequence[Row]) -> Figure:
             legend=alt.Legend(title=None, orient="bottom", columns=_columns(3), symbolType="square"),
         ),
         xOffset=alt.XOffset("place:N", sort=list(names.values())),
-        tooltip=["place:N", alt.Tooltip("ratio:Q", format=".4f"), "finding:N", _when("month", "month", "%B %Y")],
+        tooltip=["place:N", alt.Tooltip("ratio:Q", format=".4f"), "finding:N", alt.Tooltip("name:N", title="month")],
     )
     rule = alt.Chart(alt.Data(values=[{"ratio": 1}])).mark_rule(color="@muted", strokeDash=[4, 3]).encode(y="ratio:Q")
     note = "At 1 both say the same; a wrong unit would lie at 100 or 0.01."
@@ -360,17 +373,21 @@ def _sized(chart: Any, height: Any = 240) -> alt.TopLevelMixin:
 
 
 def _time(name: str, unit: Any, labels: str) -> alt.X:
-    axis = alt.Axis(format=labels, labelAngle=0, labelOverlap=True, tickCount=8, grid=False, title=None)
+    axis = alt.Axis(
+        format=labels, labelAngle=0, labelOverlap=True, labelSeparation=8, tickCount=8, grid=False, title=None
+    )
     given = {"timeUnit": unit} if unit else {}
     return alt.X(f"{name}:T", scale=alt.Scale(type="utc"), axis=axis, **given)
 
 
 def _month(rows: Sequence[Row]) -> alt.X:
+    """Months as names, not times: a layer that uses the column as a time would no longer meet the others."""
     months = sorted({row["month"].isoformat() for row in rows})
     axis = alt.Axis(
         labelExpr="[utcFormat(toDate(datum.value), '%b'), utcFormat(toDate(datum.value), \"'%y\")]",
         labelAngle=0,
         labelOverlap=True,
+        labelSeparation=4,
         title=None,
         ticks=False,
     )
