@@ -89,12 +89,14 @@ class _Run:
 
     def to_duckdb(self) -> None:
         """Into a copy of the published file, which then replaces it."""
-        self.workspace.begin()
+        connection = self.workspace.begin()
         try:
-            if self.workspace.working.exists():
-                self._check_state()
-            if self._load():
-                self._finish()
+            with connection:
+                self._check_state(connection)
+                is_complete = self._load()
+                if is_complete:
+                    self._finish(connection)
+            if is_complete:
                 self.workspace.publish()
         finally:
             with suppress(OSError):  # the next load removes it, too
@@ -166,20 +168,18 @@ class _Run:
         usage = [name for name in self.options.only if name.startswith("usage_")]
         return list(dict.fromkeys([*self.options.only, *(["usage_coverage"] if usage else [])]))
 
-    def _check_state(self) -> None:
-        with duckdb.connect(str(self.workspace.working)) as connection:
-            lost = bookkeeping.lost_tables(connection)
-            if lost:
-                log.warning("Missing in %s: %s. Reading everything again.", self.workspace.published, ", ".join(lost))
-                bookkeeping.forget_state(connection)
+    def _check_state(self, connection: duckdb.DuckDBPyConnection) -> None:
+        lost = bookkeeping.lost_tables(connection)
+        if lost:
+            log.warning("Missing in %s: %s. Reading everything again.", self.workspace.published, ", ".join(lost))
+            bookkeeping.forget_state(connection)
 
-    def _finish(self) -> None:
-        with duckdb.connect(str(self.workspace.working)) as connection:
-            bookkeeping.write(connection, self.report, self.now)
-            for table, name in bookkeeping.new_fields(connection, self.report, self.now):
-                log.warning("The API sent a new field: %s.%s. It is kept as a column.", table, name)
-            views.apply(connection, self.settings.usage_unit)
-            bookkeeping.tidy(connection)
+    def _finish(self, connection: duckdb.DuckDBPyConnection) -> None:
+        bookkeeping.write(connection, self.report, self.now)
+        for table, name in bookkeeping.new_fields(connection, self.report, self.now):
+            log.warning("The API sent a new field: %s.%s. It is kept as a column.", table, name)
+        views.apply(connection, self.settings.usage_unit)
+        bookkeeping.tidy(connection)
 
 
 @contextmanager

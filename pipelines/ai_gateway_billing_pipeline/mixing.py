@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import duckdb
+
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID
 
@@ -16,7 +18,7 @@ def refuse(database: Path, published: Path, account_ids: Sequence[str], is_demo:
     """
     if not database.exists():
         return
-    with read.connect(database) as connection:
+    with duckdb.connect(str(database)) as connection:
         held = read.accounts(connection)
     advice = "Choose another file with --database, or delete this one."
     if is_demo and held - {DEMO_ACCOUNT_ID}:

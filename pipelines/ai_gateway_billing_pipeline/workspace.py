@@ -57,16 +57,17 @@ class Workspace:
         except OSError as error:
             raise unwritable(self.folder, error) from error
 
-    def begin(self) -> None:
+    def begin(self) -> duckdb.DuckDBPyConnection:
         """Forget what a dead load left, and make the working file a copy of the published one, if there is one.
+
+        Returns it open: while one connection is, dlt opens its own ones for next to nothing.
 
         Raises `DatabaseError` when that is no database, `DatabaseBusyError` when another program keeps changing it.
         """
         self.discard()
         remove(self.dlt)
         self.working.parent.mkdir()
-        if self._copy():
-            self._settle()
+        return self._settled() if self._copy() else duckdb.connect(str(self.working))
 
     def publish(self) -> None:
         """Replace the published file by the working one, atomically and durably."""
@@ -109,20 +110,20 @@ class Workspace:
     def _versions(self) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
         return _version(self.published), _version(_log_of(self.published))
 
-    def _settle(self) -> None:
+    def _settled(self) -> duckdb.DuckDBPyConnection:
         """Open the copy, which takes up its write-ahead log. Raises `DatabaseError` when DuckDB cannot."""
         try:
-            with duckdb.connect(str(self.working)) as connection:
-                connection.execute("checkpoint")
+            connection = duckdb.connect(str(self.working))
+            connection.execute("checkpoint")
         except duckdb.Error as error:
             if _log_of(self.working).exists():
                 log.warning("%s does not belong to the database beside it; left out.", _log_of(self.published))
                 _log_of(self.working).unlink()
-                self._settle()
-                return
+                return self._settled()
             reason = redact(str(error).partition("\n")[0])
             message = f"{self.published} is damaged or no DuckDB database ({reason}). Nothing was changed. "
             raise DatabaseError(message + "Move it away or choose another with --database, and run again.") from error
+        return connection
 
 
 def unwritable(path: Path, error: OSError) -> DatabaseError:
