@@ -27,6 +27,7 @@ _SECRETS = re.compile(
     r"(?i)\bbearer\s+\S+"  # a header quoted back at us
     r"|[a-z][a-z0-9+.-]*://\S+"  # links
     r"|\bwww\.\S+|\b[\w-]+(?:\.[\w-]+)+/\S*"  # links without a scheme
+    r"|\S*%(?:2f|3a|40)\S*"  # either, URL-encoded
     r"|\S+@\S+"  # mail addresses
     r"|(?=\S*\d)[\w.~+/=-]{20,}"  # tokens and ids
     r"|\d(?:[ -]?\d){3,}"  # card digits: the last four already identify a card
