@@ -2,7 +2,6 @@
 
 import os
 import sys
-import traceback
 from collections.abc import Callable
 
 import typer
@@ -35,7 +34,7 @@ def run(command: Callable[[], object]) -> int:
 def report(error: Exception) -> int:
     """Tell what went wrong, and return the exit code for it."""
     if logs.is_debugging():
-        sys.stderr.write(logs.without_secrets("".join(traceback.format_exception(error))))
+        logs.tell(logs.traceback_of(error))
     usage = getattr(error, "format_message", None)
     if usage is not None:
         _say(f"Error: {usage().rstrip('.')}. Add --help to see what is possible.")
@@ -62,4 +61,4 @@ def as_billing_error(error: Exception) -> BillingError:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(logs.without_secrets(text) + "\n")
+    logs.tell(text)

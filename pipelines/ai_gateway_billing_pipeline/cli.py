@@ -86,6 +86,10 @@ Rate = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 LogLevel = Annotated[Level, typer.Option("--log-level", help="How much to log to standard error.")]
+LogFormat = Annotated[logs.Format, typer.Option("--log-format", help="Log lines as text or as JSON objects.")]
+NotifyUrl = Annotated[
+    str | None, typer.Option("--notify-url", metavar="URL", help="Webhook to tell of a failed or partial load.")
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -131,16 +135,18 @@ def load(
     start: Start = None,
     database: Database = None,
     destination: Destination = None,
+    notify_url: NotifyUrl = None,
     as_json: Json = False,
     log_level: LogLevel = Level.WARNING,
+    log_format: LogFormat = logs.Format.TEXT,
 ) -> None:
     """Load what is new and what may have changed. Safe to run at any interval."""
-    logs.set_up(log_level)
+    logs.set_up(log_level, log_format)
     with stopping.at_once(STOPPED):
         from . import loading, settings
         from .load import Options
 
-        attempt = loading.Attempt(as_json=as_json, max_requests_per_second=rate)
+        attempt = loading.Attempt(as_json=as_json, max_requests_per_second=rate, notify_url=notify_url)
         with attempt.told():
             options = Options(
                 only=_resources(only or []),
@@ -169,16 +175,18 @@ def backfill(
     base_url: BaseUrl = None,
     database: Database = None,
     destination: Destination = None,
+    notify_url: NotifyUrl = None,
     as_json: Json = False,
     log_level: LogLevel = Level.WARNING,
+    log_format: LogFormat = logs.Format.TEXT,
 ) -> None:
     """Read the usage of a range of days again, exactly. Cursors stay where they are."""
-    logs.set_up(log_level)
+    logs.set_up(log_level, log_format)
     with stopping.at_once(STOPPED):
         from . import loading, settings
         from .load import Options
 
-        attempt = loading.Attempt(as_json=as_json, max_requests_per_second=rate)
+        attempt = loading.Attempt(as_json=as_json, max_requests_per_second=rate, notify_url=notify_url)
         with attempt.told():
             options = Options(only=("usage_hourly", "usage_daily"), backfill=_range(first, last), wait_s=wait)
             resolved = settings.resolve(account=account, base_url=base_url, database=database, destination=destination)

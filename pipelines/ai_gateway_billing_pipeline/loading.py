@@ -1,7 +1,7 @@
 """Runs a load for the command line: the real API or the demo's, progress, signals, and the telling of how it went."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from ai_gateway_billing.client import Client
 from ai_gateway_billing.errors import SettingsError, redact
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, DEMO_START, DEMO_TOKEN, Simulator, demo_world
 
-from . import boundary, connection, load, output, progress, summary
+from . import boundary, connection, load, notify, output, progress, summary
 from .load import Options
 from .result import failed
 from .settings import Settings, resolve
@@ -24,10 +24,16 @@ _UNUSABLE = (ConfigurationException, MissingDependencyException, UnknownDestinat
 
 
 class Attempt:
-    """One load as a command sees it. `as_json`: one object on standard output instead of a table."""
+    """One load as a command sees it. `as_json`: one object on standard output instead of a table.
 
-    def __init__(self, *, as_json: bool, max_requests_per_second: float | None = None) -> None:
+    `notify_url`: a webhook that is told of a load that failed or stayed partial.
+    """
+
+    def __init__(
+        self, *, as_json: bool, max_requests_per_second: float | None = None, notify_url: str | None = None
+    ) -> None:
         self._as_json = as_json
+        self._notify_url = notify.checked_url(notify_url) if notify_url else None
         self._max_requests_per_second = max_requests_per_second
         self._client: Client | None = None
         self._began = time.monotonic()
@@ -38,11 +44,16 @@ class Attempt:
         try:
             yield
         except Exception as error:
+            requests = self._client.requests if self._client else 0
+            summed_up = failed(boundary.as_billing_error(error), requests, time.monotonic() - self._began)
             if self._as_json:
-                requests = self._client.requests if self._client else 0
-                seconds = time.monotonic() - self._began
-                output.print_object(failed(boundary.as_billing_error(error), requests, seconds))
+                output.print_object(summed_up)
+            self._notify(summed_up)
             raise
+
+    def _notify(self, summed_up: Mapping[str, object]) -> None:
+        if self._notify_url:
+            notify.post(self._notify_url, summed_up)
 
     def run(self, settings: Settings, options: Options) -> int:
         """Load, tell how it went, and return the exit code. Raises what `load.load` raises."""
@@ -59,6 +70,8 @@ class Attempt:
         else:
             summary.show(result, settings.destination, settings.database)
         summary.tell_failures(result)
+        if result.exit_code:
+            self._notify(result.as_json())
         return result.exit_code
 
 

@@ -1,6 +1,6 @@
 """Shows how far a load is: bars on a terminal, a few plain lines anywhere else. Always on standard error."""
 
-import sys
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, 
 from rich.progress import Progress as Display
 
 from ai_gateway_billing.report import Progress
+
+from . import logs
 
 Listener = Callable[[Progress], None]
 
@@ -22,8 +24,8 @@ LINE_EVERY_S = 5.0
 @contextmanager
 def shown() -> Iterator[Listener]:
     """A listener for a load's progress; what it shows ends with the context."""
-    if not sys.stderr.isatty():
-        yield Lines(lambda line: sys.stderr.write(line + "\n"), time.monotonic).on
+    if not logs.shows_progress():
+        yield Lines(lambda line: logs.tell(line, logging.INFO), time.monotonic).on
         return
     with _bars() as listener:
         yield listener

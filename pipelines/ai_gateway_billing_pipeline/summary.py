@@ -8,7 +8,7 @@ from ai_gateway_billing.errors import BillingError
 from ai_gateway_billing.report import Outcome
 from ai_gateway_billing.schema import RESOURCES, TABLES
 
-from . import output
+from . import logs, output
 from .result import Result
 
 _FAILURES_TOLD = 20
@@ -30,9 +30,9 @@ def tell_failures(result: Result) -> None:
     """One line per account and cause, with the resources that it befell."""
     causes = list(_causes(result).items())
     for (account_id, message), resources in causes[:_FAILURES_TOLD]:
-        sys.stderr.write(f"Failed for {account_id}: {', '.join(resources)}. {message}\n")
+        logs.tell(f"Failed for {account_id}: {', '.join(resources)}. {message}")
     if len(causes) > _FAILURES_TOLD:
-        sys.stderr.write(f"… and {len(causes) - _FAILURES_TOLD} more failures; --json lists all.\n")
+        logs.tell(f"… and {len(causes) - _FAILURES_TOLD} more failures; --json lists all.")
 
 
 def _causes(result: Result) -> dict[tuple[str, str], list[str]]:

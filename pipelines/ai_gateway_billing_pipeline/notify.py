@@ -1,0 +1,41 @@
+"""Tells a webhook of a load that failed or stayed partial. It never makes a load fail, and knows no secret to tell.
+
+What is posted is the JSON object of `load --json`, whose messages hold no token, card digits or links.
+"""
+
+import logging
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import httpx
+
+from ai_gateway_billing.errors import SettingsError
+from ai_gateway_billing.inputs import is_loopback
+
+from . import logs, output
+
+TIME_LIMIT_S = 10.0
+
+log = logging.getLogger(__name__)
+
+
+def checked_url(url: str) -> str:
+    """The address as it is. Raises `SettingsError` unless it is https, or http on this machine itself."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
+        logs.conceal(url)  # whoever holds a webhook's address can post to it
+        return url
+    raise SettingsError("--notify-url needs an https:// address, or http:// on this machine (localhost).")
+
+
+def post(url: str, summary: Mapping[str, object], transport: httpx.BaseTransport | None = None) -> None:
+    """Post the summary once, within `TIME_LIMIT_S`. What goes wrong is a warning, nothing more."""
+    body = logs.without_secrets(output.to_json(summary))
+    try:
+        with httpx.Client(timeout=TIME_LIMIT_S, transport=transport, follow_redirects=False) as client:
+            answer = client.post(url, content=body, headers={"content-type": "application/json"})
+        if not answer.is_success:
+            log.warning("The webhook of --notify-url answered HTTP %d.", answer.status_code)
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        log.warning("The webhook of --notify-url could not be reached (%s).", type(error).__name__)
