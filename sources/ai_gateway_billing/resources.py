@@ -42,20 +42,20 @@ def resources(reader: Reader) -> Sequence[DltResource]:  # noqa: C901  # one pag
     @dlt.resource(name="usage_coverage", write_disposition="merge", columns=hints(schema.USAGE_COVERAGE))
     def usage_coverage() -> Iterator[Any]:
         """One row per account, grouping and UTC day that was read: until when completely."""
-        yield dlt.mark.materialize_table_schema()
         yield None  # dlt turns to the usage resources, which then say that they are under way
         while reader.usage_under_way:
             yield None
         if reader.coverage:
             yield arrow.table(reader.coverage, schema.USAGE_COVERAGE)
+        yield dlt.mark.materialize_table_schema()  # last, so that `add_limit(1)` gives rows
 
     invoice_columns = schema.INVOICES | (schema.SENSITIVE_INVOICE if reader.include_sensitive else {})
 
     @dlt.resource(name="invoices", write_disposition="merge", columns=hints(invoice_columns))
     def invoices() -> Iterator[Any]:
         """One row per account and invoice. All pages are read each time, because old invoices change."""
-        yield dlt.mark.materialize_table_schema()
         yield from arrow.batches(_invoice_tables(reader, invoice_columns))
+        yield dlt.mark.materialize_table_schema()
 
     @dlt.resource(
         name="invoice_preview",
@@ -71,9 +71,7 @@ def resources(reader: Reader) -> Sequence[DltResource]:  # noqa: C901  # one pag
     )
     def invoice_preview() -> Iterator[Any]:
         """One row per account and version of the running month's statement, with its lines and their credits."""
-        yield from snapshots.batches(
-            _snapshots(reader, "invoice_preview", reader.client.invoice_preview, records.invoice_preview)
-        )
+        yield from _snapshots(reader, "invoice_preview", reader.client.invoice_preview, records.invoice_preview)
 
     balance_columns = schema.CREDIT_BALANCE | (schema.SENSITIVE_BALANCE if reader.include_sensitive else {})
 
@@ -82,27 +80,21 @@ def resources(reader: Reader) -> Sequence[DltResource]:  # noqa: C901  # one pag
     )
     def credit_balance() -> Iterator[Any]:
         """One row per account and version of its prepaid credit."""
-        yield from snapshots.batches(
-            _snapshots(reader, "credit_balance", reader.client.credit_balance, records.credit_balance)
-        )
+        yield from _snapshots(reader, "credit_balance", reader.client.credit_balance, records.credit_balance)
 
     @dlt.resource(
         name="topup_config", write_disposition=VERSIONS, file_format="parquet", columns=hints(schema.TOPUP_CONFIG)
     )
     def topup_config() -> Iterator[Any]:
         """One row per account and version of its automatic top-up."""
-        yield from snapshots.batches(
-            _snapshots(reader, "topup_config", reader.client.topup_config, records.topup_config)
-        )
+        yield from _snapshots(reader, "topup_config", reader.client.topup_config, records.topup_config)
 
     @dlt.resource(
         name="spending_limit", write_disposition=VERSIONS, file_format="parquet", columns=hints(schema.SPENDING_LIMIT)
     )
     def spending_limit() -> Iterator[Any]:
         """One row per account and version of its spending limit."""
-        yield from snapshots.batches(
-            _snapshots(reader, "spending_limit", reader.client.spending_limit, records.spending_limit)
-        )
+        yield from _snapshots(reader, "spending_limit", reader.client.spending_limit, records.spending_limit)
 
     return (
         usage_hourly,
@@ -124,11 +116,11 @@ def _seen_types() -> dict[str, str]:
 def _usage(reader: Reader, grouping: Grouping) -> Iterator[Any]:
     reader.usage_under_way.add(grouping)
     try:
-        yield dlt.mark.materialize_table_schema()
         if grouping in reader.groupings:
             state = dlt.current.resource_state().setdefault("cursors", {})
             yield from UsageLoad(reader, grouping, state, _seen_types()).tables()
             _raise_if_all_failed(reader, usage.TABLE[grouping])
+        yield dlt.mark.materialize_table_schema()
     finally:
         reader.usage_under_way.discard(grouping)
 
@@ -186,7 +178,13 @@ _NOTHING = {
 def _snapshots(
     reader: Reader, resource: str, ask: Callable[[str], Any], convert: Callable[[Any, Reading], Row]
 ) -> Iterator[Any]:
+    yield from snapshots.batches(_snapshot_rows(reader, resource, ask, convert))
     yield dlt.mark.materialize_table_schema()
+
+
+def _snapshot_rows(
+    reader: Reader, resource: str, ask: Callable[[str], Any], convert: Callable[[Any, Reading], Row]
+) -> Iterator[Any]:
     for account_id, answer in _each(reader, resource, ask):
         if answer is None or (resource == "invoice_preview" and answer.get("invoice_lines") == []):
             reader.report.skip(account_id, resource, _NOTHING[resource])
