@@ -40,9 +40,13 @@ class Progress(NamedTuple):
 
 @dataclass(slots=True)
 class Report:
-    """Collects outcomes while a source is read. Not thread-safe: only dlt's thread writes to it."""
+    """Collects outcomes while a source is read. Not thread-safe: only dlt's thread writes to it.
+
+    `on_failure` is told account, resource and error of each that fails.
+    """
 
     listener: Callable[[Progress], None] = lambda _: None
+    on_failure: Callable[[str, str, BillingError], None] = lambda *_: None
     outcomes: dict[tuple[str, str], Outcome] = field(default_factory=dict)
     rows: Counter[str] = field(default_factory=Counter)
     quarantined: list[Quarantined] = field(default_factory=list)
@@ -66,6 +70,7 @@ class Report:
         outcome = self.outcomes.setdefault((account_id, resource), Outcome())
         if outcome.status != "failed":
             outcome.status, outcome.error = "failed", error
+            self.on_failure(account_id, resource, error)
 
     def skip(self, account_id: str, resource: str, reason: str) -> None:
         """There was nothing to load, which is no failure."""

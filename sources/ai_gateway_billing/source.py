@@ -1,6 +1,8 @@
 """The dlt source as people import it: settings in, resources out."""
 
+import logging
 import os
+import weakref
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import partial
@@ -10,11 +12,14 @@ from dlt.extract import DltResource
 
 from . import accounts, windows
 from .client import DEFAULT_BASE_URL, Client
-from .errors import SettingsError
+from .errors import BillingError, SettingsError, redact
 from .reader import Reader
+from .report import Report
 from .resources import resources
 
 DEFAULT_START = "2025-08-01"
+
+log = logging.getLogger(__name__)
 
 
 def first_day(start: str | date, now: datetime) -> datetime:
@@ -22,7 +27,7 @@ def first_day(start: str | date, now: datetime) -> datetime:
     try:
         day = start if isinstance(start, date) else date.fromisoformat(start)
     except ValueError:
-        raise SettingsError(f"The start {start!r} is no date. Write it as YYYY-MM-DD.") from None
+        raise SettingsError(f"The start {redact(str(start))!r} is no date. Write it as YYYY-MM-DD.") from None
     instant = windows.midnight(day)
     if instant > now:
         raise SettingsError(f"The start {day} lies ahead: today is {now:%Y-%m-%d} in UTC. Choose an earlier day.")
@@ -57,14 +62,19 @@ def ai_gateway_billing(  # noqa: PLR0917  # dlt calls sources with either kind o
         max_requests_per_second=max_requests_per_second,
     )
     now = datetime.now(UTC)
-    return resources(
-        Reader(
-            client,
-            partial(accounts.choose, account_ids, client),
-            start=first_day(start, now),
-            now=now,
-            lookback_days=lookback_days,
-            include_sensitive=include_sensitive,
-            strict=True,
-        )
+    reader = Reader(
+        client,
+        partial(accounts.choose, account_ids, client),
+        start=first_day(start, now),
+        now=now,
+        lookback_days=lookback_days,
+        include_sensitive=include_sensitive,
+        report=Report(on_failure=_log_failure),
+        strict=True,
     )
+    weakref.finalize(reader, client.close)  # dlt tells a source no end
+    return resources(reader)
+
+
+def _log_failure(account_id: str, resource: str, error: BillingError) -> None:
+    log.warning("%s of account %s was not loaded and stays as it was: %s", resource, account_id, error)
