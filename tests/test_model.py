@@ -196,7 +196,7 @@ class Loads(RuleBasedStateMachine):
                 "amount_due": amount,
                 "amount_paid": 0,
                 "amount_remaining": amount,
-                "description": None if self.written % 3 else f"number {self.written}",
+                "description": None if has_id else f"number {self.written}",
             },
             key=f"in_{self.written}",
         )

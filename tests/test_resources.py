@@ -1,0 +1,380 @@
+"""The dlt source as dlt users meet it: selectable, limitable, configurable, on more than one destination."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import dlt
+import duckdb
+import pyarrow.parquet
+import pytest
+from dlt.extract import DltSource
+from dlt.extract.exceptions import ResourceExtractionError
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from ai_gateway_billing import ai_gateway_billing, schema
+from ai_gateway_billing.errors import BillingPermissionError, SettingsError
+from ai_gateway_billing.schema import RESOURCES, TABLES
+from ai_gateway_billing.simulator import Account, Simulator
+from support import ACCOUNT, OTHER, TOKEN, USAGE, Bench
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bench, str]]:
+    """Two accounts behind loopback HTTP, at the real time, and the base URL. Nobody may change this world."""
+    bench = Bench(tmp_path_factory.mktemp("simulated"), now=datetime.now(UTC).replace(microsecond=0))
+    bench.start = f"{bench.now - timedelta(days=6):%Y-%m-%d}"
+    for account_id in (ACCOUNT, OTHER):
+        account = bench.account(account_id)
+        for hours in range(40):
+            account.set_hour(
+                bench.now.replace(minute=0, second=0) - hours * HOUR, Decimal("1.000000000000000001") * hours
+            )
+        account.set_balance(Decimal("640.19"))
+        account.put_invoice({"id": "in_1", "currency": "usd", **dict.fromkeys(AMOUNTS, 50_000)})
+    with bench.simulator.serve() as url:
+        yield bench, url
+
+
+AMOUNTS = ("amount_due", "amount_paid", "amount_remaining")
+
+
+def source(simulated: tuple[Bench, str], accounts: Any = ACCOUNT, **settings: Any) -> DltSource:
+    bench, url = simulated
+    return ai_gateway_billing(accounts, start=bench.start, api_token=TOKEN, base_url=url, **settings)
+
+
+def pipeline(folder: Path, destination: Any = None, name: str = "billing") -> dlt.Pipeline:
+    return dlt.pipeline(
+        name,
+        destination=destination or dlt.destinations.duckdb(str(folder / f"{name}.duckdb")),
+        dataset_name="ai_gateway_billing",
+        pipelines_dir=str(folder / "pipelines"),
+    )
+
+
+def loaded_into(bench: Bench, folder: Path) -> Bench:
+    """The same world, compared with the database that a pipeline of a test has filled."""
+    found = Bench(folder, bench.world, now=bench.now, start=bench.start)
+    found.database = folder / "billing.duckdb"
+    return found
+
+
+def endpoints(simulator: Simulator) -> set[str | None]:
+    return {each.endpoint for each in simulator.requests}
+
+
+def test_it_runs_as_a_plain_dlt_source(simulated: tuple[Bench, str], tmp_path: Path) -> None:
+    """Twice in a row: the second run reads less and leaves the same tables."""
+    bench, _ = simulated
+    requests = []
+    for _ in range(2):
+        before = len(bench.simulator.requests)
+        pipeline(tmp_path).run(source(simulated, [ACCOUNT, OTHER]))
+        requests.append(len(bench.simulator.requests) - before)
+
+    found = loaded_into(bench, tmp_path)
+    for account_id in (ACCOUNT, OTHER):
+        for grouping in USAGE:
+            assert found.usage(grouping, account_id) == found.true_usage(grouping, account_id)
+        assert found.invoices(account_id)["in_1"]["amount_due"] == 50_000
+        assert [row["balance"] for row in found.versions("credit_balance", account_id)] == [Decimal("640.19")]
+    found.close()
+    assert requests[1] <= requests[0]
+
+
+def test_its_names_and_dispositions_are_pinned(simulated: tuple[Bench, str]) -> None:
+    """Another source or resource name would lose every cursor; another key would double rows."""
+    found = source(simulated)
+
+    assert (found.name, found.section) == ("ai_gateway_billing", "ai_gateway_billing")
+    assert tuple(found.resources) == RESOURCES
+    tables = {name: each.compute_table_schema() for name, each in found.resources.items()}
+    assert {name: table["write_disposition"] for name, table in tables.items()} == dict.fromkeys(RESOURCES, "merge")
+    keys = {
+        name: [column for column, hint in table["columns"].items() if hint.get("merge_key") or hint.get("primary_key")]
+        for name, table in tables.items()
+    }
+    assert {name: key for name, key in keys.items() if key} == {
+        "usage_hourly": ["account_id", "bucket_start"],
+        "usage_daily": ["account_id", "bucket_start"],
+        "usage_coverage": ["account_id", "grouping", "day"],
+        "invoices": ["account_id", "id"],
+    }
+    versioned = {name for name, table in tables.items() if table.get("x-merge-strategy") == "scd2"}
+    assert versioned == {"invoice_preview", "credit_balance", "topup_config", "spending_limit"}
+
+
+def test_every_setting_has_a_default() -> None:
+    assert all(each.default is not each.empty for each in inspect.signature(ai_gateway_billing).parameters.values())
+
+
+def test_every_column_is_hinted_and_described(simulated: tuple[Bench, str], tmp_path: Path) -> None:
+    run = pipeline(tmp_path)
+    run.extract(source(simulated))
+
+    for table, columns in TABLES.items():
+        found = run.default_schema.tables[table]["columns"]
+        for name, hint in columns.items():
+            assert {key: found[name].get(key) for key in ("data_type", "precision", "scale", "nullable")} == {
+                key: hint.get(key) for key in ("data_type", "precision", "scale", "nullable")
+            }
+            assert found[name].get("description"), f"{table}.{name}"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "asked"),
+    [
+        (["credit_balance"], {"credit-balance"}),
+        (["invoices", "topup_config"], {"invoice-history", "topup/config"}),
+        (["usage_daily"], {"usage-history"}),
+        (["usage_coverage"], set()),
+        (["usage_coverage", "usage_hourly"], {"usage-history"}),
+    ],
+)
+def test_only_selected_resources_ask_the_api(simulated: tuple[Bench, str], chosen: list[str], asked: set[str]) -> None:
+    bench, _ = simulated
+    bench.simulator.requests.clear()
+
+    list(source(simulated).with_resources(*chosen))
+
+    assert endpoints(bench.simulator) == asked
+
+
+def test_a_limit_gives_a_sample_and_ends(simulated: tuple[Bench, str], tmp_path: Path) -> None:
+    run = pipeline(tmp_path)
+
+    run.run(source(simulated).add_limit(1))
+
+    with duckdb.connect(str(tmp_path / "billing.duckdb")) as connection:
+        counts = {
+            table: connection.execute(f"select count(*) from ai_gateway_billing.{table}").fetchall()[0][0]
+            for table in ("usage_hourly", "invoices", "credit_balance")
+        }
+    assert all(counts.values()), counts
+
+
+@pytest.mark.parametrize("mode", ["fifo", "round_robin"])
+def test_it_ends_in_whatever_order_dlt_takes_its_resources(
+    simulated: tuple[Bench, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """Coverage waits for usage; it must not wait for ever."""
+    monkeypatch.setenv("EXTRACT__NEXT_ITEM_MODE", mode)
+    run = pipeline(tmp_path)
+
+    run.extract(source(simulated).with_resources("usage_coverage", "usage_daily", "usage_hourly"))
+
+    counts = run.last_trace.last_extract_info.metrics[run.last_trace.last_extract_info.loads_ids[0]][0]
+    assert counts["resource_metrics"]["usage_coverage"].items_count == 2 * 7
+
+
+def test_hints_can_be_changed(simulated: tuple[Bench, str], tmp_path: Path) -> None:
+    changed = source(simulated).with_resources("usage_daily", "invoices")
+    changed.usage_daily.apply_hints(table_name="daily_usage", columns={"id": {"data_type": "text", "description": "x"}})
+    changed.invoices.apply_hints(write_disposition="append")
+    run = pipeline(tmp_path)
+    run.run(changed)
+    again = source(simulated).with_resources("invoices")
+    again.invoices.apply_hints(write_disposition="append")
+    run.run(again)
+
+    with duckdb.connect(str(tmp_path / "billing.duckdb")) as connection:
+        (invoices,) = connection.execute("select count(*) from ai_gateway_billing.invoices").fetchall()
+        (days,) = connection.execute("select count(*) from ai_gateway_billing.daily_usage").fetchall()
+    assert invoices == (2,)
+    assert days[0] >= 2
+
+
+def test_a_refresh_reads_the_whole_history_again(simulated: tuple[Bench, str], tmp_path: Path) -> None:
+    bench, _ = simulated
+    pipeline(tmp_path).run(source(simulated, lookback_days=0))
+    bench.simulator.requests.clear()
+
+    pipeline(tmp_path).run(source(simulated, lookback_days=0), refresh="drop_sources")
+
+    starts = [int(each.query["start_time"]) for each in bench.simulator.requests if each.endpoint == "usage-history"]
+    assert datetime.fromtimestamp(min(starts) / 1000, UTC).date().isoformat() == bench.start
+    found = loaded_into(bench, tmp_path)
+    assert found.usage("hour") == found.true_usage("hour")
+    found.close()
+
+
+def test_the_dataset_can_be_read_by_dlts_own_means(simulated: tuple[Bench, str], tmp_path: Path) -> None:
+    run = pipeline(tmp_path)
+    run.run(source(simulated).with_resources("credit_balance"))
+
+    assert run.dataset().credit_balance.select("balance").fetchall() == [(Decimal("640.19"),)]
+
+
+# --- settings -------------------------------------------------------------------------------------------------------
+
+
+def test_settings_come_from_dlts_configuration(
+    simulated: tuple[Bench, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, url = simulated
+    (Path.cwd() / ".dlt").mkdir()
+    (Path.cwd() / ".dlt/secrets.toml").write_text(f'[sources.ai_gateway_billing]\napi_token = "{TOKEN}"\n')
+    monkeypatch.setenv("SOURCES__AI_GATEWAY_BILLING__BASE_URL", url)
+    monkeypatch.setenv("SOURCES__AI_GATEWAY_BILLING__ACCOUNT_IDS", OTHER)
+    monkeypatch.setenv("SOURCES__AI_GATEWAY_BILLING__START", bench.start)
+    from dlt.common.configuration.container import Container
+    from dlt.common.configuration.specs import PluggableRunContext
+
+    Container()[PluggableRunContext].reload()
+    bench.simulator.requests.clear()
+
+    list(ai_gateway_billing().with_resources("credit_balance"))
+
+    assert {each.account_id for each in bench.simulator.requests} == {OTHER}
+
+
+def test_settings_come_from_the_environment(simulated: tuple[Bench, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, url = simulated
+    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", TOKEN)
+    monkeypatch.setenv("CLOUDFLARE_BASE_URL", url)
+
+    assert list(ai_gateway_billing("all", start=bench.start).with_resources("credit_balance"))
+
+
+def test_without_a_token_it_says_what_to_set() -> None:
+    with pytest.raises(SettingsError, match="CLOUDFLARE_API_TOKEN"):
+        ai_gateway_billing(ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"start": "yesterday"}, {"start": "2999-01-01"}, {"base_url": "http://example.com"}]
+)
+def test_impossible_settings_are_refused_before_a_request(settings: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError):
+        ai_gateway_billing(ACCOUNT, api_token=TOKEN, **settings)
+
+
+@pytest.mark.parametrize("accounts", ["short", ["x" * 32], f"{ACCOUNT},nonsense"])
+def test_an_impossible_account_is_refused_before_a_request(simulated: tuple[Bench, str], accounts: Any) -> None:
+    bench, _ = simulated
+    bench.simulator.requests.clear()
+
+    with pytest.raises(ResourceExtractionError, match="account id"):
+        list(source(simulated, accounts).with_resources("credit_balance"))
+
+    assert bench.simulator.requests == []
+
+
+def test_several_accounts_and_no_choice_are_refused(simulated: tuple[Bench, str]) -> None:
+    with pytest.raises(ResourceExtractionError, match="all"):
+        list(source(simulated, None).with_resources("credit_balance"))
+
+
+def test_the_token_shows_nowhere(simulated: tuple[Bench, str], tmp_path: Path) -> None:
+    found = source(simulated)
+    run = pipeline(tmp_path)
+    run.extract(found.with_resources("credit_balance"))
+
+    assert TOKEN not in repr(found) + str(found) + repr(run.last_trace)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
+
+
+# --- failures -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def failing(simulated: tuple[Bench, str]) -> Iterator[tuple[Bench, str]]:
+    """The simulated world with one account forbidden."""
+    simulated[0].faults.add(403, account_id=OTHER)
+    yield simulated
+    simulated[0].faults.clear()
+
+
+def test_an_account_that_fails_is_logged_and_the_others_are_loaded(
+    failing: tuple[Bench, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "ai_gateway_billing"):
+        rows = list(source(failing, [ACCOUNT, OTHER]).with_resources("credit_balance", "usage_daily"))
+
+    assert rows
+    told = [record.getMessage() for record in caplog.records if OTHER in record.getMessage()]
+    assert any("credit_balance" in message for message in told)
+    assert any("usage_daily" in message for message in told)
+    assert TOKEN not in caplog.text
+
+
+@pytest.mark.parametrize("resource", ["credit_balance", "invoices", "usage_hourly"])
+def test_when_every_account_fails_the_error_is_raised(
+    failing: tuple[Bench, str], tmp_path: Path, resource: str
+) -> None:
+    with pytest.raises(PipelineStepFailed) as caught:
+        pipeline(tmp_path).run(source(failing, OTHER).with_resources(resource))
+
+    chain = []
+    error: BaseException | None = caught.value
+    while error:
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    assert any(isinstance(each, BillingPermissionError) for each in chain)
+
+
+# --- other destinations ---------------------------------------------------------------------------------------------
+
+
+def test_it_loads_into_parquet_files(simulated: tuple[Bench, str], tmp_path: Path) -> None:
+    """A destination without merge appends: exact rows, each load's beside the others'."""
+    bench, _ = simulated
+    run = pipeline(tmp_path, dlt.destinations.filesystem(bucket_url=(tmp_path / "lake").as_uri()))
+
+    run.run(source(simulated), loader_file_format="parquet")
+
+    files = list((tmp_path / "lake/ai_gateway_billing/usage_hourly").glob("*.parquet"))
+    rows = [row for file in files for row in pyarrow.parquet.read_table(file).to_pylist() if not row["withdrawn"]]
+    found = sorted((row["start_time"], row["end_time"], row["id"], row["aggregated_value"]) for row in rows)
+    assert found == bench.true_usage("hour")
+    (balance,) = (tmp_path / "lake/ai_gateway_billing/credit_balance").glob("*.parquet")
+    assert pyarrow.parquet.read_table(balance)["balance"].to_pylist() == [Decimal("640.19")]
+
+
+def test_a_load_can_go_to_another_destination(
+    simulated: tuple[Bench, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`aig-billing load --destination filesystem`, with the place from dlt's configuration."""
+    bench, _ = simulated
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", (tmp_path / "lake").as_uri())
+    elsewhere = Bench(tmp_path, bench.world, now=bench.now, start=bench.start)
+
+    for _ in range(2):
+        assert elsewhere.load([ACCOUNT], destination="filesystem").exit_code == 0
+
+    tables = {path.name for path in (tmp_path / "lake/ai_gateway_billing").iterdir()}
+    assert tables >= set(RESOURCES)
+    assert not elsewhere.database.exists()
+
+
+# --- empty ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_account_makes_every_table_and_child_table(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, now=datetime.now(UTC))
+    account: Account = bench.account()
+    with bench.simulator.serve() as url:
+        pipeline(tmp_path).run(ai_gateway_billing(account.id, api_token=TOKEN, base_url=url))
+
+    with duckdb.connect(str(tmp_path / "billing.duckdb")) as connection:
+        for table, columns in TABLES.items():
+            query = f"select * from ai_gateway_billing.{table}"
+            names = {column[0] for column in connection.execute(query).description}
+            assert set(columns) <= names, table
+            count = len(connection.execute(query).fetchall())
+            assert count == 0 or table in ("credit_balance", "topup_config", "usage_coverage"), table
+
+
+def test_the_schema_names_no_unit_that_is_not_known() -> None:
+    text = schema.USAGE_HOURLY["aggregated_value"]["description"]
+
+    assert "undocumented" in text
