@@ -1,11 +1,11 @@
 """What one load came to: its verdict, its exit code, and the JSON object that machines read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ai_gateway_billing.errors import BillingError, RateLimitedError, ServerError, UnreachableError
-from ai_gateway_billing.report import Report
+from ai_gateway_billing.report import Outcome, Report
 
 Status = Literal["ok", "partial", "failed"]
 
@@ -49,24 +49,27 @@ class Result:
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--json` prints."""
+        outcomes: dict[str, dict[str, Outcome]] = {account_id: {} for account_id in self.accounts}
+        for (account_id, resource), outcome in self.report.outcomes.items():
+            outcomes.setdefault(account_id, {})[resource] = outcome
         return {
             "status": self.status,
-            "accounts": {account_id: self._account(account_id) for account_id in self.accounts},
+            "accounts": {account_id: _account(outcomes[account_id]) for account_id in self.accounts},
             "rows": dict(self.report.rows),
             "requests": self.requests,
             "seconds": round(self.seconds, 3),
         }
 
-    def _account(self, account_id: str) -> dict[str, Any]:
-        outcomes = {r: o for (account, r), o in self.report.outcomes.items() if account == account_id}
-        errors = {resource: str(outcome.error) for resource, outcome in outcomes.items() if outcome.error}
-        status = "ok" if not errors else "failed" if len(errors) == len(outcomes) else "partial"
-        return {
-            "status": status,
-            "error": next(iter(errors.values()), None),
-            "errors": errors,
-            "skipped": {resource: outcome.skipped for resource, outcome in outcomes.items() if outcome.skipped},
-        }
+
+def _account(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
+    errors = {resource: str(outcome.error) for resource, outcome in outcomes.items() if outcome.error}
+    status = "ok" if not errors else "failed" if len(errors) == len(outcomes) else "partial"
+    return {
+        "status": status,
+        "error": next(iter(errors.values()), None),
+        "errors": errors,
+        "skipped": {resource: outcome.skipped for resource, outcome in outcomes.items() if outcome.skipped},
+    }
 
 
 def failed(error: BillingError, requests: int, seconds: float) -> dict[str, Any]:
