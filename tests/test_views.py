@@ -103,7 +103,7 @@ def test_raw_tables_that_no_load_has_made_count_as_empty_until_one_does() -> Non
 
         connection.execute(
             "create table ai_gateway_billing.usage_hourly as select 'a' as account_id, "
-            "timestamptz '2026-11-01 00:00+00' as bucket_start, 250::decimal(38, 18) as aggregated_value"
+            "timestamptz '2026-11-01 00:00:00+00' as bucket_start, 250::decimal(38, 18) as aggregated_value"
         )
         assert connection.execute("select amount from spend.hourly").fetchall() == []
         views.apply(connection, "cents")
@@ -125,7 +125,10 @@ def test_stand_ins_have_the_columns_of_the_tables(tmp_path: Path) -> None:
 
 
 def test_applying_again_changes_nothing(tmp_path: Path) -> None:
-    stored = "select schema_name, view_name, sql, comment from duckdb_views() where not internal order by all"
+    stored = (
+        "select table_name, column_name, data_type, comment from duckdb_columns() where schema_name = 'spend' "
+        "union all select view_name, null, null, comment from duckdb_views() where schema_name = 'spend' order by all"
+    )
     with database(tmp_path) as connection:
         before = connection.execute(stored).fetchall()
         connection.execute("update spend.usage_unit set unit = 'dollars'")
@@ -154,7 +157,7 @@ def test_file_may_be_renamed_copied_and_attached(tmp_path: Path) -> None:
 
 def test_unit_is_one_row_that_every_view_reads(tmp_path: Path) -> None:
     """Correcting it needs neither a reload nor new views."""
-    usage = [{"account_id": "a", "bucket_start": "2026-11-01 00:00+00", "aggregated_value": 250}]
+    usage = [{"account_id": "a", "bucket_start": "2026-11-01 00:00:00+00", "aggregated_value": 250}]
     with database(tmp_path, usage_hourly=usage) as connection:
         connection.execute("update spend.usage_unit set unit = 'dollars'")
 
