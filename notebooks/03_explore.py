@@ -33,8 +33,8 @@ billing.execute(
 # Exact as well, and without a copy for every value.
 
 # %%
-daily = billing.execute(
-    "select day, currency, amount from spend.daily where account_id = ? order by day", [account]
+daily = billing.sql(
+    "select day, currency, amount from spend.daily where account_id = ? order by day", params=[account]
 ).to_arrow_table()
 daily.schema
 
@@ -53,7 +53,7 @@ exact["amount"].sum()
 # A float is fine for a picture, a mean or a forecast: it holds 15 digits. It is not for what must add up to an invoice.
 
 # %%
-floats = billing.execute("select day, amount from spend.daily where account_id = ? order by day", [account]).df()
+floats = billing.sql("select day, amount from spend.daily where account_id = ? order by day", params=[account]).df()
 total = floats["amount"].sum()
 print(f"{total:,.2f} by floats" if len(floats) else "There is no day to add up yet.")
 
