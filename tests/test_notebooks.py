@@ -75,7 +75,7 @@ def test_the_notebook_is_what_its_script_says(name: str) -> None:
 
     for cell in cells(NOTEBOOKS / f"{name}.ipynb"):
         source = "".join(cell["source"])
-        shown = source if cell["cell_type"] == "code" else source.replace("\n", "\n# ")
+        shown = source if cell["cell_type"] == "code" else source.replace("\n", "\n# ").replace("# \n", "#\n")
         assert shown in script
 
 
