@@ -75,7 +75,8 @@ class Bars:
         self._add = add
         self._update = update
         self._own: set[str] = set()
-        self._steps: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
+        self._steps: dict[tuple[str, str], tuple[int, int]] = {}
+        self._sums: dict[tuple[str, str], tuple[int, int]] = {}
         self._tasks: dict[tuple[str, str], TaskID] = {}
 
     def on(self, progress: Progress) -> None:
@@ -84,10 +85,11 @@ class Bars:
             self._own.add(progress.account_id)
         owner = progress.account_id if progress.account_id in self._own else ""
         key = owner, progress.resource
-        steps = self._steps.setdefault(key, {})
-        steps[progress.account_id] = progress.done, progress.planned
         if key not in self._tasks:
             name = f"{owner[:4]}…{owner[-4:]}" if owner else "other accounts"
             self._tasks[key] = self._add(f"{name} {progress.resource}")
-        done, planned = (sum(column) for column in zip(*steps.values(), strict=True))
-        self._update(self._tasks[key], done, planned)
+        known_done, known_planned = self._steps.get(progress[:2], (0, 0))
+        self._steps[progress[:2]] = progress.done, progress.planned
+        done, planned = self._sums.get(key, (0, 0))
+        self._sums[key] = done + progress.done - known_done, planned + progress.planned - known_planned
+        self._update(self._tasks[key], *self._sums[key])
