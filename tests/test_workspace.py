@@ -429,6 +429,16 @@ def test_what_a_killed_writer_had_committed_is_kept(mine: Workspace) -> None:
     assert ask(mine.published, "from more") == [(1,)]
 
 
+def test_a_working_file_that_is_not_all_written_is_not_published(mine: Workspace) -> None:
+    mine.begin().close()
+    left_open(mine.working, "insert into mine values (43)")
+
+    with pytest.raises(DatabaseError, match="still being written"):
+        mine.publish()
+
+    assert ask(mine.published, "from mine") == [(42,)]
+
+
 def test_a_log_that_belongs_to_another_file_is_left_out(mine: Workspace, caplog: pytest.LogCaptureFixture) -> None:
     """A shell that had the file open from before a load, wrote, and was killed: readers cannot open the file then."""
     other = make(mine.folder / "other.duckdb", "create table mine as select 1 as answer")

@@ -70,7 +70,12 @@ class Workspace:
         return self._settled() if self._copy() else duckdb.connect(str(self.working))
 
     def publish(self) -> None:
-        """Replace the published file by the working one, atomically and durably."""
+        """Replace the published file by the working one, atomically and durably.
+
+        Raises `DatabaseError` when DuckDB has not written everything into the working file.
+        """
+        if _log_of(self.working).exists():
+            raise DatabaseError(f"{self.working} is still being written. Nothing was published; run again.")
         with suppress(FileNotFoundError):
             _inherit(self.published.stat(), self.working)
         _sync(self.working)
