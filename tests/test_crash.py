@@ -126,6 +126,10 @@ def unforeseen() -> None:
     raise ZeroDivisionError("nobody thought of this")
 
 
+EXHAUSTIVE = bool(os.environ.get("EXHAUSTIVE"))
+"""Every step, every file operation, a hundred moments: an hour on two cores instead of a few minutes."""
+
+
 def slow_unless(quick: bool) -> Any:
     return () if quick else pytest.mark.slow
 
@@ -136,6 +140,7 @@ def slow_unless(quick: bool) -> Any:
         pytest.param(step, which, marks=slow_unless((step[1], which) in QUICK), id=f"{which}, after {step[1]}")
         for step in STEPS
         for which in LOADS
+        if (step[1], which) != ("_inherit", "first load")  # there is nothing yet to inherit from
     ],
 )
 def test_killed_after_a_step(scene: Scene, tmp_path: Path, step: tuple[str, str], which: str) -> None:
@@ -147,7 +152,12 @@ def test_killed_after_a_step(scene: Scene, tmp_path: Path, step: tuple[str, str]
     scene.check_after(place, which)
 
 
-@pytest.mark.parametrize("step", [pytest.param(s, marks=slow_unless(s[1] == "Pipeline.load"), id=s[1]) for s in STEPS])
+WRITING = [step for step in STEPS[1:] if EXHAUSTIVE or step[1] in ("Workspace.begin", "Pipeline.load", "tidy", "_sync")]
+
+
+@pytest.mark.parametrize(
+    "step", [pytest.param(s, marks=slow_unless(s[1] == "Pipeline.load"), id=s[1]) for s in WRITING]
+)
 def test_a_full_disk_after_a_step_publishes_nothing(scene: Scene, tmp_path: Path, step: tuple[str, str]) -> None:
     place = scene.place(tmp_path)
 
@@ -164,7 +174,7 @@ def small_files(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-SIZES = (1_000, 5_000, *range(10_000, 100_000, 10_000), 200_000, 500_000, 1_000_000, 2_000_000, 3_000_000)
+SIZES = (1_000, 5_000, 20_000, 50_000, 200_000, 500_000, 1_000_000, 2_000_000, 3_000_000)
 
 
 @pytest.mark.parametrize("size", [pytest.param(n, marks=slow_unless(n == 1_000_000)) for n in SIZES])
@@ -198,7 +208,7 @@ NOT_PERMITTED = 77
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("times", [1.1, 1.9, 2.0, 2.01, 2.02, 2.03, 2.04, 2.05, 2.06, 2.08, 2.1, 4.0])
+@pytest.mark.parametrize("times", [1.1, 2.0, 2.02, 2.04, 2.06, 2.1, 4.0])
 def test_a_disk_that_is_full_publishes_all_or_nothing(scene: Scene, tmp_path: Path, times: float) -> None:
     place, after = scene.place(tmp_path / "disk"), tmp_path / "after"
     size = int(scene.base.stat().st_size * times)
@@ -214,7 +224,7 @@ def test_a_disk_that_is_full_publishes_all_or_nothing(scene: Scene, tmp_path: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", STEPS, ids=lambda step: step[1])
+@pytest.mark.parametrize("step", STEPS if EXHAUSTIVE else STEPS[4::4], ids=lambda step: step[1])
 def test_an_error_that_nobody_foresaw_publishes_nothing(scene: Scene, tmp_path: Path, step: tuple[str, str]) -> None:
     place = scene.place(tmp_path)
 
@@ -227,7 +237,7 @@ def test_an_error_that_nobody_foresaw_publishes_nothing(scene: Scene, tmp_path: 
 
 # --- anywhere --------------------------------------------------------------------------------------------------------
 
-FILE_EVENTS = range(1, 340, 4)
+FILE_EVENTS = range(1, 340, 1 if EXHAUSTIVE else 20)
 """A load has about 330 of them. A number beyond the last one lets the load end well, which is checked all the same."""
 
 
@@ -244,7 +254,7 @@ def test_killed_at_a_file_operation(scene: Scene, tmp_path: Path, number: int, w
     scene.check_after(place, which)
 
 
-MOMENTS = 60
+MOMENTS = 100 if EXHAUSTIVE else 12
 
 
 @pytest.mark.parametrize("moment", [pytest.param(n, marks=slow_unless(n == MOMENTS * 3 // 4)) for n in range(MOMENTS)])
@@ -260,7 +270,9 @@ def test_killed_at_any_moment(scene: Scene, tmp_path: Path, moment: int) -> None
     scene.check_after(place, LOADS[moment % 2])
 
 
-@pytest.mark.parametrize("number", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 37, 2))])
+@pytest.mark.parametrize(
+    "number", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 37, 1 if EXHAUSTIVE else 8))]
+)
 def test_killed_while_a_request_is_under_way(scene: Scene, tmp_path: Path, number: int) -> None:
     place = scene.place(tmp_path)
     started: queue.Queue[Run] = queue.Queue()
@@ -301,7 +313,10 @@ def raise_signal(number: int) -> None:
     ("number", "step"),
     [
         (signal.SIGINT, "Pipeline.load"),
-        *(pytest.param(signal.SIGTERM, step, marks=pytest.mark.slow) for _, step in STEPS),
+        *(
+            pytest.param(signal.SIGTERM, step, marks=pytest.mark.slow)
+            for _, step in (STEPS[1:] if EXHAUSTIVE else STEPS[1::4])
+        ),
     ],
 )
 def test_a_signal_ends_the_load_at_once(scene: Scene, tmp_path: Path, number: int, step: str) -> None:
