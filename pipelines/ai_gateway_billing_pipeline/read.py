@@ -204,9 +204,8 @@ def _position(resource: str) -> int:
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    sql = (
-        "select table_name from information_schema.tables where table_schema = ? and table_catalog = current_database()"
-    )
+    # Not from information_schema, which binds every view to list its columns.
+    sql = "select table_name from duckdb_tables() where schema_name = ? and database_name = current_database()"
     return {name for (name,) in connection.execute(sql, [SCHEMA]).fetchall()}
 
 

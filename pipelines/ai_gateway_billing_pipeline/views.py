@@ -154,7 +154,7 @@ def _bound(statement: str, present: set[str]) -> str:
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    query = "select table_name from information_schema.tables where table_schema = $1"
+    query = "select table_name from duckdb_tables() where schema_name = $1"
     return {name for (name,) in connection.execute(query, [DATASET]).fetchall()}
 
 
