@@ -198,4 +198,4 @@ def _snapshot_rows(
         if not snapshots.reaches_every_table(resource, row):
             yield snapshots.withdrawn(account_id, resource, reader.now)
         reader.report.rows.update(snapshots.row_counts(resource, row))
-        yield snapshots.hinted(reader.report, resource, row)
+        yield snapshots.hinted(reader.report, resource, row, _seen_types())

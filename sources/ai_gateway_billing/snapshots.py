@@ -1,4 +1,4 @@
-"""Snapshot rows on their way to dlt: what ends a version, how many rows there are, hints for unknown numbers."""
+"""Snapshot rows on their way to dlt: what ends a version, how many rows there are, hints for unknown fields."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -9,6 +9,8 @@ import dlt
 from . import extras, schema
 from .records import Row
 from .report import Report
+
+_HINTS: schema.Columns = {"decimal": schema.MONEY, "text": schema.TEXT, "bool": schema.FLAG}
 
 
 def hints(columns: schema.Columns) -> Any:
@@ -76,19 +78,24 @@ def row_counts(table: str, row: Row) -> dict[str, int]:
     return counts
 
 
-def hinted(report: Report, resource: str, row: Row) -> Any:
-    """The row, with hints for unknown numbers: dlt by itself would cut their digits after the ninth."""
+def hinted(report: Report, resource: str, row: Row, seen_types: dict[str, str]) -> Any:
+    """The row, with a hint for every unknown field.
+
+    dlt by itself would cut a number's digits after the ninth, make a timestamp of text that looks like one, and
+    store true as 1 where it has seen numbers. A field whose type is not the one it had at first goes to a column of its own, as dlt names variants.
+    `seen_types` remembers that first type and is added to.
+    """
     unknown: dict[str, schema.Columns] = {}
     for table, part in _children(resource, row):
-        fields = {
-            name: value for name, value in _flat(part) if name not in schema.TABLES[table] | schema.SENSITIVE_BALANCE
-        }
-        report.saw(table, {name: extras.column_type([value]) for name, value in fields.items()})
-        numbers = {
-            name: dict(schema.MONEY) for name, value in fields.items() if extras.column_type([value]) == "decimal"
-        }
-        if numbers:
-            unknown.setdefault(table, {}).update(numbers)
+        prefix = "" if table == resource else f"{table}."
+        for place, name, column in list(_unknown_fields(table, part)):
+            kind = extras.column_type([place[name]])
+            fits = seen_types.setdefault(prefix + column, kind) == kind
+            if not fits:
+                place[name] = {f"v_{kind}": place[name]}  # dlt joins the names of nested fields by two underscores
+            own_column = column if fits else f"{column}__v_{kind}"
+            report.saw(table, {own_column: kind})
+            unknown.setdefault(table, {})[own_column] = _HINTS[kind]
     if not unknown:
         return row
     nested: dict[str | Sequence[str], Any] = {
@@ -101,9 +108,11 @@ def hinted(report: Report, resource: str, row: Row) -> Any:
     )
 
 
-def _flat(row: Row, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in row.items():
+def _unknown_fields(table: str, part: Row, prefix: str = "") -> Iterator[tuple[Row, str, str]]:
+    """Each field without a hint: the object that holds it, its name there, its column."""
+    for name, value in part.items():
+        column = prefix + name
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}__")
-        elif value is not None and not isinstance(value, list):
-            yield prefix + name, value
+            yield from _unknown_fields(table, value, f"{column}__")
+        elif column not in schema.TABLES[table] | schema.SENSITIVE_BALANCE and not isinstance(value, list | None):
+            yield part, name, column

@@ -33,12 +33,11 @@ class Rejected(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """A window's usage: rows and markers, the unknown fields' columns, and what was rejected."""
+    """A window's usage: a table of rows and markers, how many of it are rows, and what was rejected."""
 
     window: Window
     table: pa.Table
     rows: int
-    new_fields: dict[str, str]
     rejected: list[Rejected]
 
 
@@ -46,7 +45,7 @@ def buckets(history: list[Any], window: Window, reading: Reading) -> Buckets:
     """One row per bucket and id of the window, `aggregated_value` as sent. Source: usage-history."""
     table = _plain_table(history, window, reading)
     if table is not None:
-        return Buckets(window, table, len(history), {}, [])
+        return Buckets(window, table, len(history), [])
     return _row_by_row(history, window, reading)
 
 
@@ -101,8 +100,7 @@ def _row_by_row(history: list[Any], window: Window, reading: Reading) -> Buckets
     marked = rows + ([] if None in unsure else _markers(rows, unsure, window, reading))
     table = arrow.table(marked, TABLES[TABLE[window.grouping]])
     unknown = {} if all(item.keys() == _KNOWN for item in items) else _unknown(items, reading)
-    table = arrow.append(table, unknown)
-    return Buckets(window, table, len(rows), {n: extras.column_type(c) for n, c in unknown.items()}, rejected)
+    return Buckets(window, arrow.append(table, unknown), len(rows), rejected)
 
 
 def _sort_out(

@@ -74,12 +74,14 @@ class UsageLoad:
         """The batch as one table. Only now do cursors and coverage count it as read."""
         for account_id, result in zip(accounts, batch, strict=True):
             self._account_for(account_id, result)
-        return arrow.join([arrow.settle(result.table, self.columns, self.seen_types) for result in batch])
+        tables = [arrow.settle(result.table, self.columns, self.seen_types) for result in batch]
+        for table in tables:
+            self.reader.report.saw(self.resource, arrow.unknown(table, self.columns))
+        return arrow.join(tables)
 
     def _account_for(self, account_id: str, result: Buckets) -> None:
         report, window = self.reader.report, result.window
         report.rows[self.resource] += result.rows
-        report.saw(self.resource, result.new_fields)
         for payload, error in result.rejected:
             self._failed(account_id, error)
             report.reject(account_id, error, extras.as_json(extras.redacted(payload)))
