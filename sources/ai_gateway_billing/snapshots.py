@@ -82,8 +82,8 @@ def hinted(report: Report, resource: str, row: Row, seen_types: dict[str, str]) 
     """The row, with a hint for every unknown field.
 
     dlt by itself would cut a number's digits after the ninth, make a timestamp of text that looks like one, and
-    store true as 1 where it has seen numbers. A field whose type is not the one it had at first goes to a column of its own, as dlt names variants.
-    `seen_types` remembers that first type and is added to.
+    store true as 1 where it has seen numbers. A field whose type is not the one it had at first goes to a column of
+    its own, as dlt names variants. `seen_types` remembers that first type and is added to.
     """
     unknown: dict[str, schema.Columns] = {}
     for table, part in _children(resource, row):
