@@ -43,7 +43,10 @@ def webhook(status: int = 204) -> Iterator[tuple[str, list[bytes]]]:
         server.server_close()
 
 
-@pytest.mark.parametrize("url", ["http://example.com/x", "ftp://localhost/x", "example.com/x", "https://", ""])
+@pytest.mark.parametrize(
+    "url",
+    ["http://example.com/x", "ftp://localhost/x", "example.com/x", "https://", "", "https://[::1", "https://a:b/"],
+)
 def test_an_address_that_could_be_overheard_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="https"):
         notify.checked_url(url)
@@ -81,6 +84,23 @@ def test_an_unreachable_webhook_is_a_warning_and_no_failure(
 
     assert type(failure).__name__ in caplog.text
     assert "very-secret" not in caplog.text
+
+
+def test_a_webhook_that_never_answers_is_left_after_the_time_limit(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However its name is found, its connection made or its answer given, drop by drop."""
+    monkeypatch.setattr(notify, "TIME_LIMIT_S", 0.05)
+    over = threading.Event()
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        over.wait(30)
+        return httpx.Response(204)
+
+    notify.post("https://example.com/hook", FAILED, httpx.MockTransport(answer))
+    over.set()
+
+    assert "did not answer within 0.05 s" in caplog.text
 
 
 def test_a_webhook_that_refuses_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:

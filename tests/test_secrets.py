@@ -10,6 +10,7 @@ import base64
 import functools
 import gzip
 import json
+import logging
 import os
 import re
 import subprocess
@@ -26,6 +27,7 @@ import pytest
 import leaks
 import processes
 from ai_gateway_billing.simulator import DEMO_TOKEN, World
+from ai_gateway_billing_pipeline import logs
 from conftest import ROOT
 from processes import ACCOUNT, NOW, Ending, Place, at
 
@@ -359,6 +361,24 @@ def test_an_error_that_nobody_foresaw_shows_no_secret(place: Place, step: tuple[
     assert "ZeroDivisionError" in ending.err
     assert "Traceback" in ending.err
     assert_nothing_leaked(place, ending)
+
+
+@pytest.mark.parametrize("form", logs.Format)
+def test_a_logged_traceback_shows_no_secret(form: logs.Format, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also those of errors behind the error."""
+    logs.set_up(logs.Level.DEBUG, form)
+    try:
+        try:
+            burst()
+        except ZeroDivisionError as error:
+            raise ValueError(f"about {LINK}") from error
+    except ValueError:
+        logging.getLogger("anyone").exception("It went wrong")
+
+    told = capsys.readouterr().err
+    assert "in burst" in told
+    assert "ZeroDivisionError" in told
+    assert leaks.found(SECRETS, told) == []
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TextIO
+from typing import Any, TextIO
 from urllib.parse import quote
 
 from ai_gateway_billing.errors import redact
@@ -114,10 +114,14 @@ def _words(error: BaseException) -> str:
 
 class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
+        record.exc_text = None  # another handler may have kept its own, uncleaned
         return without_secrets(super().format(record))
 
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the base class's name
+        return traceback_of(ei[1]) if ei[1] else ""
 
-class _JsonFormatter(logging.Formatter):
+
+class _JsonFormatter(_Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
