@@ -219,7 +219,9 @@ def test_a_loaded_database_is_read(api: Simulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pid", "found"), [(2**22 + 1, "warn: It was stopped or died"), (os.getpid(), "ok: under way: process")]
+    ("pid", "found"),
+    [(2**22 + 1, "warn: It was stopped or died"), (os.getpid(), "ok: under way: process")],
+    ids=["dead", "alive"],
 )
 def test_what_became_of_the_last_load(api: Simulator, pid: int, found: str) -> None:
     Path("billing.duckdb.load").mkdir()
