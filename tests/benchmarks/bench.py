@@ -62,10 +62,14 @@ class Line:
 
     def cells(self) -> list[str]:
         best = self.best
-        ratios = ", ".join(f"{best.seconds / line.best.seconds:.2f} × {name}" for name, line in self.against.items())
+        cpu_s = min(each.cpu_s for each in self.runs)
+        ratios = [
+            f"{best.seconds / line.best.seconds:.2f} (CPU {cpu_s / min(each.cpu_s for each in line.runs):.2f}) × {name}"
+            for name, line in self.against.items()
+        ]
         requests = f"{best.requests:,}" if best.requests else ""
-        numbers = [f"{best.seconds:.2f} s", f"{best.cpu_s:.2f} s", f"{best.peak_mb:.0f} MB", requests]
-        return [self.case, self.who, *numbers, ratios, self.target]
+        numbers = [f"{best.seconds:.2f} s", f"{cpu_s:.2f} s", f"{best.peak_mb:.0f} MB", requests]
+        return [self.case, self.who, *numbers, ", ".join(ratios), self.target]
 
 
 def process(command: Sequence[str], folder: Path, **environ: str) -> Cost:
@@ -262,7 +266,7 @@ CASES: dict[str, Callable[[int], list[Line]]] = {
     "e": case_e,
     "f": case_f,
 }
-HEAD = ["case", "what", "wall", "CPU", "peak memory", "requests", "ratio (wall)", "target"]
+HEAD = ["case", "what", "wall", "CPU", "peak memory", "requests", "ratio", "target"]
 
 
 def markdown(lines: Sequence[Line]) -> str:
