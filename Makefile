@@ -14,7 +14,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench check lint format types layers docs record focus-validate lock clean
+.PHONY: help demo test slow bench check lint format types layers docs record focus-validate lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -25,6 +25,9 @@ demo: $(VENV)/.runtime ## Load a simulated account into billing.duckdb and show 
 
 test: $(VENV)/.dev ## Run the tests; ARGS="-k windows" picks some
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+slow: $(VENV)/.dev ## The slow tests: many kills, long random histories, spoilt files; half an hour
+	$(BIN)/python -m pytest -m slow -n 2 $(ARGS)
 
 check: ## Everything that must pass before a change lands
 	@bash .ci/run
