@@ -9,6 +9,7 @@ from ai_gateway_billing import errors, schema
 from ai_gateway_billing_pipeline import cli
 from command import aig
 
+SCHEDULED = {"--log-format", "--notify-url"}
 COMMON = {"--help", "--json", "--log-level"}
 WHERE = {"--account", "--base-url", "--database", "--destination"}
 OPTIONS = {
@@ -23,8 +24,9 @@ OPTIONS = {
         "--only",
         "--start",
         "--wait",
-    },
-    "backfill": COMMON | WHERE | {"--from", "--max-requests-per-second", "--to", "--wait"},
+    }
+    | SCHEDULED,
+    "backfill": COMMON | WHERE | SCHEDULED | {"--from", "--max-requests-per-second", "--to", "--wait"},
     "status": COMMON | {"--database"},
     "query": COMMON | {"--csv", "--database"},
     "report": COMMON | {"--account", "--database", "--from", "--output", "--to"},
