@@ -1,4 +1,4 @@
-"""A few answers about the demo's account, straight from the raw tables.
+"""A few answers about the demo's account, first straight from the raw tables, then from the views of `spend`.
 
 `python -m ai_gateway_billing_pipeline.demo [DATABASE]` prints them; `make demo` ends with it.
 """
@@ -53,6 +53,31 @@ _INVOICES = """
     limit 6
 """
 
+_RUNWAY = """
+    select
+        format('{:,.2f}', balance) as "balance $",
+        format('{:,.2f}', burn_per_day_7d) as "a day (7 d) $",
+        days_left::varchar as "days left",
+        runs_out_date as "runs out",
+        next_topup_date as "next top-up",
+        format('{:,.2f}', next_topup_cost) as "with fee $",
+        format('{:,.2f}', month_end_forecast) as "month-end forecast $"
+    from spend.runway
+    where account_id = $account
+"""
+_MONTHS = """
+    select
+        strftime(monthly.month, '%Y-%m') as month,
+        format('{:,.2f}', monthly.amount) as "spend $",
+        monthly.is_final as final,
+        coalesce(reconciliation.verdict, 'not enough data') as "usage, preview, balance and invoices"
+    from spend.monthly
+    left join spend.reconciliation using (account_id, month)
+    where account_id = $account
+    order by month desc
+    limit 6
+"""
+
 
 _CENTS = {"cents": "cents"}
 _DOLLARS = {
@@ -70,6 +95,8 @@ QUESTIONS = {
     "This month by model, from the invoice preview": _BY_MODEL,
     "Prepaid credit now": _BALANCE,
     "Newest invoices": _INVOICES,
+    "How long the credit lasts, from spend.runway": _RUNWAY,
+    "Spend per month, and whether the sources agree, from spend.monthly and spend.reconciliation": _MONTHS,
 }
 
 
