@@ -375,6 +375,20 @@ def test_dropped_tables_are_made_and_filled_anew(bench: Bench, tables: list[str]
     assert balances(bench) == [100, 90, 80]
 
 
+def test_a_state_that_a_wrong_clock_dated_ahead_is_replaced_by_the_next(bench: Bench) -> None:
+    ahead = "update ai_gateway_billing.{} = '9999999999.0'"
+    make(bench.database, ahead.format("_dlt_loads set load_id"), ahead.format("_dlt_pipeline_state set _dlt_load_id"))
+    bench.now += 10 * DAY
+    bench.load_well()
+    bench.simulator.requests.clear()
+
+    bench.load_well()
+
+    asked = [request for request in bench.simulator.requests if request.endpoint == "usage-history"]
+    assert len(asked) == 2, "the cursors of the load before were kept"
+    assert bench.one("select count(*) from {raw}._dlt_pipeline_state") == 1
+
+
 def leftovers_of_another_version(folder: Path) -> None:
     package = folder / "pending" / "ai_gateway_billing" / "load" / "normalized" / "1700000000.5"
     (package / "new_jobs").mkdir(parents=True)

@@ -111,10 +111,14 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
 
 
 def tidy(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drop what only dlt's next merge would need, and all but the newest of its states, which it never prunes."""
+    """Drop what only dlt's next merge would need, and all but the newest of its states, which it never prunes.
+
+    The newest by its own count: dlt goes by the time of the load, so one under a clock that was ahead would rule for
+    as long, and every later load would forget how far it came.
+    """
     connection.execute("drop schema if exists ai_gateway_billing_staging cascade")
     connection.execute(
-        "delete from ai_gateway_billing._dlt_pipeline_state where _dlt_load_id < "
-        "(select max(_dlt_load_id) from ai_gateway_billing._dlt_pipeline_state)"
+        "delete from ai_gateway_billing._dlt_pipeline_state where (version, _dlt_load_id) <> "
+        "(select max((version, _dlt_load_id)) from ai_gateway_billing._dlt_pipeline_state)"
     )
     connection.execute("checkpoint")
