@@ -401,7 +401,7 @@ def test_a_second_load_is_refused_and_a_signal_ends_the_first_at_once(
     assert f"process {process.pid}" in second.err
     assert process.returncode == code
     assert seconds < 1
-    assert err.splitlines()[-1] == "Stopped. Nothing was published; run again."
+    assert err.splitlines()[-1] == "Stopped. The database is as the last complete load left it; run again."
     assert not DATABASE.exists()
     with locked(Path("billing.duckdb.load"), 0):
         pass

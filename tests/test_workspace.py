@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -504,6 +505,24 @@ def test_a_file_that_never_stands_still_is_in_use(mine: Workspace, monkeypatch: 
 
     with pytest.raises(DatabaseBusyError, match="keeps writing into"):
         mine.begin()
+
+
+def test_a_folder_that_cannot_be_synced_does_not_undo_a_publication(
+    mine: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine.begin().close()
+    make(mine.working, "insert into mine values (43)")
+    fsync = os.fsync
+
+    def files_only(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", files_only)
+    mine.publish()
+
+    assert ask(mine.published, "from mine order by all") == [(42,), (43,)]
 
 
 # --- places that cannot be written -----------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from . import account_cli, boundary, logs, report_cli, stopping
 from .logs import Level
 
 DISTRIBUTION = "cloudflare-ai-gateway-billing"
-STOPPED = "Stopped. Nothing was published; run again."
+STOPPED = "Stopped. The database is as the last complete load left it; run again."
 
 app = typer.Typer(
     name="aig-billing",

@@ -83,7 +83,8 @@ class Workspace:
         # committed when the load began is part of the copy.
         _log_of(self.published).unlink(missing_ok=True)
         self.working.replace(self.published)
-        _sync(self.published.parent)
+        with suppress(OSError):  # not every file system can; the new file is in its place already
+            _sync(self.published.parent)
 
     def discard(self) -> None:
         """Remove the working file with all that DuckDB put beside it."""
