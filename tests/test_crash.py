@@ -191,13 +191,18 @@ def test_no_room_for_a_file_publishes_nothing(scene: Scene, tmp_path: Path, size
     scene.check_after(place, "first load")
 
 
-def small_disk(size: int, folder: Path, after: Path) -> None:
-    """Put a file system of so many bytes over the folder, for this process alone; copy what it holds in the end."""
-    base = (folder / "billing.duckdb").read_bytes()
+def mount_privately() -> None:
+    """From here on this process has mounts of its own, which end with it."""
     own_mounts = 0x00020000
     if ctypes.CDLL(None).unshare(own_mounts):
         os._exit(NOT_PERMITTED)
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+
+
+def small_disk(size: int, folder: Path, after: Path) -> None:
+    """Put a file system of so many bytes over the folder, for this process alone; copy what it holds in the end."""
+    base = (folder / "billing.duckdb").read_bytes()
+    mount_privately()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], check=True)
     os.chdir(folder)
     (folder / "billing.duckdb").write_bytes(base)
@@ -221,6 +226,28 @@ def test_a_disk_that_is_full_publishes_all_or_nothing(scene: Scene, tmp_path: Pa
     assert ending.code == 0 or re.search(r"No space left on device|could not be written", ending.err), ending.err
     assert "Traceback" not in ending.err
     scene.check_after(Place(after, place.url, place.simulator))
+
+
+def read_only_disk(folder: Path) -> None:
+    """Let nobody write below the folder, for this process alone."""
+    mount_privately()
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+    os.chdir(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", LOADS)
+def test_a_disk_that_is_read_only_is_named(scene: Scene, tmp_path: Path, which: str) -> None:
+    place = scene.place(tmp_path, which)
+
+    ending = place.run(prepare=functools.partial(read_only_disk, place.folder))
+
+    if ending.code == NOT_PERMITTED:
+        pytest.skip("mounting takes root")
+    assert ending.code == 1
+    assert re.search(r"Cannot write \S+billing\.duckdb\.load: Read-only file system", ending.err), ending.err
+    scene.check_after(place, which)
 
 
 @pytest.mark.slow
