@@ -5,7 +5,7 @@ sheet's matter, and texts from the API are escaped wherever they stand.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -131,8 +131,8 @@ def _library() -> str:
     import vl_convert  # noqa: PLC0415
 
     version = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
-    library: str = vl_convert.javascript_bundle(vl_version=version)
-    return library.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    bundle: Callable[..., str] = vl_convert.javascript_bundle  # its stub wants an argument that it does not need
+    return bundle(vl_version=version).replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
 def _file(name: str) -> str:
