@@ -148,3 +148,17 @@ def batches(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 def join(tables: Sequence[pa.Table]) -> pa.Table:
     """One table of all rows; a column that a table lacks is NULL there."""
     return pa.concat_tables(tables, promote_options="default").combine_chunks()
+
+
+def at_least_one(tables: Iterable[pa.Table], columns: Columns) -> Iterator[pa.Table]:
+    """The tables, or an empty one, so that dlt makes the table in the database.
+
+    dlt's own mark for that makes it with a column `_dlt_load_id` that Arrow rows lack and that must not be NULL: no
+    later load could write to it.
+    """
+    found = False
+    for each in tables:
+        found = True
+        yield each
+    if not found:
+        yield table([], columns)

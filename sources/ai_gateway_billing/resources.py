@@ -45,17 +45,15 @@ def resources(reader: Reader) -> Sequence[DltResource]:  # noqa: C901  # one pag
         yield None  # dlt turns to the usage resources, which then say that they are under way
         while reader.usage_under_way:
             yield None
-        if reader.coverage:
-            yield arrow.table(reader.coverage, schema.USAGE_COVERAGE)
-        yield dlt.mark.materialize_table_schema()  # last, so that `add_limit(1)` gives rows
+        yield arrow.table(reader.coverage, schema.USAGE_COVERAGE)
 
     invoice_columns = schema.INVOICES | (schema.SENSITIVE_INVOICE if reader.include_sensitive else {})
 
     @dlt.resource(name="invoices", write_disposition="merge", columns=hints(invoice_columns))
     def invoices() -> Iterator[Any]:
         """One row per account and invoice. All pages are read each time, because old invoices change."""
-        yield from arrow.batches(_invoice_tables(reader, invoice_columns))
-        yield dlt.mark.materialize_table_schema()
+        tables = arrow.batches(_invoice_tables(reader, invoice_columns))
+        yield from arrow.at_least_one(tables, invoice_columns)
 
     @dlt.resource(
         name="invoice_preview",
@@ -116,13 +114,16 @@ def _seen_types() -> dict[str, str]:
 def _usage(reader: Reader, grouping: Grouping) -> Iterator[Any]:
     reader.usage_under_way.add(grouping)
     try:
-        if grouping in reader.groupings:
-            state = dlt.current.resource_state().setdefault("cursors", {})
-            yield from UsageLoad(reader, grouping, state, _seen_types()).tables()
-            _raise_if_all_failed(reader, usage.TABLE[grouping])
-        yield dlt.mark.materialize_table_schema()
+        tables = _usage_tables(reader, grouping) if grouping in reader.groupings else ()
+        yield from arrow.at_least_one(tables, schema.TABLES[usage.TABLE[grouping]])
     finally:
         reader.usage_under_way.discard(grouping)
+
+
+def _usage_tables(reader: Reader, grouping: Grouping) -> Iterator[pa.Table]:
+    state = dlt.current.resource_state().setdefault("cursors", {})
+    yield from UsageLoad(reader, grouping, state, _seen_types()).tables()
+    _raise_if_all_failed(reader, usage.TABLE[grouping])
 
 
 def _each(reader: Reader, resource: str, ask: Callable[[str], Any]) -> Iterator[tuple[str, Any]]:
@@ -179,7 +180,7 @@ def _snapshots(
     reader: Reader, resource: str, ask: Callable[[str], Any], convert: Callable[[Any, Reading], Row]
 ) -> Iterator[Any]:
     yield from snapshots.batches(_snapshot_rows(reader, resource, ask, convert))
-    yield dlt.mark.materialize_table_schema()
+    yield dlt.mark.materialize_table_schema()  # last, so that `add_limit(1)` gives a row
 
 
 def _snapshot_rows(
