@@ -80,13 +80,18 @@ class Bench:
         self.world = world or World()
         self.now = now
         self.server_now: datetime | None = None
-        self.simulator = Simulator(self.world, lambda: self.server_now or self.now)
+        self.simulator = Simulator(self.world, lambda: self.true_now)
         self.database = folder / "billing.duckdb"
         self.start = start
         self.sensitive = False
         self.token = TOKEN
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._version: tuple[int, int] | None = None
+
+    @property
+    def true_now(self) -> datetime:
+        """The API's time, which decides what the world says."""
+        return self.server_now or self.now
 
     @property
     def faults(self) -> Any:
@@ -230,15 +235,15 @@ class Bench:
     def true_usage(self, grouping: str, account_id: str = ACCOUNT, since: datetime | None = None) -> list[Row]:
         """The world's buckets since the start of history."""
         first = since or datetime.fromisoformat(self.start).replace(tzinfo=UTC)
-        return [row for row in usage_truth(self.world, account_id, grouping, self.now) if row[0] >= first]
+        return [row for row in usage_truth(self.world, account_id, grouping, self.true_now) if row[0] >= first]
 
     def true_invoices(self, account_id: str = ACCOUNT) -> list[Fields]:
         """The world's invoices, with times and names as the table has them."""
-        return [invoice_row(item) for item in as_sent(self.world.truth_invoices(account_id, self.now))]
+        return [invoice_row(item) for item in as_sent(self.world.truth_invoices(account_id, self.true_now))]
 
     def true_snapshot(self, table: str, account_id: str = ACCOUNT) -> Fields | None:
         """The world's answer in the table's shape; None: nothing there."""
-        found = as_sent(self.world.truth(SNAPSHOTS[table], account_id, self.now))
+        found = as_sent(self.world.truth(SNAPSHOTS[table], account_id, self.true_now))
         if found is None or found.get("invoice_lines") == []:
             return None
         return SHAPES[table](found)

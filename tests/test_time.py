@@ -1,0 +1,381 @@
+"""Time: wrong clocks, ends of months and years, look-backs, backfills, and hosts in any time zone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ai_gateway_billing.errors import SettingsError
+from ai_gateway_billing.simulator import DEMO_TOKEN, demo_world
+from support import ACCOUNT, DAY, HOUR, NOW, OTHER, TODAY, Bench
+
+HERE = Path(__file__).parent
+
+
+def at(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)  # type: ignore[misc]  # the year comes first
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """One account with some usage on each of the last hundred days."""
+    bench = Bench(tmp_path, start="2026-08-15")
+    account = bench.account()
+    for days in range(100):
+        account.set_hour(TODAY - days * DAY + 9 * HOUR, Decimal(days + 1), Decimal("0.5"))
+    yield bench
+    bench.close()
+
+
+def first_asked(bench: Bench, grouping: str = "hour") -> datetime:
+    """From when on the last load asked for usage; forgets the requests so far."""
+    asked = [each for each in bench.simulator.requests if each.endpoint == "usage-history"]
+    bench.simulator.requests.clear()
+    starts = [int(each.query["start_time"]) for each in asked if each.query["value_grouping_window"] == grouping]
+    return datetime.fromtimestamp(min(starts) / 1000, UTC)
+
+
+def load(bench: Bench, after: timedelta = timedelta(0), **options: Any) -> datetime:
+    """A load some time later, and from when on it asked."""
+    bench.now += after
+    bench.simulator.requests.clear()
+    bench.load_well(**options)
+    return first_asked(bench)
+
+
+# --- look-back ------------------------------------------------------------------------------------------------------
+
+
+def test_look_back_of_a_scheduled_load(bench: Bench) -> None:
+    """Three whole UTC days; 35 when the last such pass is over 24 hours old, of which a first load is one."""
+    start = at(2026, 8, 15)
+
+    assert load(bench) == start
+    assert load(bench, HOUR) == TODAY - 3 * DAY
+    assert load(bench, 22 * HOUR) == TODAY - 2 * DAY  # the next day has come, the 24 hours have not
+    assert load(bench, HOUR) == TODAY - 34 * DAY
+    assert load(bench, HOUR) == TODAY - 2 * DAY
+    assert load(bench, HOUR, lookback_days=1) == TODAY
+    assert load(bench, HOUR, lookback_days=60) == TODAY - 59 * DAY
+    assert load(bench, 23 * HOUR) == TODAY - DAY  # the sixty days were a deep pass, too
+    bench.assert_equals_world()
+
+
+def test_a_late_event_within_35_days_is_seen_within_24_hours(bench: Bench) -> None:
+    load(bench)
+    bench.world.accounts[ACCOUNT].set_hour(TODAY - 30 * DAY, "77.7")
+    load(bench, 12 * HOUR)
+    assert bench.usage("hour") != bench.true_usage("hour")
+
+    load(bench, 12 * HOUR)
+
+    bench.assert_equals_world()
+
+
+def test_a_failed_deep_pass_is_made_up_for_by_the_next_load(bench: Bench) -> None:
+    load(bench)
+    bench.now += DAY
+    bench.world.accounts[ACCOUNT].set_hour(TODAY - 30 * DAY, "77.7")
+    bench.faults.add(500, endpoint="usage-history", nth=range(1, 7))
+    assert bench.load().exit_code == 4
+    bench.faults.clear()
+
+    assert load(bench, HOUR) == TODAY - 34 * DAY
+    bench.assert_equals_world()
+
+
+def test_after_a_pause_everything_since_the_last_load_is_read(bench: Bench) -> None:
+    load(bench)
+    bench.now += 60 * DAY
+    account = bench.world.accounts[ACCOUNT]
+    for days in range(60):
+        account.set_hour(TODAY + days * DAY + 3 * HOUR, Decimal(days))
+
+    assert load(bench, lookback_days=3) == TODAY
+    bench.assert_equals_world()
+
+
+# --- backfill and full refresh --------------------------------------------------------------------------------------
+
+
+def test_a_backfill_rereads_its_range_exactly_and_leaves_the_cursor_alone(bench: Bench) -> None:
+    """The last day is included; nothing outside the range is asked for or touched."""
+    load(bench)
+    account = bench.world.accounts[ACCOUNT]
+    first, last = date(2026, 9, 1), date(2026, 9, 3)
+    for day in (first - timedelta(days=1), first, last, last + timedelta(days=1)):
+        account.set_hour(datetime(day.year, day.month, day.day, 23, tzinfo=UTC), "123.456")
+    before = bench.usage("hour")
+
+    assert load(bench, HOUR, backfill=(first, last), only=("usage_hourly", "usage_daily")) == at(2026, 9, 1)
+
+    true = bench.true_usage("hour")
+    inside = {row for row in true if at(2026, 9, 1) <= row[0] < at(2026, 9, 4)}
+    assert {row for row in bench.usage("hour") if at(2026, 9, 1) <= row[0] < at(2026, 9, 4)} == inside
+    assert [row for row in bench.usage("hour") if row not in inside] == [
+        row for row in before if not at(2026, 9, 1) <= row[0] < at(2026, 9, 4)
+    ]
+    assert load(bench, HOUR) == TODAY - 3 * DAY
+    assert load(bench, HOUR, full_refresh=True) == at(2026, 8, 15)
+    bench.assert_equals_world()
+
+
+def test_a_backfill_before_the_first_load_is_not_taken_for_it(bench: Bench) -> None:
+    load(bench, backfill=(date(2026, 11, 20), date(2026, 11, 30)), only=("usage_hourly", "usage_daily"))
+    assert [row for row in bench.true_usage("hour") if row[0] >= at(2026, 11, 20)] == bench.usage("hour")
+
+    assert load(bench) == at(2026, 8, 15)
+    bench.assert_equals_world()
+
+
+def test_a_full_refresh_reads_everything_and_removes_what_is_gone(bench: Bench) -> None:
+    load(bench)
+    bench.world.accounts[ACCOUNT].withdraw("hour", TODAY - 90 * DAY + 9 * HOUR)
+    bench.world.accounts[ACCOUNT].set_hour(TODAY - 80 * DAY, "5.5")
+
+    assert load(bench, HOUR, full_refresh=True) == at(2026, 8, 15)
+    bench.assert_equals_world()
+
+
+# --- start ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_start_in_the_future_is_refused_and_changes_nothing(bench: Bench) -> None:
+    load(bench)
+    before = bench.database.read_bytes()
+    bench.start = "2026-11-23"
+
+    with pytest.raises(SettingsError, match="ahead"):
+        bench.load()
+
+    assert bench.database.read_bytes() == before
+
+
+def test_a_start_today_or_before_the_account_existed_is_fine(bench: Bench) -> None:
+    bench.start = "2026-11-22"
+    assert load(bench) == TODAY
+    bench.assert_equals_world()
+    bench.start = "2024-02-28"
+    assert load(bench, HOUR) == at(2024, 2, 28)
+    bench.assert_equals_world()
+
+
+# --- clocks ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ahead", [2 * DAY, 40 * DAY, 400 * DAY])
+def test_a_clock_that_runs_ahead_carries_no_cursor_past_what_was_read(bench: Bench, ahead: timedelta) -> None:
+    """The API's `Date` says how late it is. Nothing is lost once the clock is right, nor covered before it was."""
+    load(bench)
+    account = bench.world.accounts[ACCOUNT]
+    bench.server_now = NOW + 5 * HOUR
+    bench.now = bench.server_now + ahead
+    account.set_hour(TODAY + 12 * HOUR, "1.25")
+    bench.load_well()
+    bench.assert_equals_world()
+    assert max(bench.coverage("hour")) == TODAY.date()
+
+    account.set_hour(TODAY + 15 * HOUR, "3.75")
+    account.set_hour(TODAY - 20 * DAY, "0.25")
+    bench.server_now += 25 * HOUR
+    bench.now = bench.server_now
+    assert load(bench) == TODAY - 34 * DAY
+    bench.assert_equals_world()
+
+
+def test_a_clock_ahead_of_an_api_that_refuses_the_future_loses_nothing(bench: Bench) -> None:
+    load(bench)
+    bench.world.refuses_future_end = True
+    bench.server_now = NOW + 5 * HOUR
+    bench.now = bench.server_now + 40 * DAY
+    bench.world.accounts[ACCOUNT].set_hour(TODAY + 12 * HOUR, "1.25")
+    assert bench.load().exit_code == 4
+
+    bench.world.refuses_future_end = False
+    bench.now = bench.server_now
+    load(bench)
+    bench.assert_equals_world()
+
+
+@pytest.mark.parametrize("back", [timedelta(seconds=1801), 2 * DAY, 60 * DAY])
+def test_a_clock_that_jumps_back_loses_and_doubles_nothing(bench: Bench, back: timedelta) -> None:
+    load(bench)
+    account = bench.world.accounts[ACCOUNT]
+    before = bench.usage("hour")
+    bench.server_now = NOW
+    bench.now = NOW - back
+
+    load(bench)
+    assert bench.usage("hour") == before
+
+    account.set_hour(TODAY - DAY, "2.5")
+    bench.server_now = None
+    bench.now = NOW + HOUR
+    load(bench)
+    bench.assert_equals_world()
+
+
+def test_an_api_clock_that_is_behind_only_delays_the_cursor(bench: Bench) -> None:
+    bench.server_now = NOW - 3 * HOUR
+    load(bench)
+
+    bench.server_now = None
+    bench.world.accounts[ACCOUNT].set_hour(TODAY + 9 * HOUR, "8.5")
+    load(bench, lookback_days=0)
+    bench.assert_equals_world()
+
+
+# --- ends -----------------------------------------------------------------------------------------------------------
+
+
+def test_months_years_and_leap_days_end_exactly(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, start="2027-12-01", now=at(2027, 12, 31, 23, 59, 59))
+    account = bench.account()
+    moments = [
+        at(2027, 12, 31, 23, 59, 59),
+        at(2028, 1, 1),
+        at(2028, 2, 28, 23, 30),
+        at(2028, 2, 29, 0, 0, 1),
+        at(2028, 3, 1),
+    ]
+    for moment in moments:
+        bench.now = moment
+        for hours in range(50):
+            account.set_hour(moment.replace(minute=0, second=0) - hours * HOUR, Decimal(hours) / 8, moment.day)
+        bench.load_well()
+        bench.assert_equals_world()
+        days = (moment.date() - date(2027, 12, 1)).days
+        assert len(bench.coverage("day")) == days + 1
+    bench.close()
+
+
+def test_the_running_hour_and_day_equal_what_the_api_said_and_closed_ones_always(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, demo_world(1, start=at(2026, 11, 10)), start="2026-11-10")
+    bench.token = DEMO_TOKEN
+    for minutes in (0, 20, 39, 1, 1):
+        bench.now += timedelta(minutes=minutes)
+        bench.load_well()
+        bench.assert_equals_world()
+    assert bench.usage("hour", next(iter(bench.world.accounts)))[-1][0] <= bench.now
+    bench.close()
+
+
+def test_deep_passes_are_counted_per_account_and_grouping(bench: Bench) -> None:
+    """An account or grouping that comes later has its own 24 hours."""
+    load(bench, groupings=("hour",))
+    bench.account(OTHER)
+    bench.now += 12 * HOUR
+
+    bench.simulator.requests.clear()
+    bench.load_well()
+
+    assert first_asked_of(bench, ACCOUNT, "hour") == TODAY - 3 * DAY
+    assert first_asked_of(bench, ACCOUNT, "day") == at(2026, 8, 15)
+    assert first_asked_of(bench, OTHER, "hour") == at(2026, 8, 15)
+    bench.assert_equals_world()
+
+
+def first_asked_of(bench: Bench, account_id: str, grouping: str) -> datetime:
+    starts = [
+        int(each.query["start_time"])
+        for each in bench.simulator.requests
+        if each.account_id == account_id and each.query.get("value_grouping_window") == grouping
+    ]
+    return datetime.fromtimestamp(min(starts) / 1000, UTC)
+
+
+# --- time zones -----------------------------------------------------------------------------------------------------
+
+ZONES = ["UTC", "Asia/Kolkata", "America/Los_Angeles"]
+
+
+def loads_around_midnight(folder: str) -> None:
+    """Three loads across midnights and a change from daylight saving time, compared with the world; prints the rows."""
+    bench = Bench(Path(folder), demo_world(1, start=at(2026, 10, 28)), start="2026-10-28", now=at(2026, 11, 1, 7, 45))
+    bench.token = DEMO_TOKEN
+    account_id = next(iter(bench.world.accounts))
+    for moment in (at(2026, 11, 1, 7, 45), at(2026, 11, 1, 18, 20), at(2026, 11, 2, 0, 10)):
+        bench.now = moment
+        bench.load_well()
+        bench.assert_equals_world()
+        bench.world.accounts[account_id].set_hour(at(2026, 11, 1, 8), moment.day, moment.hour)
+    bench.close()
+    print(json.dumps(bench.coverage("hour", account_id), default=str) if False else sorted(bench_rows(folder)))  # noqa: T201
+
+
+def bench_rows(folder: str) -> list[str]:
+    import duckdb
+
+    with duckdb.connect(str(Path(folder) / "billing.duckdb"), read_only=True) as connection:
+        connection.execute("set timezone = 'UTC'")
+        tables = ("usage_hourly", "usage_daily", "usage_coverage", "invoices")
+        return [
+            str(row)
+            for table in tables
+            for row in connection.execute(
+                f"select columns('^[^_]')::varchar from ai_gateway_billing.{table}"
+            ).fetchall()
+        ]
+
+
+@pytest.fixture(scope="module")
+def in_zones(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.CompletedProcess[str]]:
+    """The same loads by processes that live in different zones, at the same time."""
+    running = {}
+    for zone in ZONES:
+        folder = tmp_path_factory.mktemp("zone")
+        code = f"import test_time; test_time.loads_around_midnight({str(folder)!r})"
+        environment = {**os.environ, "TZ": zone, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
+        running[zone] = subprocess.Popen(
+            [sys.executable, "-c", code],
+            env=environment,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    results = {}
+    for zone, process in running.items():
+        out, err = process.communicate(timeout=300)
+        results[zone] = subprocess.CompletedProcess(process.args, process.returncode, out, err)
+    return results
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_tables_equal_the_world_on_a_host_in_any_time_zone(in_zones: dict[str, Any], zone: str) -> None:
+    assert in_zones[zone].returncode == 0, in_zones[zone].stderr[-2000:]
+    assert in_zones[zone].stdout == in_zones["UTC"].stdout
+    assert in_zones[zone].stdout.count("2026-11-01") > 24
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("zone", ZONES[1:])
+def test_the_exactness_tests_pass_in_any_time_zone(zone: str) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not slow",
+        "test_load.py",
+        "test_model.py",
+    ]
+    environment = {**os.environ, "TZ": zone, "TEST_TZ": zone}
+
+    found = subprocess.run(
+        command, cwd=HERE, env=environment, capture_output=True, text=True, timeout=1200, check=False
+    )
+
+    assert found.returncode == 0, found.stdout[-3000:]
