@@ -99,7 +99,8 @@ class Series:
         if not is_well:
             self.since_failure.append(truth)
             return
-        if first <= max(BEGIN, midnight(now) - 35 * DAY):
+        since = min(first, midnight(self.read_until or BEGIN))  # after a pause, all of it is read
+        if since <= max(BEGIN, midnight(now) - 35 * DAY):
             self.deep_at = now
         self.read_until, self.since_failure = floor(grouping, now), []
 
@@ -367,7 +368,8 @@ class Loads(RuleBasedStateMachine):
                 allowed = self.allowed(series, bucket, truth, first, bool(options.get("backfill")))
             elif is_read:
                 allowed.append(truth.get(bucket, ()))
-            assert table.get(bucket, ()) in allowed, f"{account_id[0]} {grouping} {bucket}: {allowed}"
+            found = table.get(bucket, ())
+            assert found in allowed, f"{account_id[0]} {grouping} {bucket}: {found} is none of {allowed}"
         series.table = table
         if is_read and is_well:
             self.check_coverage(account_id, grouping, first, end, bool(options.get("backfill")))
