@@ -7,8 +7,8 @@ them are loaded together, which shows as well that none of them harms another.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -488,36 +488,25 @@ def test_a_limit_on_one_account_leaves_the_other_loaded(watched: Watched) -> Non
 
 
 def test_eight_threads_obey_one_retry_after(tmp_path: Path) -> None:
-    """By the real clock, over real HTTP: from the limited answer on, nobody asks for a second."""
-    bench = Bench(tmp_path, start="2026-09-01")
+    """The second passes only once all of them wait for it at once; one that asked on would break the barrier."""
+    bench = Bench(tmp_path)
     fill(bench.account())
     bench.faults.add(429, nth=12, retry_after=1)
-    arrivals = Arrivals(bench)
+    clock = Ticking()
+    all_wait = threading.Barrier(reader.WORKERS, action=lambda: clock.sleep(1.0), timeout=10)
+    waits: list[float] = []
 
-    with bench.simulator.serve() as url:
-        bench.client = lambda: Client(TOKEN, base_url=url, budget=None)  # type: ignore[method-assign]
-        bench.load_well()
+    def sleep(seconds: float) -> None:
+        if seconds:
+            waits.append(seconds)
+            all_wait.wait()
 
-    bench.assert_equals_world()
-    arrivals.assert_silence_of(1.0)
+    transport = httpx.MockTransport(bench.simulator.handle)
+    with Client(TOKEN, transport=transport, sleep=sleep, clock=clock.monotonic, budget=None) as client:
+        start = TODAY - 200 * DAY
+        reading = reader.Reader(client, lambda: [ACCOUNT], start=start, now=NOW)
+        windows = list(reading.usage("hour", {ACCOUNT: start}, TODAY))
 
-
-class Arrivals:
-    """When requests arrived, by the real clock."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.times: list[float] = []
-        self.bench = bench
-        self._answer: Callable[..., Any] = bench.simulator.answer
-        bench.simulator.answer = self._watched  # type: ignore[method-assign]
-
-    def _watched(self, call: Any) -> Any:
-        self.times.append(time.monotonic())
-        return self._answer(call)
-
-    def assert_silence_of(self, seconds: float) -> None:
-        statuses = [request.status for request in self.bench.simulator.requests]
-        limited = statuses.index(429)
-        in_flight = reader.WORKERS  # had been sent before the answer came
-        gaps = [b - a for a, b in zip(self.times[limited:], self.times[limited + 1 :], strict=False)]
-        assert max(gaps[:in_flight]) >= seconds * 0.98
+    assert waits == [1.0] * reader.WORKERS
+    assert sum(read.result.rows for read in windows if not isinstance(read.result, errors.BillingError)) == 24
+    assert not any(isinstance(read.result, errors.BillingError) for read in windows)
