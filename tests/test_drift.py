@@ -329,6 +329,24 @@ def test_one_broken_row_does_not_keep_the_others_out(tmp_path_factory: pytest.Te
     bench.close()
 
 
+@pytest.mark.parametrize("path", ["fresh", "invoice_lines.*.fresh", "invoice_lines.*.pretax_credit_amounts.*.fresh"])
+def test_an_unknown_field_may_be_there_from_the_first_answer_on(tmp_path_factory: Any, path: str) -> None:
+    """dlt once forgot the hints of all known columns over those of the unknown one."""
+    bench = Bench(tmp_path_factory.mktemp("first"), start="2026-11-20")
+    account = drifting(account_of("first"), bench)
+    bench.world.inject("invoice-preview", path, 7)
+
+    bench.load_well(only=("invoice_preview",))
+
+    bench.world.clear_injections()
+    (version,) = bench.versions("invoice_preview", account.id)
+    line = version["invoice_lines"][0]
+    credit = line["pretax_credit_amounts"][0]
+    assert [part.pop("fresh", None) for part in (version, line, credit)].count(7) == 1
+    assert (line["amount"], credit["amount"], credit["discount"]) == (19287, 1808, None)
+    bench.close()
+
+
 def test_a_preview_without_its_required_list_of_lines_is_no_empty_preview(tmp_path_factory: Any) -> None:
     bench = Bench(tmp_path_factory.mktemp("lines"), start="2026-11-20")
     account = drifting(account_of("lines"), bench)

@@ -60,12 +60,7 @@ def resources(reader: Reader) -> Sequence[DltResource]:  # noqa: C901  # one pag
         write_disposition=VERSIONS,
         file_format="parquet",
         columns=hints(schema.INVOICE_PREVIEW),
-        nested_hints={
-            "invoice_lines": dlt.mark.make_nested_hints(columns=hints(schema.PREVIEW_LINES)),
-            ("invoice_lines", "pretax_credit_amounts"): dlt.mark.make_nested_hints(
-                columns=hints(schema.PREVIEW_CREDITS)
-            ),
-        },
+        nested_hints=snapshots.nested_hints("invoice_preview"),
     )
     def invoice_preview() -> Iterator[Any]:
         """One row per account and version of the running month's statement, with its lines and their credits."""

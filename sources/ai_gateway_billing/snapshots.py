@@ -1,7 +1,8 @@
 """Snapshot rows on their way to dlt: what ends a version, how many rows there are, hints for unknown fields."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import dlt
@@ -16,6 +17,17 @@ _HINTS: schema.Columns = {"decimal": schema.MONEY, "text": schema.TEXT, "bool": 
 def hints(columns: schema.Columns) -> Any:
     """The columns as dlt takes them, each with its name."""
     return {name: {"name": name, **hint} for name, hint in columns.items()}
+
+
+def nested_hints(resource: str, unknown: Mapping[str, schema.Columns] = MappingProxyType({})) -> Any:
+    """The hints of all child tables as dlt takes them, with those for their unknown fields. None without children."""
+    children = [name for name in schema.TABLES if name.startswith(f"{resource}__")]
+    return {
+        tuple(name.split("__")[1:]): dlt.mark.make_nested_hints(
+            columns=hints(schema.TABLES[name] | unknown.get(name, {}))
+        )
+        for name in children
+    } or None
 
 
 def withdrawn(account_id: str, resource: str, now: datetime) -> Row:
@@ -98,14 +110,9 @@ def hinted(report: Report, resource: str, row: Row, seen_types: dict[str, str]) 
             unknown.setdefault(table, {})[own_column] = _HINTS[kind]
     if not unknown:
         return row
-    nested: dict[str | Sequence[str], Any] = {
-        tuple(table.split("__")[1:]): dlt.mark.make_nested_hints(columns=hints(columns))
-        for table, columns in unknown.items()
-        if table != resource
-    }
-    return dlt.mark.with_hints(
-        row, dlt.mark.make_hints(columns=hints(unknown.get(resource, {})), nested_hints=nested or None)
-    )
+    # dlt adds columns to those of the resource, but takes nested hints in place of all that it had, and {} as "none".
+    columns = hints(unknown[resource]) if resource in unknown else None
+    return dlt.mark.with_hints(row, dlt.mark.make_hints(columns=columns, nested_hints=nested_hints(resource, unknown)))
 
 
 def _unknown_fields(table: str, part: Row, prefix: str = "") -> Iterator[tuple[Row, str, str]]:
