@@ -14,7 +14,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow bench check lint format types layers docs record focus-validate lock clean
+.PHONY: help demo test slow bench bench-views check lint format types layers docs record focus-validate lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -75,6 +75,9 @@ lock: $(VENV)/.dev ## Compile requirements/ from pyproject.toml; UPGRADE=1 takes
 
 bench: build/bench/.sdk ## Time whole loads against peers on this machine; takes minutes; ARGS="--cases a,d" picks some
 	@build/bench/bin/python tests/benchmarks/bench.py $(ARGS)
+
+bench-views: $(VENV)/.runtime ## Time every view on ten years of ten accounts
+	@$(BIN)/python tests/benchmarks/views.py $(ARGS)
 
 clean: ## Remove the virtual environment and everything that tools left; databases stay
 	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

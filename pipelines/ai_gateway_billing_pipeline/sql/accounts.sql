@@ -8,49 +8,54 @@
 create or replace view spend.accounts as
 with
 heard as (
-  select account_id, max(read_at) as heard_at from ai_gateway_billing.usage_coverage group by all
+  select account_id, max(read_at) as heard_at, null as previewed, null as invoiced
+  from ai_gateway_billing.usage_coverage
+  group by all
   union all
-  select account_id, max(bucket_start) as heard_at from ai_gateway_billing.usage_hourly group by all
+  select account_id, max(bucket_start), null, null
+  from ai_gateway_billing.usage_hourly
+  group by all
   union all
-  select account_id, max(bucket_start) as heard_at from ai_gateway_billing.usage_daily group by all
+  select account_id, max(bucket_start), null, null
+  from ai_gateway_billing.usage_daily
+  group by all
   union all
-  select account_id, max(last_listed_at) as heard_at from ai_gateway_billing.invoices group by all
-  union all
-  select account_id, max(_dlt_valid_from) as heard_at from ai_gateway_billing.invoice_preview group by all
-  union all
-  select account_id, max(_dlt_valid_from) as heard_at from ai_gateway_billing.credit_balance group by all
-  union all
-  select account_id, max(_dlt_valid_from) as heard_at from ai_gateway_billing.topup_config group by all
-),
-named as (
-  select account_id, upper(trim(currency)) as currency, 1 as preference, _dlt_valid_from as heard_at
+  select account_id, max(_dlt_valid_from), max_by(currency, _dlt_valid_from) filter (trim(currency) <> ''), null
   from ai_gateway_billing.invoice_preview
+  group by all
   union all
-  select account_id, upper(trim(currency)) as currency, 2 as preference, created as heard_at
+  select
+    account_id,
+    max(last_listed_at),
+    null,
+    max_by(currency, row(coalesce(created, '-infinity'), currency)) filter (trim(currency) <> '')
   from ai_gateway_billing.invoices
-),
-chosen as (
-  select account_id, currency
-  from named
-  where currency <> ''
-  qualify row_number() over (partition by account_id order by preference, heard_at desc nulls last, currency) = 1
+  group by all
+  union all
+  select account_id, max(_dlt_valid_from), null, null
+  from ai_gateway_billing.credit_balance
+  group by all
+  union all
+  select account_id, max(_dlt_valid_from), null, null
+  from ai_gateway_billing.topup_config
+  group by all
 ),
 known as (
   select
     account_id,
-    max(heard_at) as as_of
+    max(heard_at) as as_of,
+    upper(trim(coalesce(max(previewed), max(invoiced)))) as named
   from heard
-  group by all
+  group by account_id
 )
 select
   known.account_id,
-  coalesce(chosen.currency, 'USD') as currency,
-  chosen.currency is null as currency_is_assumed,
+  coalesce(known.named, 'USD') as currency,
+  known.named is null as currency_is_assumed,
   case usage_unit.unit when 'dollars' then 1 else coalesce(currencies.major_per_minor, 0.01) end::decimal(5, 4)
     as major_per_usage_unit,
   coalesce(currencies.major_per_minor, 0.01)::decimal(5, 4) as major_per_minor,
   known.as_of
 from known
 cross join spend.usage_unit
-left join chosen using (account_id)
-left join spend.currencies on currencies.currency = coalesce(chosen.currency, 'USD');
+left join spend.currencies on currencies.currency = coalesce(known.named, 'USD');

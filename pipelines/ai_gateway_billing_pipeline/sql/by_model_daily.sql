@@ -27,74 +27,92 @@ observations as (
     billing_month,
     (observed_at at time zone 'UTC')::date as day,
     observed_at,
+    lead(observed_at) over (partition by account_id, billing_month order by observed_at) as next_observed_at,
     period_end,
     is_reopened,
     date_diff('day', coalesce(
-      lag(day) over (partition by account_id, billing_month order by day),
+      lag(day) over (partition by account_id, billing_month order by observed_at),
       least((period_start at time zone 'UTC')::date, day) - 1
     ), day) as days_spanned
   from spend.previews
   where is_day_end
 ),
 shown as (
-  select *
-  from spend.preview_models
-  where is_day_end
+  select
+    models.*,
+    observations.next_observed_at
+  from spend.preview_models as models
+  join observations using (account_id, billing_month, observed_at)
+  where models.is_day_end
 ),
-models as (
+-- What a preview shows is added on its day and taken away on the next one's, where it stands in that one's amounts.
+steps as (
   select
     account_id,
     billing_month,
+    observed_at,
     currency,
     model,
-    any_value(provider) as provider,
-    min(observed_at) as first_observed_at
+    provider,
+    gross,
+    credits,
+    net,
+    gross as gross_to_date,
+    credits as credits_to_date,
+    net as net_to_date
   from shown
-  group by account_id, billing_month, currency, model
-),
-to_date as (
+  union all
   select
-    observations.*,
-    models.currency,
-    models.model,
-    models.provider,
-    coalesce(shown.gross, 0) as gross,
-    coalesce(shown.credits, 0) as credits,
-    coalesce(shown.net, 0) as net,
-    shown.model is not null as is_shown
-  from observations
-  join models using (account_id, billing_month)
-  left join shown using (account_id, billing_month, observed_at, currency, model)
-  where observations.observed_at >= models.first_observed_at
+    account_id,
+    billing_month,
+    next_observed_at as observed_at,
+    currency,
+    model,
+    provider,
+    -gross,
+    -credits,
+    -net,
+    0,
+    0,
+    0
+  from shown
+  where next_observed_at is not null
 ),
 added as (
   select
-    *,
-    gross - coalesce(lag(gross) over before, 0) as gross_added,
-    credits - coalesce(lag(credits) over before, 0) as credits_added,
-    net - coalesce(lag(net) over before, 0) as net_added,
-    coalesce(lag(is_shown) over before, false) as was_shown
-  from to_date
-  window before as (partition by account_id, billing_month, currency, model order by day)
+    account_id,
+    billing_month,
+    observed_at,
+    currency,
+    model,
+    any_value(provider) as provider,
+    sum(gross) as gross,
+    sum(credits) as credits,
+    sum(net) as net,
+    sum(gross_to_date) as gross_to_date,
+    sum(credits_to_date) as credits_to_date,
+    sum(net_to_date) as net_to_date
+  from steps
+  group by account_id, billing_month, observed_at, currency, model
 )
 select
   added.account_id,
   added.billing_month,
-  added.day,
+  observations.day,
   added.currency,
   added.model,
   added.provider,
-  added.gross_added as gross,
-  added.credits_added as credits,
-  added.net_added as net,
-  added.gross as gross_to_date,
-  added.credits as credits_to_date,
-  added.net as net_to_date,
+  added.gross,
+  added.credits,
+  added.net,
+  added.gross_to_date,
+  added.credits_to_date,
+  added.net_to_date,
   added.observed_at,
-  added.days_spanned,
-  added.gross_added < 0 or added.net_added < 0 as is_decrease,
-  added.is_reopened,
-  epoch(accounts.as_of) >= epoch(added.period_end) + 35 * 86400 as is_final
+  observations.days_spanned,
+  added.gross < 0 or added.net < 0 as is_decrease,
+  observations.is_reopened,
+  epoch(accounts.as_of) >= epoch(observations.period_end) + 35 * 86400 as is_final
 from added
-join spend.accounts using (account_id)
-where added.is_shown or added.was_shown;
+join observations using (account_id, billing_month, observed_at)
+join spend.accounts using (account_id);

@@ -13,25 +13,41 @@
 -- The two usage tables tell the same money, so each day is taken from one of them: from that read completely, else from
 -- the hours, unless the day's figure was read at least an hour later, which means by a later load.
 create or replace view spend.daily as
-with chosen as (
-  select *
-  from spend.daily_sources
-  qualify row_number() over (
-    partition by account_id, day
-    order by is_complete desc, epoch(read_at) - if(source = 'hour', 0, 3600) desc nulls last, source desc
-  ) = 1
+with
+both_sources as (
+  select
+    account_id,
+    day,
+    by_hour,
+    by_day,
+    case
+      when by_hour.account_id is null then true
+      when by_day.account_id is null then false
+      when by_hour.is_complete <> by_day.is_complete then by_day.is_complete
+      when by_hour.read_at is null then by_day.read_at is not null
+      else coalesce(epoch(by_day.read_at) - epoch(by_hour.read_at) > 3600, false)
+    end as takes_day
+  from (from spend.daily_sources where source = 'hour') as by_hour
+  full join (from spend.daily_sources where source = 'day') as by_day using (account_id, day)
+),
+chosen as (
+  select
+    account_id,
+    day,
+    if(takes_day, by_day, by_hour) as source
+  from both_sources
 )
 select
   account_id,
   chosen.day,
   accounts.currency,
-  chosen.amount,
-  chosen.source,
-  chosen.has_usage,
-  chosen.hours_known,
-  chosen.is_complete,
-  chosen.is_complete
-    and epoch(chosen.read_at) >= epoch(chosen.day) + 35 * 86400
+  chosen.source.amount as amount,
+  chosen.source.source as source,
+  chosen.source.has_usage as has_usage,
+  chosen.source.hours_known as hours_known,
+  chosen.source.is_complete as is_complete,
+  chosen.source.is_complete
+    and epoch(chosen.source.read_at) >= epoch(chosen.day) + 35 * 86400
     and epoch(accounts.as_of) >= epoch(chosen.day) + 36 * 86400 as is_final,
   accounts.currency_is_assumed
 from chosen

@@ -9,42 +9,62 @@
 -- read_at: when the day was last read, UTC; NULL when it was never read completely
 create or replace view spend.daily_sources as
 with
-usage as (
-  select
-    account_id,
-    epoch_us(bucket_start) // 86400000000 as day_number,
-    'hour' as source,
-    sum(aggregated_value) as usage
-  from ai_gateway_billing.usage_hourly
-  group by all
-  union all
-  select
-    account_id,
-    epoch_us(bucket_start) // 86400000000 as day_number,
-    'day' as source,
-    sum(aggregated_value) as usage
-  from ai_gateway_billing.usage_daily
-  group by all
-),
 coverage as (
   select
     account_id,
     epoch(day)::bigint // 86400 as day_number,
-    "grouping" as source,
+    "grouping",
     epoch(read_until)::bigint // 3600 - day_number * 24 as hours_known,
     read_at
   from ai_gateway_billing.usage_coverage
+),
+by_hour as (
+  select
+    account_id,
+    epoch_us(bucket_start) // 86400000000 as day_number,
+    sum(aggregated_value) as usage
+  from ai_gateway_billing.usage_hourly
+  group by all
+),
+by_day as (
+  select
+    account_id,
+    epoch_us(bucket_start) // 86400000000 as day_number,
+    sum(aggregated_value) as usage
+  from ai_gateway_billing.usage_daily
+  group by all
+),
+-- One branch for each table, so that whoever asks for one source does not read the other.
+sources as (
+  select
+    account_id,
+    day_number,
+    'hour' as source,
+    by_hour.usage,
+    covered.hours_known,
+    covered.read_at
+  from by_hour
+  full join (from coverage where "grouping" = 'hour') as covered using (account_id, day_number)
+  union all
+  select
+    account_id,
+    day_number,
+    'day' as source,
+    by_day.usage,
+    covered.hours_known,
+    covered.read_at
+  from by_day
+  full join (from coverage where "grouping" = 'day') as covered using (account_id, day_number)
 )
 select
   account_id,
-  date '1970-01-01' + day_number::integer as day,
-  source,
-  coalesce(usage.usage, 0) * accounts.major_per_usage_unit as amount,
-  usage.usage is not null as has_usage,
-  coalesce(coverage.hours_known, 0) as hours_known,
-  coalesce(coverage.hours_known, 0) = 24 as is_complete,
-  coverage.read_at
-from usage
-full join coverage using (account_id, day_number, source)
+  date '1970-01-01' + sources.day_number::integer as day,
+  sources.source,
+  coalesce(sources.usage, 0) * accounts.major_per_usage_unit as amount,
+  sources.usage is not null as has_usage,
+  coalesce(sources.hours_known, 0) as hours_known,
+  coalesce(sources.hours_known, 0) = 24 as is_complete,
+  sources.read_at
+from sources
 join spend.accounts using (account_id)
-where usage.usage is not null or coverage.hours_known > 0;
+where sources.usage is not null or sources.hours_known > 0;
