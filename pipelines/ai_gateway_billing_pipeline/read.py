@@ -154,9 +154,7 @@ def _first_lines(error: duckdb.Error) -> str:
 
 def accounts(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """The ids of all accounts of which anything is stored."""
-    return {
-        account_id for table in _tables(connection) & set(RESOURCES) for account_id, *_ in _counts(connection, table)
-    }
+    return {account_id for account_id, _ in _counts(connection, _tables(connection))}
 
 
 def holdings(connection: duckdb.DuckDBPyConnection) -> list[Holding]:
@@ -170,12 +168,7 @@ def holdings(connection: duckdb.DuckDBPyConnection) -> list[Holding]:
     states = _states(connection) if "load_status" in tables else {}
     quarantined = _quarantined(connection) if "quarantine" in tables else {}
     coverage = _coverage(connection) if "usage_coverage" in tables else {}
-    counts: dict[tuple[str, str], tuple[int, datetime | None]] = {
-        (account_id, table): (rows, newest)
-        for table in RESOURCES
-        if table in tables
-        for account_id, rows, newest in _counts(connection, table)
-    }
+    counts = _counts(connection, tables)
     nothing: Sequence[Any] = (None,) * 5
     keys = sorted(counts.keys() | states.keys(), key=lambda key: (key[0], _position(key[1])))
     return [
@@ -209,9 +202,15 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
     return {name for (name,) in connection.execute(sql, [SCHEMA]).fetchall()}
 
 
-def _counts(connection: duckdb.DuckDBPyConnection, table: str) -> Sequence[tuple[str, int, datetime | None]]:
-    newest = _NEWEST.get(table, "_dlt_valid_from")
-    return _own(connection, f"select account_id, count(*), max({newest}) from {SCHEMA}.{table} group by all")  # noqa: S608 - names of ours
+def _counts(connection: duckdb.DuckDBPyConnection, tables: set[str]) -> dict[tuple[str, str], Sequence[Any]]:
+    """Rows and the newest one's time for each account and resource."""
+    parts = [
+        f"select account_id, '{table}', count(*), max({_NEWEST.get(table, '_dlt_valid_from')}) "  # noqa: S608 - names of ours
+        f"from {SCHEMA}.{table} group by all"
+        for table in RESOURCES
+        if table in tables
+    ]
+    return {row[:2]: row[2:] for row in _own(connection, " union all ".join(parts))} if parts else {}
 
 
 def _states(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], Sequence[Any]]:
