@@ -15,7 +15,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen, run
@@ -261,6 +261,25 @@ def case_f(runs: int) -> list[Line]:
     return lines
 
 
+def case_g(runs: int) -> list[Line]:
+    """Long histories: ten times as many hours or invoices, and all of it again over what is there."""
+    ten = {"target": "≤ 10 × a tenth"}
+    hours = [Line("g", "aig-billing load, 1 year"), Line("g", "aig-billing load, 10 years", **ten)]
+    again = Line("g", "aig-billing load --full-refresh, 10 years", against={"10 years": hours[1]})
+    for line, count in zip(hours, (1, 10), strict=True):
+        with serving(replace(years(count), invoices=12)) as server, folder() as path:
+            line.runs.append(load(server, path))
+            if count == 10:
+                again.runs.append(load(server, path, "--full-refresh"))
+    invoices = [Line("g", "aig-billing load, 1,000 invoices"), Line("g", "aig-billing load, 10,000 invoices", **ten)]
+    for line, count in zip(invoices, (1_000, 10_000), strict=True):
+        with serving(Truth(1, TODAY_MS, NOW_MS + HOUR_MS, count)) as server, folder() as path:
+            line.runs.append(load(server, path))
+    for small, large in (hours, invoices):
+        large.against = {"a tenth": small}
+    return [*hours, again, *invoices]
+
+
 CASES: dict[str, Callable[[int], list[Line]]] = {
     "a": case_a,
     "b": case_b,
@@ -268,6 +287,7 @@ CASES: dict[str, Callable[[int], list[Line]]] = {
     "d": case_d,
     "e": case_e,
     "f": case_f,
+    "g": case_g,
 }
 HEAD = ["case", "what", "wall", "CPU", "peak memory", "requests", "ratio", "target"]
 

@@ -112,7 +112,7 @@ def _invoice(truth: Truth, number: int) -> bytes:
 
 
 def _snapshots(truth: Truth) -> dict[str, bytes]:
-    period = {"start": truth.start_ms // 1000, "end": truth.end_ms // 1000}
+    period = {"start": (truth.end_ms - 30 * DAY_MS) // 1000, "end": truth.end_ms // 1000}
     zeros = {"amount_paid": 0, "amount_remaining": 0}
     lines = [
         {
