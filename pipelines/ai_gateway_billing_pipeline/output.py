@@ -12,6 +12,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -50,22 +51,34 @@ def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None, right: Iterable[int] = ()
 ) -> None:
     """A table of plain text on standard output; `right` names the columns that hold numbers."""
-    numbers = set(right)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for position, name in enumerate(columns):
-        justify: Any = "right" if position in numbers else "left"
-        table.add_column(Text(_printable(name)), justify=justify, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(text(value), style="dim" if value is None else "") for value in row))
-    screen = Console(width=None if sys.stdout.isatty() else _ENDLESS)
+    screen = _screen()
     if title is not None:
         screen.print(Text(f"\n{title}\n", style="bold"))
+    table = _table(columns, rows, set(right))
     if screen.is_terminal:
         screen.print(table)
         return
     with screen.capture() as capture:
         screen.print(table)
     sys.stdout.writelines(line.rstrip() + "\n" for line in capture.get().splitlines())
+
+
+def _screen() -> Console:
+    return Console(width=None if sys.stdout.isatty() else _ENDLESS)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: set[int]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for position, name in enumerate(columns):
+        justify: Any = "right" if position in numbers else "left"
+        table.add_column(Text(_printable(name)), justify=justify, overflow="fold")
+    for row in rows:
+        table.add_row(*map(_cell_text, row))
+    return table
+
+
+def _cell_text(value: object) -> Text:
+    return Text(text(value), style="dim" if value is None else "")
 
 
 def to_json(value: object) -> str:
@@ -95,14 +108,44 @@ def print_object(value: Mapping[str, object]) -> None:
 
 
 def print_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int]) -> None:
-    """A table of at most `TABLE_ROWS` rows; standard error tells when there are more."""
+    """A table of at most `TABLE_ROWS` rows; standard error tells when there are more.
+
+    A terminal that is too narrow for the table gets each row as a list of names and values.
+    """
     if not columns:
         return
     rest = iter(rows)
-    print_table(columns, islice(rest, TABLE_ROWS), right=right)
+    shown = list(islice(rest, TABLE_ROWS))
+    if shown and _is_too_wide(_table(columns, shown, set())):
+        _print_lists(columns, shown)
+    else:
+        print_table(columns, shown, right=right)
     left_out = sum(1 for _ in rest)
     if left_out:
         sys.stderr.write(f"The first {TABLE_ROWS} rows; {left_out} more are not shown. --csv and --json give all.\n")
+
+
+def _is_too_wide(table: Table) -> bool:
+    screen = _screen()
+    return Measurement.get(screen, screen.options.update(max_width=_ENDLESS), table).maximum > screen.width
+
+
+def _print_lists(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    screen = _screen()
+    for position, row in enumerate(rows):
+        if position:
+            screen.print()
+        screen.print(_list(columns, row))
+
+
+def _list(columns: Sequence[str], row: Sequence[object]) -> Table:
+    """One row, a line for each of its values."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", overflow="fold")
+    table.add_column(overflow="fold")
+    for name, value in zip(columns, row, strict=True):
+        table.add_row(Text(_printable(name)), _cell_text(value))
+    return table
 
 
 def print_json_rows(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
