@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,13 +37,17 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("project")
 
 
+ZONE = os.environ.get("TEST_TZ", "UTC")
+"""The time zone of the host that the tests pretend to be on: `TEST_TZ=Asia/Kolkata make test` is elsewhere."""
+
+
 def _is_setting(name: str) -> bool:
     """Does the program, dlt (by `SECTION__KEY`) or the terminal's width and colour hang on this variable?"""
     return name.startswith(OURS) or "__" in name.strip("_") or name.upper() in SHELL
 
 
 def _settle(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work in an empty folder as a user with an empty home, without any setting, in UTC."""
+    """Work in an empty folder as a user with an empty home, without any setting."""
     for name in [name for name in os.environ if _is_setting(name)]:
         monkeypatch.delenv(name)
     for name, place in {
@@ -55,7 +60,8 @@ def _settle(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (folder / place).mkdir(parents=True)
         monkeypatch.setenv(name, str(folder / place))
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
-    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setenv("TZ", ZONE)
+    time.tzset()
     (folder / "work").mkdir()
     monkeypatch.chdir(folder / "work")
     _forget_dlt()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -11,11 +10,13 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing.simulator import DEMO_TOKEN, demo_world
+from conftest import ZONE
 from support import ACCOUNT, DAY, HOUR, NOW, OTHER, TODAY, Bench
 
 HERE = Path(__file__).parent
@@ -309,7 +310,7 @@ def loads_around_midnight(folder: str) -> None:
         bench.assert_equals_world()
         bench.world.accounts[account_id].set_hour(at(2026, 11, 1, 8), moment.day, moment.hour)
     bench.close()
-    print(json.dumps(bench.coverage("hour", account_id), default=str) if False else sorted(bench_rows(folder)))  # noqa: T201
+    print(sorted(bench_rows(folder)))  # noqa: T201
 
 
 def bench_rows(folder: str) -> list[str]:
@@ -357,22 +358,18 @@ def test_tables_equal_the_world_on_a_host_in_any_time_zone(in_zones: dict[str, A
     assert in_zones[zone].stdout.count("2026-11-01") > 24
 
 
+def test_the_host_is_in_the_zone_that_the_tests_were_asked_to_run_in() -> None:
+    noon = datetime(2026, 7, 1, 12)  # noqa: DTZ001 - the host's own
+
+    assert noon.astimezone().utcoffset() == noon.replace(tzinfo=ZoneInfo(ZONE)).utcoffset()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("zone", ZONES[1:])
 def test_the_exactness_tests_pass_in_any_time_zone(zone: str) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-m",
-        "not slow",
-        "test_load.py",
-        "test_model.py",
-    ]
-    environment = {**os.environ, "TZ": zone, "TEST_TZ": zone}
+    tests = ("test_load.py", "test_model.py", "test_time.py", "test_cursors.py", "test_windows.py", "test_usage.py")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests]
+    environment = {**os.environ, "TEST_TZ": zone}
 
     found = subprocess.run(
         command, cwd=HERE, env=environment, capture_output=True, text=True, timeout=1200, check=False
