@@ -23,8 +23,8 @@ demo: $(VENV)/.runtime ## Load a simulated account into billing.duckdb and show 
 	$(BIN)/aig-billing load --demo --database $(DATABASE)
 	$(BIN)/python -m ai_gateway_billing_pipeline.demo $(DATABASE)
 
-test: $(VENV)/.dev ## Run the tests; ARGS="-k windows" picks some
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+test: $(VENV)/.dev ## Run the tests on all cores; ARGS="-k windows -n 0" picks some, in one process
+	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
 
 slow: $(VENV)/.dev ## The slow tests: many kills, long random histories, spoilt files; half an hour
 	$(BIN)/python -m pytest -m slow -n 2 $(ARGS)
