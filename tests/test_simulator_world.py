@@ -188,6 +188,13 @@ def test_automatic_topups_follow_the_threshold_and_one_fails(account: Account) -
     assert next(e for e in account.invoices(at + DAY) if e["id"] == failed["id"])["status"] == "open"
 
 
+def test_the_preview_at_the_first_instant_of_a_month_has_no_lines() -> None:
+    found = demo().preview(datetime(2026, 11, 1, tzinfo=UTC))
+
+    assert found
+    assert found["invoice_lines"] == []
+
+
 def test_preview_lines_follow_usage_and_miss_the_amount_due(account: Account) -> None:
     preview = account.preview(NOW)
     assert preview is not None

@@ -74,7 +74,7 @@ class Story:
         }
 
     def _lines(self, first: int, last: int, now: int) -> list[JsonObject]:
-        days = range(max(first, self.start), min(last, now), DAY)
+        days = range(max(first, self.start), min(last, now + 1), DAY)
         month = [self.usage.day_tokens(day, now) for day in days]
         sums = [sum(column) for column in zip(*month, strict=True)]
         period = {"start": first, "end": last}
