@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -102,10 +103,11 @@ class Place:
 
 @dataclass
 class Run:
-    """A command under way."""
+    """A command under way. `endings`: how many ended with each exit code."""
 
     process: ForkServerProcess
     output: Path
+    endings: ClassVar[Counter[int]] = Counter()
 
     def end(self, timeout_s: float = 120.0) -> Ending:
         """Wait for the end."""
@@ -114,6 +116,7 @@ class Run:
             self.process.kill()
             self.process.join()
             raise AssertionError(f"did not end within {timeout_s} s: {self._text('err')}")
+        self.endings[self.process.exitcode] += 1
         return Ending(self.process.exitcode, self._text("out"), self._text("err"))
 
     def signal(self, number: int) -> None:

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -78,7 +78,9 @@ def move_on(world: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def scene(
+    tmp_path_factory: pytest.TempPathFactory, record_testsuite_property: Callable[[str, object], None]
+) -> Iterator[Scene]:
     folder, first = tmp_path_factory.mktemp("scene"), tmp_path_factory.mktemp("first")
     with processes.served(folder) as served:
         served.load_well()
@@ -88,7 +90,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         served.load_well()
         seconds = os.times().elapsed - before
         Place(first, served.url, served.simulator).load_well()
+        Run.endings.clear()
         yield Scene(served, base, served.database, first / "billing.duckdb", seconds)
+    record_testsuite_property("loads by exit code", dict(Run.endings))
+    print(f"loads by exit code, of which {-signal.SIGKILL} are kills: {dict(Run.endings)}")  # noqa: T201
 
 
 # --- at every step ---------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import contextlib
 import shutil
 import tempfile
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -132,9 +133,9 @@ def by_bucket(grouping: str, rows: list[Row]) -> dict[datetime, tuple[Row, ...]]
 
 
 class Loads(RuleBasedStateMachine):
-    """Changes of the world, loads, and the model that checks each of them. `counts`: loads by exit code."""
+    """Changes of the world, loads, and the model that checks each of them. `counts`: steps, and loads by exit code."""
 
-    counts: ClassVar[Counter[int]] = Counter()
+    counts: ClassVar[Counter[int | str]] = Counter()
 
     def __init__(self) -> None:
         super().__init__()
@@ -282,6 +283,7 @@ class Loads(RuleBasedStateMachine):
     @invariant()
     def somebody_loads_now_and_then(self) -> None:
         """Hypothesis leaves rules out at random, and may leave out every load."""
+        self.counts["steps"] += 1
         self.since_load += 1
         if self.since_load > 6:
             self.run()
@@ -447,21 +449,29 @@ def at_midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def walk(examples: int, steps: int) -> None:
+Record = Callable[[str, object], None]
+
+
+def walk(examples: int, steps: int, record: Record) -> None:
     settings = hypothesis.settings(
         max_examples=examples,
         stateful_step_count=steps,
         phases=[hypothesis.Phase.generate],  # a load takes a second: making a failure shorter would take an hour
         suppress_health_check=list(hypothesis.HealthCheck),
     )
-    run_state_machine_as_test(Loads, settings=settings)
+    Loads.counts.clear()
+    try:
+        run_state_machine_as_test(Loads, settings=settings)
+    finally:
+        record("steps, and loads by exit code", dict(Loads.counts))
+        print(f"steps, and loads by exit code: {dict(Loads.counts)}")  # noqa: T201
 
 
-def test_after_every_load_the_tables_equal_the_world() -> None:
+def test_after_every_load_the_tables_equal_the_world(record_property: Record) -> None:
     """Hundreds of steps; `-m slow` takes thousands."""
-    walk(examples=6, steps=40)
+    walk(examples=6, steps=40, record=record_property)
 
 
 @pytest.mark.slow
-def test_after_every_load_the_tables_equal_the_world_for_long() -> None:
-    walk(examples=60, steps=60)
+def test_after_every_load_the_tables_equal_the_world_for_long(record_property: Record) -> None:
+    walk(examples=60, steps=60, record=record_property)
