@@ -76,3 +76,13 @@ def test_a_load_publishes_by_an_atomic_rename(bench: Bench) -> None:
         assert reader.read() == before
     assert bench.database.stat().st_ino != old
     bench.assert_equals_world()
+
+
+def test_a_load_works_in_its_own_folder_beside_the_published_file(bench: Bench) -> None:
+    seen: set[str] = set()
+    folder = bench.database.parent
+    bench.faults.add("mutate", action=lambda _: seen.update(path.name for path in folder.iterdir()))
+
+    bench.load_well()
+
+    assert seen == {"billing.duckdb", "billing.duckdb.load"}
