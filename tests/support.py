@@ -229,13 +229,14 @@ class Bench:
         return days
 
     def everything(self) -> dict[str, list[Row]]:
-        """Every raw table's rows without dlt's own columns, for comparing two databases."""
+        """Every raw table's rows, of dlt's columns only whether a version is open, to compare two databases."""
         found = self.rows(
             "select table_name from information_schema.tables where table_schema = 'ai_gateway_billing' "
             "and not starts_with(table_name, '_dlt') and table_name <> 'load_status'"
         )
-        query = "select columns('^[^_]') from {{raw}}.{} order by all"
-        return {table: self.rows(query.format(table)) for (table,) in found}
+        query = "select columns('^[^_]'){} from {{raw}}.{} order by all"
+        is_open = dict.fromkeys(SNAPSHOTS, ", _dlt_valid_to is null")
+        return {table: self.rows(query.format(is_open.get(table, ""), table)) for (table,) in found}
 
     # --- what the world says -------------------------------------------------------------------------------------
 
