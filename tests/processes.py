@@ -138,6 +138,7 @@ def _command(
         os.dup2(handle, stream)
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored when the tests were started in the background
     os.environ.update(environment)
     os.chdir(output.parent)
     from ai_gateway_billing_pipeline import cli, loading
