@@ -26,7 +26,7 @@ demo: $(VENV)/.runtime ## Load a simulated account into billing.duckdb and show 
 test: $(VENV)/.dev ## Run the tests on all cores; ARGS="-k windows -n 0" picks some, in one process
 	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
 
-slow: $(VENV)/.dev ## The slow tests: many kills, long random histories, spoilt files; half an hour
+slow: $(VENV)/.dev ## The slow tests: many kills, long histories, two simulated months, spoilt files; an hour
 	$(BIN)/python -m pytest -m slow -n 2 $(ARGS)
 
 check: ## Everything that must pass before a change lands
