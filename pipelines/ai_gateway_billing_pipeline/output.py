@@ -54,7 +54,10 @@ def print_table(
     screen = _screen()
     if title is not None:
         screen.print(Text(f"\n{title}\n", style="bold"))
-    table = _table(columns, rows, set(right))
+    _print(screen, _table(columns, rows, set(right)))
+
+
+def _print(screen: Console, table: Table) -> None:
     if screen.is_terminal:
         screen.print(table)
         return
@@ -116,22 +119,21 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], right: 
         return
     rest = iter(rows)
     shown = list(islice(rest, TABLE_ROWS))
-    if shown and _is_too_wide(_table(columns, shown, set())):
-        _print_lists(columns, shown)
+    screen, table = _screen(), _table(columns, shown, set(right))
+    if shown and screen.is_terminal and _is_too_wide(screen, table):
+        _print_lists(screen, columns, shown)
     else:
-        print_table(columns, shown, right=right)
+        _print(screen, table)
     left_out = sum(1 for _ in rest)
     if left_out:
         sys.stderr.write(f"The first {TABLE_ROWS} rows; {left_out} more are not shown. --csv and --json give all.\n")
 
 
-def _is_too_wide(table: Table) -> bool:
-    screen = _screen()
+def _is_too_wide(screen: Console, table: Table) -> bool:
     return Measurement.get(screen, screen.options.update(max_width=_ENDLESS), table).maximum > screen.width
 
 
-def _print_lists(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    screen = _screen()
+def _print_lists(screen: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     for position, row in enumerate(rows):
         if position:
             screen.print()

@@ -8,35 +8,37 @@
 create or replace view spend.accounts as
 with
 heard as (
-  select account_id, max(read_at) as heard_at, null as previewed, null as invoiced
+  select account_id, max(read_at) as heard_at
   from ai_gateway_billing.usage_coverage
   group by all
-  union all
-  select account_id, max(bucket_start), null, null
+  union all by name
+  select account_id, max(bucket_start) as heard_at
   from ai_gateway_billing.usage_hourly
   group by all
-  union all
-  select account_id, max(bucket_start), null, null
+  union all by name
+  select account_id, max(bucket_start) as heard_at
   from ai_gateway_billing.usage_daily
   group by all
-  union all
-  select account_id, max(_dlt_valid_from), max_by(currency, _dlt_valid_from) filter (trim(currency) <> ''), null
-  from ai_gateway_billing.invoice_preview
-  group by all
-  union all
+  union all by name
   select
     account_id,
-    max(last_listed_at),
-    null,
-    max_by(currency, row(coalesce(created, '-infinity'), currency)) filter (trim(currency) <> '')
+    max(_dlt_valid_from) as heard_at,
+    max_by(currency, _dlt_valid_from) filter (trim(currency) <> '') as previewed
+  from ai_gateway_billing.invoice_preview
+  group by all
+  union all by name
+  select
+    account_id,
+    max(last_listed_at) as heard_at,
+    max_by(currency, row(coalesce(created, '-infinity'), currency)) filter (trim(currency) <> '') as invoiced
   from ai_gateway_billing.invoices
   group by all
-  union all
-  select account_id, max(_dlt_valid_from), null, null
+  union all by name
+  select account_id, max(_dlt_valid_from) as heard_at
   from ai_gateway_billing.credit_balance
   group by all
-  union all
-  select account_id, max(_dlt_valid_from), null, null
+  union all by name
+  select account_id, max(_dlt_valid_from) as heard_at
   from ai_gateway_billing.topup_config
   group by all
 ),
