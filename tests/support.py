@@ -6,6 +6,7 @@ is tested takes part in it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -16,6 +17,7 @@ from typing import Any
 
 import duckdb
 import httpx
+import pytest
 
 from ai_gateway_billing.client import DEFAULT_BASE_URL, Client
 from ai_gateway_billing.simulator import Account, Simulator, World
@@ -24,6 +26,7 @@ from ai_gateway_billing_pipeline import load as loading
 from ai_gateway_billing_pipeline.load import Options
 from ai_gateway_billing_pipeline.result import Result
 from ai_gateway_billing_pipeline.settings import Settings
+from ai_gateway_billing_pipeline.workspace import Workspace
 
 NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 TODAY = datetime(2026, 11, 22, tzinfo=UTC)
@@ -68,6 +71,10 @@ class Ticking:
 
     def monotonic(self) -> float:
         return self.passed
+
+
+class Died(BaseException):
+    """Stands for a process that ends at this very place."""
 
 
 class Bench:
@@ -131,6 +138,19 @@ class Bench:
         result = self.load(accounts, **options)
         assert result.exit_code == 0, {str(error) for error in result.report.failures().values()}
         return result
+
+    def die(self, step: str) -> None:
+        """A load ends in one of its steps, `_extract`, `_finish` or `publish`; the published file stays as it is."""
+        before = self.database.exists() and self.database.read_bytes()
+
+        def end(*_: object) -> None:
+            raise Died
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Workspace if step == "publish" else loading._Run, step, end)
+            with contextlib.suppress(Died):
+                self.load(list(self.world.accounts))
+        assert (self.database.exists() and self.database.read_bytes()) == before
 
     @property
     def published(self) -> duckdb.DuckDBPyConnection:

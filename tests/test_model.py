@@ -7,7 +7,6 @@ failed, every bucket is what it was or what the API says now, whole in either ca
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import tempfile
 from collections import Counter, defaultdict
@@ -31,8 +30,6 @@ from hypothesis.stateful import (
 
 from ai_gateway_billing import reader
 from ai_gateway_billing.simulator import Account, World
-from ai_gateway_billing_pipeline import load as loading
-from ai_gateway_billing_pipeline.workspace import Workspace
 from support import DAY, HOUR, SNAPSHOTS, USAGE, WIDTH, Bench, Fields, Row, invoice_row
 
 IDS = [letter * 32 for letter in "abc"]
@@ -69,10 +66,6 @@ fault_kinds = st.sampled_from(
         "success_false_200",
     ]
 )
-
-
-class Died(BaseException):
-    """Stands for a process that ends at this very place."""
 
 
 class Series:
@@ -322,17 +315,7 @@ class Loads(RuleBasedStateMachine):
 
     @rule(at=st.sampled_from(["_extract", "_finish", "publish"]))
     def a_load_dies(self, at: str) -> None:
-        before = self.bench.database.exists() and self.bench.database.read_bytes()
-
-        def die(*_: Any) -> None:
-            raise Died
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Workspace if at == "publish" else loading._Run, at, die)
-            with contextlib.suppress(Died):
-                self.bench.load(list(self.bench.world.accounts))
-
-        assert (self.bench.database.exists() and self.bench.database.read_bytes()) == before
+        self.bench.die(at)
 
     @rule()
     def the_loads_own_folder_is_lost(self) -> None:
