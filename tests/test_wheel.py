@@ -66,7 +66,7 @@ def test_the_command_is_declared(wheel: zipfile.ZipFile) -> None:
     entry_points = configparser.ConfigParser()
     entry_points.read_string(read(wheel, "entry_points.txt"))
 
-    assert dict(entry_points["console_scripts"]) == {"aig-billing": "ai_gateway_billing_pipeline.cli:main"}
+    assert dict(entry_points["console_scripts"]) == {"aig-billing": "ai_gateway_billing_pipeline.__main__:main"}
 
 
 def test_the_metadata_says_what_it_is(wheel: zipfile.ZipFile) -> None:

@@ -1,6 +1,38 @@
-"""`python -m ai_gateway_billing_pipeline` is `aig-billing`."""
+"""The process of `aig-billing`, which `python -m ai_gateway_billing_pipeline` is too: how it begins and ends.
 
-from .cli import main
+A command lives for a second or two in which nearly all that it makes is needed to the end. So garbage is collected
+rarely, and the interpreter is not taken apart at the end, which takes a fifth of the time of a small load.
+"""
+
+import atexit
+import gc
+import os
+import sys
+from contextlib import suppress
+
+
+def main() -> None:
+    """Run the command that was given, and end the process with its exit code."""
+    gc.set_threshold(20_000, 20, 20)
+    codes: list[int] = []
+    atexit.register(_end, codes)  # before anything else is, so that it is called after all others
+    from .cli import main as command  # noqa: PLC0415
+
+    try:
+        command()
+    except SystemExit as ended:
+        if isinstance(ended.code, int):
+            codes.append(ended.code)
+        raise
+
+
+def _end(codes: list[int]) -> None:
+    if codes:
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(codes[0])
+
 
 if __name__ == "__main__":
     main()
