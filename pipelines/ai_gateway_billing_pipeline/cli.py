@@ -3,12 +3,14 @@
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
+from copy import copy
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from typer.main import get_command_name
 
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing.schema import RESOURCES
@@ -95,7 +97,18 @@ NotifyUrl = Annotated[
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and end the process with its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    sys.exit(boundary.run(lambda: app(args=given, standalone_mode=False, prog_name="aig-billing")))
+    asked = _with_only(given[0])
+    sys.exit(boundary.run(lambda: asked(args=given, standalone_mode=False, prog_name="aig-billing")))
+
+
+def _with_only(name: str) -> typer.Typer:
+    """The program with just that command, if it has one: typer examines every option of all that there are."""
+    only = copy(app)
+    only.registered_commands = [
+        each for each in app.registered_commands if each.callback and get_command_name(each.callback.__name__) == name
+    ]
+    only.registered_groups = []
+    return only if only.registered_commands else app
 
 
 def _version(wanted: bool) -> None:
