@@ -241,7 +241,7 @@ def check_usage(answer: Any, result: Any) -> str:
         if good.setdefault(key, row["aggregated_value"]) != row["aggregated_value"]:
             unsure.add(bucket_of(item))
     expected = {key: value for key, value in good.items() if hour(key[0]) not in unsure}
-    rows = found.table.to_pylist()
+    rows = next(usage.tables([found])).to_pylist()
     kept_rows = [row for row in rows if not row["withdrawn"]]
     assert {(r["start_time"], r["end_time"], r["id"]): r["aggregated_value"] for r in kept_rows} == expected
     assert len(kept_rows) == len(expected) == found.rows

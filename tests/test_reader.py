@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ai_gateway_billing import usage
 from ai_gateway_billing.client import UsageAnswer
 from ai_gateway_billing.errors import (
     ApiError,
@@ -70,7 +71,7 @@ def read(client: FakeClient, start: datetime, end: datetime, grouping: Any = "ho
 
 def starts(results: list[Any]) -> list[datetime]:
     """The start of every row that was read, without markers."""
-    tables = [result.table.to_pylist() for result in results if isinstance(result, Buckets)]
+    tables = [next(usage.tables([result])).to_pylist() for result in results if isinstance(result, Buckets)]
     return sorted(row["start_time"] for table in tables for row in table if not row["withdrawn"])
 
 
@@ -167,7 +168,7 @@ def test_a_refused_future_day_leaves_nothing_to_ask_for() -> None:
 
     (result,) = read(client, TODAY, TODAY + DAY, "day")
 
-    assert result.table.num_rows == 0
+    assert result.length == 0
     assert result.window.buckets == 0
 
 

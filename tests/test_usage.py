@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,17 +33,21 @@ def read(*history: Any, window: Window = MORNING, sensitive: bool = False) -> Bu
     return usage.buckets(list(history), window, Reading(A, NOW, sensitive))
 
 
+def tables(found: Buckets) -> list[pa.Table]:
+    return list(usage.tables([found]))
+
+
 def kept(found: Buckets) -> list[dict[str, Any]]:
-    return [row for row in found.table.to_pylist() if not row["withdrawn"]]
+    return [row for row in next(usage.tables([found])).to_pylist() if not row["withdrawn"]]
 
 
 def cleared(found: Buckets) -> list[datetime]:
     """The buckets that the load will empty."""
-    return [row["bucket_start"] for row in found.table.to_pylist() if row["withdrawn"]]
+    return [row["bucket_start"] for row in next(usage.tables([found])).to_pylist() if row["withdrawn"]]
 
 
 def new_fields(found: Buckets) -> dict[str, str]:
-    return arrow.unknown(found.table, TABLES["usage_hourly"])
+    return arrow.unknown(next(usage.tables([found])), TABLES["usage_hourly"])
 
 
 def test_a_bucket_becomes_a_row_as_sent() -> None:
@@ -236,7 +241,7 @@ def test_links_and_secrets_stay_out_unless_asked_for() -> None:
 def test_a_window_of_nothing_gives_an_empty_table(grouping: Grouping) -> None:
     midnight = datetime(2026, 11, 22, tzinfo=UTC)
 
-    assert read(window=Window(grouping, midnight, midnight)).table.num_rows == 0
+    assert read(window=Window(grouping, midnight, midnight)).length == 0
 
 
 hours = st.integers(0, 2)
@@ -253,9 +258,21 @@ def test_the_short_way_leads_to_the_same_table(found: list[tuple[int, Any, str]]
         history = [row | {name: row[name] // 1000 for name in ("start_time", "end_time")} for row in history]
     reading = Reading(A, NOW)
 
-    short, long = usage._plain_table(history, MORNING, reading), usage._row_by_row(history, MORNING, reading)
+    short, long = usage.buckets(history, MORNING, reading), usage._row_by_row(history, MORNING, reading)
 
-    assert short is None or (short == long.table and short.num_rows and long.rows == len(history))
+    if isinstance(short.content, usage.Plain):
+        assert tables(short) == tables(long)
+        assert (short.rows, short.length, short.rejected) == (len(history), long.length, long.rejected)
+
+
+@given(st.lists(st.lists(st.tuples(hours, amounts), max_size=3), max_size=6))
+def test_windows_that_travel_together_are_the_windows_one_after_the_other(found: list[list[tuple[int, Any]]]) -> None:
+    together = [read(*(item(NINE + hour * HOUR, value) for hour, value in history)) for history in found]
+
+    rows = [row for table in usage.tables(together) for row in table.to_pylist()]
+
+    assert rows == [row for each in together for table in usage.tables([each]) for row in table.to_pylist()]
+    assert sum(each.length for each in together) == len(rows)
 
 
 @pytest.mark.parametrize(
@@ -277,8 +294,6 @@ def test_the_short_way_leads_to_the_same_table(found: list[tuple[int, Any, str]]
     ],
 )
 def test_the_short_way_is_for_documented_answers_alone(odd: dict[str, Any]) -> None:
-    reading = Reading(A, NOW)
-
-    assert usage._plain_table([item(bucket_id="m0")], MORNING, reading) is not None
-    assert usage._plain_table([item(bucket_id="m0"), odd], MORNING, reading) is None
-    assert usage._plain_table([item(), item(value=6)], MORNING, reading) is None
+    assert usage._plain([item(bucket_id="m0")], MORNING) is not None
+    assert usage._plain([item(bucket_id="m0"), odd], MORNING) is None
+    assert usage._plain([item(), item(value=6)], MORNING) is None

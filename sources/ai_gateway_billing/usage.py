@@ -1,13 +1,15 @@
-"""Usage buckets in, an Arrow table out. Rows travel as Arrow because dict rows cost dlt about thirty times more.
+"""Usage buckets in, Arrow tables out. Rows travel as Arrow because dict rows cost dlt about thirty times more.
 
-The table says for every bucket of the window what the API says: its rows, or that it holds nothing (a `withdrawn`
+They say for every bucket of the window what the API says: its rows, or that it holds nothing (a `withdrawn`
 marker, which removes an older row of that bucket and is not stored). A bucket with a row that breaks the contract
 is left out altogether, so that what was known of it stays; so are all markers when that row tells no bucket.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain, groupby
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -31,52 +33,90 @@ class Rejected(NamedTuple):
     error: RecordError
 
 
+class Plain(NamedTuple):
+    """Rows with nothing but documented fields, then markers, by columns. Unix milliseconds; units of 10^-18."""
+
+    starts: list[int]
+    ends: list[int]
+    ids: list[str]
+    units: list[int]
+
+
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """A window's usage: a table of rows and markers, how many of it are rows, and what was rejected."""
+    """A window's usage: rows and markers, how many of them are rows, and what was rejected."""
 
     window: Window
-    table: pa.Table
+    account_id: str
+    content: Plain | pa.Table
     rows: int
     rejected: list[Rejected]
+
+    @property
+    def length(self) -> int:
+        """Rows and markers."""
+        return len(self.content.ids) if isinstance(self.content, Plain) else self.content.num_rows
 
 
 def buckets(history: list[Any], window: Window, reading: Reading) -> Buckets:
     """One row per bucket and id of the window, `aggregated_value` as sent. Source: usage-history."""
-    table = _plain_table(history, window, reading)
-    if table is not None:
-        return Buckets(window, table, len(history), [])
+    plain = _plain(history, window)
+    if plain is not None:
+        return Buckets(window, reading.account_id, plain, len(history), [])
     return _row_by_row(history, window, reading)
 
 
-def _plain_table(history: list[Any], window: Window, reading: Reading) -> pa.Table | None:
-    """The table of an answer with nothing but documented rows, by columns: several times faster than row by row.
+def tables(read: Iterable[Buckets]) -> Iterator[pa.Table]:
+    """Windows of one grouping as Arrow tables, in order; plain ones that follow each other in one table.
+
+    A table for each answer, made in the thread that asked, takes several times as long: Arrow lets go of the
+    interpreter time and again, and the other threads take it.
+    """
+    for is_plain, found in groupby(read, key=lambda each: isinstance(each.content, Plain)):
+        if is_plain:
+            yield _table_of_plain(list(found))
+        else:
+            yield from (each.content for each in found)
+
+
+def _table_of_plain(read: Sequence[Buckets]) -> pa.Table:
+    grouping = read[0].window.grouping
+    width = windows.width_ms(grouping)
+    starts, ends, ids, units = (
+        list(chain.from_iterable(column)) for column in zip(*(each.content for each in read), strict=True)
+    )
+    columns = [
+        arrow.column("text", [each.account_id for each in read for _ in range(each.length)]),
+        arrow.times(start - start % width for start in starts),
+        arrow.times(starts),
+        arrow.times(ends),
+        arrow.column("text", ids),
+        arrow.decimals(units),
+        arrow.column("bool", [True if n >= each.rows else None for each in read for n in range(each.length)]),
+    ]
+    return pa.Table.from_arrays(columns, schema=_SCHEMAS[grouping])
+
+
+def _plain(history: list[Any], window: Window) -> Plain | None:
+    """The columns of an answer with nothing but documented rows: several times faster than row by row.
 
     None for an answer with anything else in it, however harmless.
     """
-    plain = _plain_columns(history)
-    if plain is None:
+    columns = _plain_columns(history)
+    if columns is None:
         return None
-    starts, ends, ids, units = plain
+    starts, ends, ids, units = columns
     first, last, width = windows.epoch_ms(window.start), windows.epoch_ms(window.end), windows.width_ms(window.grouping)
     in_place = all(first <= start < end <= start + width for start, end in zip(starts, ends, strict=True))
     if not in_place or max(starts, default=first) >= last or len(set(zip(starts, ends, ids, strict=True))) < len(ids):
         return None
-    filled = [start - start % width for start in starts]
-    silent = sorted(set(range(first, last, width)).difference(filled))
-    columns = [
-        arrow.column("text", [reading.account_id] * (len(ids) + len(silent))),
-        arrow.times(filled + silent),
-        arrow.times(starts + silent),
-        arrow.times(ends + [start + width for start in silent]),
-        arrow.column("text", ids + [""] * len(silent)),
-        arrow.decimals(units + [0] * len(silent)),
-        arrow.column("bool", [None] * len(ids) + [True] * len(silent)),
-    ]
-    return pa.Table.from_arrays(columns, schema=_SCHEMAS[window.grouping])
+    silent = sorted(set(range(first, last, width)).difference(start - start % width for start in starts))
+    return Plain(
+        starts + silent, ends + [start + width for start in silent], ids + [""] * len(silent), units + [0] * len(silent)
+    )
 
 
-def _plain_columns(history: list[Any]) -> tuple[list[int], list[int], list[str], list[int]] | None:
+def _plain_columns(history: list[Any]) -> Plain | None:
     """Starts and ends in Unix milliseconds, ids, and values in units of 10^-18; None unless all are as documented."""
     if not all(type(item) is dict and item.keys() == _KNOWN for item in history):
         return None
@@ -87,7 +127,7 @@ def _plain_columns(history: list[Any]) -> tuple[list[int], list[int], list[str],
     if max(ends, default=0) < values.SECONDS_BELOW:
         starts, ends = [1_000 * start for start in starts], [1_000 * end for end in ends]
     try:
-        return starts, ends, ids, values.units(numbers)
+        return Plain(starts, ends, ids, values.units(numbers))
     except ValueError:
         return None
 
@@ -100,7 +140,7 @@ def _row_by_row(history: list[Any], window: Window, reading: Reading) -> Buckets
     marked = rows + ([] if None in unsure else _markers(rows, unsure, window, reading))
     table = arrow.table(marked, TABLES[TABLE[window.grouping]])
     unknown = {} if all(item.keys() == _KNOWN for item in items) else _unknown(items, reading)
-    return Buckets(window, arrow.append(table, unknown), len(rows), rejected)
+    return Buckets(window, reading.account_id, arrow.append(table, unknown), len(rows), rejected)
 
 
 def _sort_out(

@@ -45,7 +45,7 @@ class UsageLoad:
                 continue
             accounts.append(read.account_id)
             batch.append(read.result)
-            rows += read.result.table.num_rows
+            rows += read.result.length
             if rows >= arrow.BATCH_ROWS:
                 yield self._hand_over(accounts, batch)
                 accounts, batch, rows = [], [], 0
@@ -74,7 +74,7 @@ class UsageLoad:
         """The batch as one table. Only now do cursors and coverage count it as read."""
         for account_id, result in zip(accounts, batch, strict=True):
             self._account_for(account_id, result)
-        tables = [arrow.settle(result.table, self.columns, self.seen_types) for result in batch]
+        tables = [arrow.settle(table, self.columns, self.seen_types) for table in usage.tables(batch)]
         for table in tables:
             self.reader.report.saw(self.resource, arrow.unknown(table, self.columns))
         return arrow.join(tables)
