@@ -130,9 +130,9 @@ def folder() -> Iterator[Path]:
         shutil.rmtree(path)
 
 
-def check(database: Path, truth: Truth, peers_account: int | None = None) -> None:
+def check(database: Path, truth: Truth, peers_accounts: Sequence[int] | None = None) -> None:
     """Compare a database with the truth. Raises CalledProcessError after it has said what differs."""
-    given = json.dumps([str(database), asdict(truth), peers_account])
+    given = json.dumps([str(database), asdict(truth), peers_accounts and list(peers_accounts)])
     run([sys.executable, str(HERE / "compare.py"), given], check=True)
 
 
@@ -147,16 +147,17 @@ def load(server: Server, path: Path, *options: str) -> Cost:
     return cost
 
 
-def peer(name: str, server: Server, path: Path, account: int = 0) -> Cost:
-    """One contender reads the hourly usage of one account; checked."""
-    truth, database = server.truth, path / f"{name}{account}.duckdb"
+def peer(name: str, server: Server, path: Path, accounts: Sequence[int] = (0,)) -> Cost:
+    """One contender reads the hourly usage of an account, the floor also that of several; checked."""
+    truth, database = server.truth, path / f"{name}{accounts[0]}.duckdb"
     script = str(HERE / "contenders" / f"{name}.py")
     window = [str(truth.start_ms), str(truth.end_ms)]
     server.requests()
-    command = [sys.executable, script, server.base_url, truth.account_ids[account], *window, str(database)]
+    ids = ",".join(truth.account_ids[number] for number in accounts)
+    command = [sys.executable, script, server.base_url, ids, *window, str(database)]
     needs = {"PYTHONPATH": str(SDK)} if name == "official_sdk" else {}
     cost = process(command, path, **needs)._replace(requests=server.requests())
-    check(database, truth, account)
+    check(database, truth, accounts)
     return cost
 
 
@@ -195,15 +196,18 @@ def case_c(runs: int) -> list[Line]:
     accounts = 20
     ours = Line("c", "aig-billing load", target="≤ 0.6 × 20 floors, below 500 MB")
     floors = Line("c", "20 floors")
+    one_floor = Line("c", "floor, all in one process", against={"20 floors": floors})
     with serving(years(3, accounts)) as server:
         for _ in range(min(runs, 2)):
             with folder() as path:
                 ours.runs.append(load(server, path))
             with folder() as path:
-                costs = [peer("floor", server, path, number) for number in range(accounts)]
+                one_floor.runs.append(peer("floor", server, path, range(accounts)))
+            with folder() as path:
+                costs = [peer("floor", server, path, [number]) for number in range(accounts)]
                 floors.runs.append(sum(costs[1:], costs[0]))
-    ours.against = {"20 floors": floors}
-    return [ours, floors]
+    ours.against = {"20 floors": floors, "floor in one": one_floor}
+    return [ours, one_floor, floors]
 
 
 def case_d(runs: int) -> list[Line]:

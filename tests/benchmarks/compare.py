@@ -5,6 +5,7 @@ A process of its own, because the memory that the benchmark itself holds would c
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -33,13 +34,15 @@ def ours(database: Path, truth: Truth) -> None:
             _count(connection, table, truth.accounts)
 
 
-def peers(database: Path, truth: Truth, account: int) -> None:
-    """Every hour of one account, to the millionth of a cent that a float keeps."""
+def peers(database: Path, truth: Truth, accounts: Sequence[int]) -> None:
+    """Every hour of some accounts, to the millionth of a cent that a float keeps."""
     with duckdb.connect(str(database), read_only=True) as connection:
-        _same(connection, _PEERS, truth, range(account, account + 1), "hour")
+        _same(connection, _PEERS, truth, accounts, "hour")
 
 
-def _same(connection: duckdb.DuckDBPyConnection, sql: str, truth: Truth, accounts: range, grouping: str) -> None:
+def _same(
+    connection: duckdb.DuckDBPyConnection, sql: str, truth: Truth, accounts: Sequence[int], grouping: str
+) -> None:
     ids = truth.account_ids
     rows = [(ids[number], *bucket) for number in accounts for bucket in truth.buckets(grouping, number)]
     account_id, name, start, end, millionths = zip(*rows, strict=True)
@@ -59,8 +62,8 @@ def _count(connection: duckdb.DuckDBPyConnection, table: str, due: int) -> None:
 
 
 if __name__ == "__main__":
-    path, given, peers_account = json.loads(sys.argv[1])
-    if peers_account is None:
+    path, given, peers_accounts = json.loads(sys.argv[1])
+    if peers_accounts is None:
         ours(Path(path), Truth(**given))
     else:
-        peers(Path(path), Truth(**given), peers_account)
+        peers(Path(path), Truth(**given), peers_accounts)
