@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 import command as commands
@@ -46,3 +49,20 @@ def test_a_crash_of_our_own_still_ends_as_python_ends_it() -> None:
     assert ran.code == 1
     assert "ZeroDivisionError" in ran.err
     assert "tidied up" in ran.out
+
+
+@pytest.mark.parametrize(("closed", "number"), [("<&-", 0), (">&-", 1), ("2>&-", 2), ("<&- >&- 2>&-", 2)])
+def test_no_file_gets_the_number_of_a_closed_stream(closed: str, number: int) -> None:
+    """A database that did would take in what is printed."""
+    leads_nowhere = f"import os; sys.exit(40 + os.path.samestat(os.fstat({number}), os.stat(os.devnull)))"
+    code = AS_A_PROCESS.format(ends=leads_nowhere)
+
+    ran = subprocess.run(["/bin/sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, code], check=False)
+
+    assert ran.returncode == 41
+
+
+def test_a_command_needs_no_open_stream() -> None:
+    command = [sys.executable, "-m", "ai_gateway_billing_pipeline", "--version"]
+
+    assert subprocess.run(["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command], check=False).returncode == 0

@@ -16,6 +16,7 @@ def main() -> None:
     gc.set_threshold(20_000, 20, 20)
     codes: list[int] = []
     atexit.register(_end, codes)  # before anything else is, so that it is called after all others
+    _open_streams()
     from .cli import main as command  # noqa: PLC0415
 
     try:
@@ -24,6 +25,13 @@ def main() -> None:
         if isinstance(ended.code, int):
             codes.append(ended.code)
         raise
+
+
+def _open_streams() -> None:
+    """Lead a closed standard stream nowhere: the database would get its number, and what is printed would go there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def _end(codes: list[int]) -> None:
