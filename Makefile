@@ -21,7 +21,7 @@ help: ## This list
 
 demo: $(VENV)/.runtime ## Load a simulated account into billing.duckdb and show what it holds; needs no token
 	$(BIN)/aig-billing load --demo --database $(DATABASE)
-	$(BIN)/python -m ai_gateway_billing_pipeline.demo $(DATABASE)
+	$(BIN)/python -m ai_gateway_billing_pipeline.commands.demo $(DATABASE)
 
 test: $(VENV)/.dev ## Run the tests on all cores; ARGS="-k windows -n 0" picks some, in one process
 	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
@@ -45,17 +45,17 @@ types: $(VENV)/.dev ## Check the types
 	$(BIN)/mypy
 
 docs: $(VENV)/.dev ## Write docs/TABLES.md, and the answers in docs/QUERIES.md, anew
-	$(BIN)/python tests/write_docs.py
+	$(BIN)/python tests/support/write_docs.py
 
 record: $(VENV)/.dev ## Record the cassettes again; cassettes/README.md says from whom
 	$(BIN)/python -m pytest --record-mode=rewrite -m vcr $(ARGS)
 
 focus-validate: $(VENV)/.dev ## Ask the official FOCUS validator about an export of the demo; needs Python 3.12 (FOCUS_PYTHON=…)
-	$(BIN)/python tests/focus_validate.py --environment $(VENV)/focus $(if $(FOCUS_PYTHON),--python $(FOCUS_PYTHON)) $(ARGS)
+	$(BIN)/python tests/support/focus_validate.py --environment $(VENV)/focus $(if $(FOCUS_PYTHON),--python $(FOCUS_PYTHON)) $(ARGS)
 
 report: $(VENV)/.notebooks ## Build the report on the demo's account, build/spend.html
 	@mkdir -p build
-	$(BIN)/python tests/demo_history.py build/demo.duckdb
+	$(BIN)/python tests/support/demo_history.py build/demo.duckdb
 	$(BIN)/aig-billing report --database build/demo.duckdb --output build/spend.html
 
 notebooks: $(VENV)/.notebooks ## Open the notebooks in JupyterLab, on billing.duckdb (DATABASE=…)
@@ -65,7 +65,7 @@ notebooks-build: $(VENV)/.notebooks ## Build the .ipynb files from their scripts
 	$(BIN)/python notebooks/build.py
 
 picture: report ## Make the README's picture of the report; needs chromium
-	$(BIN)/python tests/browser.py build/spend.html docs/report.png
+	$(BIN)/python tests/support/browser.py build/spend.html docs/report.png
 
 lock: $(VENV)/.dev ## Compile requirements/ from pyproject.toml; UPGRADE=1 takes newer versions
 	$(COMPILE) --group build -o requirements/build.txt

@@ -13,56 +13,57 @@
 import os
 from pathlib import Path
 
-from ai_gateway_billing_pipeline import figures, glance, read
+from ai_gateway_billing_pipeline.database import read
+from ai_gateway_billing_pipeline.report import questions, sections
 
 database = Path(os.environ.get("AIG_BILLING_DATABASE") or "../billing.duckdb")
 billing = read.connect(database)
-account = figures.dearest_account(billing)  # or the id of another one: figures.accounts(billing) lists them
-days = figures.ALL  # or figures.Days(date(2026, 1, 1), date(2026, 3, 31))
+account = questions.dearest_account(billing)  # or the id of another one: questions.accounts(billing) lists them
+days = questions.ALL  # or questions.Days(date(2026, 1, 1), date(2026, 3, 31))
 
 # %% [markdown]
 # ## Balance and runway
 
 # %%
-glance.runway(billing, account, days)
+sections.runway(billing, account, days)
 
 # %% [markdown]
 # ## Spend per day
 # The open day is pale: it is not over, or has not been read to its end.
 
 # %%
-glance.per_day(billing, account, days)
+sections.per_day(billing, account, days)
 
 # %% [markdown]
 # ## Spend per month
 
 # %%
-glance.per_month(billing, account, days)
+sections.per_month(billing, account, days)
 
 # %% [markdown]
 # ## By model
 # The API tells models for the running month alone, in its invoice preview; loads keep what it said.
 
 # %%
-glance.per_model(billing, account, days)
+sections.per_model(billing, account, days)
 
 # %%
-glance.per_model_and_day(billing, account, days)
+sections.per_model_and_day(billing, account, days)
 
 # %% [markdown]
 # ## The dearest hours
 
 # %%
-glance.dearest_hours(billing, account, days)
+sections.dearest_hours(billing, account, days)
 
 # %% [markdown]
 # ## Credit, top-ups and invoices
 
 # %%
-glance.balances(billing, account, days)
+sections.balances(billing, account, days)
 
 # %%
-glance.invoices(billing, account, days)
+sections.invoices(billing, account, days)
 
 # %%
 billing.close()

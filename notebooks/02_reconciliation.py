@@ -11,18 +11,19 @@
 import os
 from pathlib import Path
 
-from ai_gateway_billing_pipeline import charts, figures, glance, read
+from ai_gateway_billing_pipeline.database import read
+from ai_gateway_billing_pipeline.report import charts, questions, sections
 
 database = Path(os.environ.get("AIG_BILLING_DATABASE") or "../billing.duckdb")
 billing = read.connect(database)
-account = figures.dearest_account(billing)
+account = questions.dearest_account(billing)
 
 # %% [markdown]
 # ## Month by month
 # `agrees` takes a witness beside usage itself. Invoices are bought ahead and hold a fee of 5 %, so they prove little.
 
 # %%
-glance.reconciliation(billing, account)
+sections.reconciliation(billing, account)
 
 # %% [markdown]
 # ## Which unit is right
@@ -30,7 +31,7 @@ glance.reconciliation(billing, account)
 # 100 or 0.01, set `AIG_BILLING_USAGE_UNIT` to the other unit (`cents` or `dollars`) and load again.
 
 # %%
-charts.comparisons(figures.comparisons(billing, account))
+charts.comparisons(questions.comparisons(billing, account))
 
 # %% [markdown]
 # ## What a verdict rests on

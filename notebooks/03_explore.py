@@ -13,11 +13,12 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from ai_gateway_billing_pipeline import charts, figures, read
+from ai_gateway_billing_pipeline.database import read
+from ai_gateway_billing_pipeline.report import charts, questions
 
 database = Path(os.environ.get("AIG_BILLING_DATABASE") or "../billing.duckdb")
 billing = read.connect(database)  # read-only, in UTC; duckdb.connect(database, read_only=True) does as well
-account = figures.dearest_account(billing)
+account = questions.dearest_account(billing)
 
 # %% [markdown]
 # ## Plain SQL
@@ -81,14 +82,14 @@ owned or "No model has been billed yet."
 # ## When it is spent
 
 # %%
-charts.by_weekday_and_hour(figures.by_weekday_and_hour(billing, account))
+charts.by_weekday_and_hour(questions.by_weekday_and_hour(billing, account))
 
 # %% [markdown]
 # ## Days that stand out
 # Against the median of such weekdays before, so that quiet weekends are nothing unusual.
 
 # %%
-charts.unusual_days(figures.unusual_days(billing, account))
+charts.unusual_days(questions.unusual_days(billing, account))
 
 # %%
 billing.close()

@@ -59,7 +59,7 @@ def text(notebook: Any) -> str:
 def main(database: Path | None = None, target: Path = HERE) -> None:
     """Build all of them, into that folder, on that database or the one of the demo's account."""
     sys.path.insert(0, str(HERE.parent / "tests"))
-    import demo_history  # noqa: PLC0415 - it is beside the tests, which share it
+    from support import demo_history  # noqa: PLC0415 - it is beside the tests, which share it
 
     with demo_history.elsewhere() as folder:
         looked_at = database or demo_history.build(folder)

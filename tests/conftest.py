@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
 
-import recording
-
-ROOT = Path(__file__).resolve().parents[1]
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
-CLOCK_START_S = 1_000.0  # what a monotonic clock begins with means nothing, so it is not zero
+from support import recording
+from support.clock import NOW, ROOT, ZONE, Clock
 
 OURS = ("AIG_BILLING_", "CLOUDFLARE_", "DLT_")
 SHELL = {
@@ -35,10 +31,6 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
 )
 hypothesis.settings.load_profile("project")
-
-
-ZONE = os.environ.get("TEST_TZ", "UTC")
-"""The time zone of the host that the tests pretend to be on: `TEST_TZ=Asia/Kolkata make test` is elsewhere."""
 
 
 def _is_setting(name: str) -> bool:
@@ -98,26 +90,6 @@ def clean_environment(
     _settle(tmp_path_factory.mktemp("place"), monkeypatch)
     yield
     _forget_dlt()
-
-
-class Clock:
-    """Time that passes only while somebody sleeps. `sleeps` holds each wait in seconds, in order."""
-
-    def __init__(self, start: datetime = NOW) -> None:
-        self.start = start
-        self.sleeps: list[float] = []
-        self._lock = threading.Lock()
-
-    def sleep(self, seconds: float) -> None:
-        with self._lock:
-            self.sleeps.append(seconds)
-
-    def monotonic(self) -> float:
-        with self._lock:
-            return CLOCK_START_S + sum(self.sleeps)
-
-    def now(self) -> datetime:
-        return self.start + timedelta(seconds=self.monotonic() - CLOCK_START_S)
 
 
 @pytest.fixture

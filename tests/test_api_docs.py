@@ -12,16 +12,16 @@ import pytest
 import typer
 import yaml
 
-from ai_gateway_billing import operations
-from ai_gateway_billing.client import Client
+from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.errors import ApiError, BillingPermissionError
-from ai_gateway_billing.operations import Operation, Sender
+from ai_gateway_billing.operations import operations
+from ai_gateway_billing.operations.operations import Operation, Sender
 from ai_gateway_billing.simulator import ENDPOINTS, Simulator, World
 from ai_gateway_billing.simulator.writes import OPERATIONS
 from ai_gateway_billing_pipeline import cli
-from command import aig
-from conftest import ROOT
-from recording import ACCOUNT_ID, API
+from support.clock import ROOT
+from support.command import aig
+from support.recording import ACCOUNT_ID, API
 
 TOKEN = "token-of-somebody-who-may-write"  # opens the simulator alone
 NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
@@ -186,7 +186,7 @@ def test_its_cassette_holds_the_request(row: Row) -> None:
     requests = {(each["request"]["method"], each["request"]["uri"].partition("?")[0]) for each in exchanges}
     assert (row.method, url) in requests
     folder, test = row.cassette.split("/")
-    assert f"def {test.partition('[')[0]}(" in (ROOT / "tests" / f"{folder}.py").read_text()
+    assert f"def {test.partition('[')[0]}(" in next((ROOT / "tests").rglob(f"{folder}.py")).read_text()
 
 
 @each_row

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, DEMO_TOKEN
-from recording import ACCOUNT_ID, KEPT_HEADERS, scrub_request, scrub_text
+from support.recording import ACCOUNT_ID, KEPT_HEADERS, scrub_request, scrub_text
 
 CASSETTES = Path(__file__).resolve().parents[1] / "cassettes"
 FILES = sorted(CASSETTES.rglob("*.yaml"))
@@ -44,7 +44,7 @@ def test_every_cassette_belongs_to_a_test_and_its_origin_is_told() -> None:
 
     assert FILES
     for folder in {path.parent.name for path in FILES}:
-        assert (Path(__file__).parent / f"{folder}.py").exists()
+        assert list(Path(__file__).parent.rglob(f"{folder}.py"))
         assert f"`{folder}/`" in origin
 
 

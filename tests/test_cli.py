@@ -13,12 +13,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ai_gateway_billing.client import Client
-from ai_gateway_billing.schema import RESOURCES
+from ai_gateway_billing.api.client import Client
+from ai_gateway_billing.rows.tables import RESOURCES
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, Simulator
-from ai_gateway_billing_pipeline import connection, loading
-from ai_gateway_billing_pipeline.lock import locked
-from command import ONE, RECENT, TOKEN, TWO, aig, run_python, serving, start_aig
+from ai_gateway_billing_pipeline import connection
+from ai_gateway_billing_pipeline.commands import load
+from ai_gateway_billing_pipeline.loading.lock import locked
+from support.command import ONE, RECENT, TOKEN, TWO, aig, run_python, serving, start_aig
 
 DATABASE = Path("billing.duckdb")
 HEAVY = "{'dlt', 'duckdb', 'httpx', 'pandas', 'pyarrow', 'rich.console', 'sqlglot'}"
@@ -330,7 +331,7 @@ def break_load(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def broken(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(loading.load, "load", broken)
+    monkeypatch.setattr(load.load, "load", broken)
 
 
 def test_an_unforeseen_error_is_one_line_without_secrets(api: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:

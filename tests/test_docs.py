@@ -7,10 +7,10 @@ import re
 import duckdb
 import pytest
 
-import write_docs
-from ai_gateway_billing.schema import TABLES
-from ai_gateway_billing_pipeline import views
-from simulated import demo_account
+from ai_gateway_billing.rows.tables import TABLES
+from ai_gateway_billing_pipeline.database import views
+from support import write_docs
+from support.simulated import demo_account
 
 STALE = "run `make docs` and look at what changed"
 

@@ -19,11 +19,11 @@ from typing import Any
 import httpx
 import pytest
 
-import processes
-from ai_gateway_billing import errors, reader
-from ai_gateway_billing.client import Client
+from ai_gateway_billing import errors, extraction
+from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.simulator import Account
-from support import ACCOUNT, DAY, HOUR, NOW, OTHER, TODAY, TOKEN, Bench, Ticking
+from support import processes
+from support.bench import ACCOUNT, DAY, HOUR, NOW, OTHER, TODAY, TOKEN, Bench, Ticking
 
 Kind = str | int
 
@@ -246,7 +246,7 @@ def test_a_repeating_500_on_usage_history_ends(tmp_path: Path) -> None:
     result = bed.load(bed.cases[0].account_id)
 
     assert {*failures(bed, result)[bed.cases[0].account_id]} == {"usage_hourly", "usage_daily"}
-    per_grouping = (3 + reader.WORKERS) * 6
+    per_grouping = (3 + extraction.WORKERS) * 6
     assert bed.asked(bed.cases[0].account_id, "usage-history") <= 2 * per_grouping
     assert result.exit_code == 4
 
@@ -412,7 +412,7 @@ def base(tmp_path_factory: pytest.TempPathFactory, clean_session: None) -> bytes
 
 @pytest.fixture
 def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
-    monkeypatch.setattr(reader, "WORKERS", 1)
+    monkeypatch.setattr(extraction, "WORKERS", 1)
     return Watched(tmp_path)
 
 
@@ -493,7 +493,7 @@ def test_eight_threads_obey_one_retry_after(tmp_path: Path) -> None:
     fill(bench.account())
     bench.faults.add(429, nth=12, retry_after=1)
     clock = Ticking()
-    all_wait = threading.Barrier(reader.WORKERS, action=lambda: clock.sleep(1.0), timeout=10)
+    all_wait = threading.Barrier(extraction.WORKERS, action=lambda: clock.sleep(1.0), timeout=10)
     waits: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -504,9 +504,9 @@ def test_eight_threads_obey_one_retry_after(tmp_path: Path) -> None:
     transport = httpx.MockTransport(bench.simulator.handle)
     with Client(TOKEN, transport=transport, sleep=sleep, clock=clock.monotonic, budget=None) as client:
         start = TODAY - 200 * DAY
-        reading = reader.Reader(client, lambda: [ACCOUNT], start=start, now=NOW)
+        reading = extraction.Reader(client, lambda: [ACCOUNT], start=start, now=NOW)
         windows = list(reading.usage("hour", {ACCOUNT: start}, TODAY))
 
-    assert waits == [1.0] * reader.WORKERS
+    assert waits == [1.0] * extraction.WORKERS
     assert sum(read.result.rows for read in windows if not isinstance(read.result, errors.BillingError)) == 24
     assert not any(isinstance(read.result, errors.BillingError) for read in windows)

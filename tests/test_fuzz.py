@@ -17,17 +17,19 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from ai_gateway_billing import arrow, extras, records, usage
-from ai_gateway_billing.client import Client
+from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.errors import ApiError, RecordError
-from ai_gateway_billing.records import Reading
-from ai_gateway_billing.report import Report
-from ai_gateway_billing.schema import TABLES
+from ai_gateway_billing.outcome import Report
+from ai_gateway_billing.rows import arrow, records
+from ai_gateway_billing.rows import unknown as extras
+from ai_gateway_billing.rows.records import Reading
+from ai_gateway_billing.rows.tables import TABLES
+from ai_gateway_billing.rows.versions import hinted
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, World, demo_world
 from ai_gateway_billing.simulator.exact import encode
-from ai_gateway_billing.snapshots import hinted
-from ai_gateway_billing.windows import Window, epoch_ms
-from support import ACCOUNT, HOUR, NOW, SNAPSHOTS, TODAY, TOKEN, Bench
+from ai_gateway_billing.usage import buckets
+from ai_gateway_billing.usage.windows import Window, epoch_ms
+from support.bench import ACCOUNT, HOUR, NOW, SNAPSHOTS, TODAY, TOKEN, Bench
 
 WINDOW = Window("hour", TODAY, TODAY + 12 * HOUR)
 READING = Reading(ACCOUNT, NOW)
@@ -226,7 +228,7 @@ class Endpoint(NamedTuple):
 
 def check_usage(answer: Any, result: Any) -> str:
     history = result["history"]
-    found = usage.buckets(answer.history, WINDOW, READING)
+    found = buckets.buckets(answer.history, WINDOW, READING)
     good: dict[Any, Any] = {}
     unsure: set[datetime | None] = set()
     for item in history:
@@ -241,7 +243,7 @@ def check_usage(answer: Any, result: Any) -> str:
         if good.setdefault(key, row["aggregated_value"]) != row["aggregated_value"]:
             unsure.add(bucket_of(item))
     expected = {key: value for key, value in good.items() if hour(key[0]) not in unsure}
-    rows = next(usage.tables([found])).to_pylist()
+    rows = next(buckets.tables([found])).to_pylist()
     kept_rows = [row for row in rows if not row["withdrawn"]]
     assert {(r["start_time"], r["end_time"], r["id"]): r["aggregated_value"] for r in kept_rows} == expected
     assert len(kept_rows) == len(expected) == found.rows

@@ -5,9 +5,10 @@ from __future__ import annotations
 import typer
 
 import ai_gateway_billing
-from ai_gateway_billing import errors, schema
+from ai_gateway_billing import errors
+from ai_gateway_billing.rows import tables
 from ai_gateway_billing_pipeline import cli
-from command import aig
+from support.command import aig
 
 SCHEDULED = {"--log-format", "--notify-url"}
 COMMON = {"--help", "--json", "--log-level"}
@@ -95,7 +96,7 @@ def test_help_tells_the_exit_codes() -> None:
 
 
 def test_resources() -> None:
-    assert schema.RESOURCES == (
+    assert tables.RESOURCES == (
         "usage_hourly",
         "usage_daily",
         "usage_coverage",
@@ -108,9 +109,9 @@ def test_resources() -> None:
 
 
 def test_tables_have_their_columns() -> None:
-    missing = {table: columns - set(schema.TABLES[table]) for table, columns in COLUMNS.items()}
+    missing = {table: columns - set(tables.TABLES[table]) for table, columns in COLUMNS.items()}
 
-    assert set(schema.TABLES) == set(COLUMNS)
+    assert set(tables.TABLES) == set(COLUMNS)
     assert not any(missing.values()), missing
 
 
@@ -119,7 +120,7 @@ def test_money_is_decimal_everywhere() -> None:
 
     kinds = {
         hint["data_type"]
-        for columns in schema.TABLES.values()
+        for columns in tables.TABLES.values()
         for name, hint in columns.items()
         if name.rpartition("__")[2] in money
     }
@@ -127,11 +128,11 @@ def test_money_is_decimal_everywhere() -> None:
 
 
 def test_every_table_has_the_account() -> None:
-    assert all("account_id" in columns for columns in schema.TABLES.values())
+    assert all("account_id" in columns for columns in tables.TABLES.values())
 
 
 def test_sensitive_columns_are_no_part_of_the_tables() -> None:
-    names = {name for columns in schema.TABLES.values() for name in columns}
+    names = {name for columns in tables.TABLES.values() for name in columns}
 
     assert not {name for name in names if "pdf" in name or "last4" in name or "brand" in name}
 

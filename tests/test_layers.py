@@ -9,7 +9,7 @@ from pathlib import Path
 import grimp
 import pytest
 
-from conftest import ROOT
+from support.clock import ROOT
 
 SOURCE = "ai_gateway_billing"
 PROGRAM = "ai_gateway_billing_pipeline"
@@ -17,16 +17,16 @@ SIMULATOR = f"{SOURCE}.simulator"
 
 # Where, which import too much, and a word of the contract that it breaks.
 WRONG_IMPORTS = [
-    (f"sources/{SOURCE}/windows.py", f"import {SOURCE}.records", "source is built in layers"),
-    (f"sources/{SOURCE}/client.py", f"import {SOURCE}.records", "nothing of rows"),
-    (f"sources/{SOURCE}/records.py", f"import {SOURCE}.client", "nothing of requests"),
-    (f"sources/{SOURCE}/records.py", "import dlt", "dlt source alone"),
-    (f"sources/{SOURCE}/reader.py", "import httpx", "client touches the network"),
+    (f"sources/{SOURCE}/usage/windows.py", f"import {SOURCE}.resources", "source is built in layers"),
+    (f"sources/{SOURCE}/api/client.py", f"import {SOURCE}.rows.records", "source is built in layers"),
+    (f"sources/{SOURCE}/rows/records.py", f"import {SOURCE}.api.client", "source is built in layers"),
+    (f"sources/{SOURCE}/rows/records.py", "import dlt", "dlt source alone"),
+    (f"sources/{SOURCE}/extraction.py", "import httpx", "client touches the network"),
     (f"sources/{SOURCE}/resources.py", "import duckdb", "no database"),
-    (f"pipelines/{PROGRAM}/summary.py", f"import {SOURCE}.operations", "can change an account"),
-    (f"pipelines/{PROGRAM}/settings.py", f"import {PROGRAM}.load", "program is built in layers"),
-    (f"pipelines/{PROGRAM}/views.py", "import dlt", "Views are"),
-    (f"pipelines/{PROGRAM}/read.py", "import dlt", "only reads the database"),
+    (f"pipelines/{PROGRAM}/commands/summary.py", f"import {SOURCE}.operations.sending", "can change an account"),
+    (f"pipelines/{PROGRAM}/settings.py", f"import {PROGRAM}.loading.load", "program is built in layers"),
+    (f"pipelines/{PROGRAM}/database/views.py", "import dlt", "only reads the database"),
+    (f"pipelines/{PROGRAM}/database/read.py", "import dlt", "only reads the database"),
 ]
 
 

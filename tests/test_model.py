@@ -28,9 +28,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ai_gateway_billing import reader
+from ai_gateway_billing import extraction
 from ai_gateway_billing.simulator import Account, World
-from support import DAY, HOUR, SNAPSHOTS, USAGE, WIDTH, Bench, Fields, Row, invoice_row
+from support.bench import DAY, HOUR, SNAPSHOTS, USAGE, WIDTH, Bench, Fields, Row, invoice_row
 
 IDS = [letter * 32 for letter in "abc"]
 START = date(2026, 10, 1)
@@ -138,10 +138,13 @@ class Loads(RuleBasedStateMachine):
         self.versions: dict[tuple[str, str], list[Fields]] = defaultdict(list)
         self.invoices: dict[str, dict[Any, Fields]] = defaultdict(dict)
         self.written = self.since_load = 0
-        self.workers, reader.WORKERS = reader.WORKERS, 1  # one at a time, so that the same faults hit the same requests
+        self.workers, extraction.WORKERS = (
+            extraction.WORKERS,
+            1,
+        )  # one at a time, so that the same faults hit the same requests
 
     def teardown(self) -> None:
-        reader.WORKERS = self.workers
+        extraction.WORKERS = self.workers
         self.bench.close()
         shutil.rmtree(self.folder)
 

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-import command as commands
-from command import Ran
+from support import command as commands
+from support.command import Ran
 
 AS_A_PROCESS = """
 import atexit, sys

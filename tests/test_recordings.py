@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from ai_gateway_billing import usage
-from ai_gateway_billing.client import Client
+from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.errors import (
     AuthenticationError,
     BadRequestError,
@@ -18,10 +17,18 @@ from ai_gateway_billing.errors import (
     RateLimitedError,
     ServerError,
 )
-from ai_gateway_billing.records import Reading, credit_balance, invoice, invoice_preview, spending_limit, topup_config
+from ai_gateway_billing.rows.records import (
+    Reading,
+    credit_balance,
+    invoice,
+    invoice_preview,
+    spending_limit,
+    topup_config,
+)
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, DEMO_TOKEN, Simulator, World, demo_world
-from ai_gateway_billing.windows import Grouping, Window, epoch_ms
-from recording import ACCOUNT_ID, API
+from ai_gateway_billing.usage import buckets
+from ai_gateway_billing.usage.windows import Grouping, Window, epoch_ms
+from support.recording import ACCOUNT_ID, API
 
 pytestmark = pytest.mark.vcr
 
@@ -72,8 +79,8 @@ def test_usage_of_a_window_comes_as_the_account_had_it(asking: Ask, grouping: Gr
         history = ask_usage(client, asked)
 
     truth = demo_world().truth_usage(DEMO_ACCOUNT_ID, grouping, RECORDED_AT)
-    read = usage.buckets(history, asked, READING)
-    rows = [row for row in next(usage.tables([read])).to_pylist() if not row["withdrawn"]]
+    read = buckets.buckets(history, asked, READING)
+    rows = [row for row in next(buckets.tables([read])).to_pylist() if not row["withdrawn"]]
     expected = {
         row["start_time"]: Decimal(str(row["aggregated_value"]))
         for row in truth

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from conftest import ROOT
+from support.clock import ROOT
 
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 

@@ -18,11 +18,12 @@ from dlt.extract import DltSource
 from dlt.extract.exceptions import ResourceExtractionError
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from ai_gateway_billing import ai_gateway_billing, schema
+from ai_gateway_billing import ai_gateway_billing
 from ai_gateway_billing.errors import BillingPermissionError, SettingsError
-from ai_gateway_billing.schema import RESOURCES, TABLES
+from ai_gateway_billing.rows import tables as schema
+from ai_gateway_billing.rows.tables import RESOURCES, TABLES
 from ai_gateway_billing.simulator import Account, Simulator
-from support import ACCOUNT, OTHER, TOKEN, USAGE, Bench
+from support.bench import ACCOUNT, OTHER, TOKEN, USAGE, Bench
 
 HOUR = timedelta(hours=1)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support import ACCOUNT, DAY, NOW, OTHER, TODAY, USAGE, Bench
+from support.bench import ACCOUNT, DAY, NOW, OTHER, TODAY, USAGE, Bench
 
 START = datetime(2026, 9, 1, tzinfo=NOW.tzinfo)
 BOTH = (ACCOUNT, OTHER)

@@ -24,12 +24,11 @@ from urllib.parse import quote
 import duckdb
 import pytest
 
-import leaks
-import processes
 from ai_gateway_billing.simulator import DEMO_TOKEN, World
-from ai_gateway_billing_pipeline import logs
-from conftest import ROOT
-from processes import ACCOUNT, NOW, Ending, Place, at
+from ai_gateway_billing_pipeline.terminal import logs
+from support import leaks, processes
+from support.clock import ROOT
+from support.processes import ACCOUNT, NOW, Ending, Place, at
 
 pytestmark = processes.LOOPBACK
 
@@ -285,9 +284,9 @@ QUICK = ("refused token", "bad request", "limit")
 
 def hurry() -> None:
     """Do not wait between attempts: what is printed and left is the same."""
-    from ai_gateway_billing import patience
+    from ai_gateway_billing.api import retries
 
-    patience.backoff_s = lambda *_, **__: 0.001  # type: ignore[assignment]
+    retries.backoff_s = lambda *_, **__: 0.001  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in FAILURES])
@@ -348,8 +347,8 @@ def burst() -> None:
     "step",
     [
         ("dlt", "Pipeline.extract"),
-        pytest.param(("ai_gateway_billing.accounts", "choose"), marks=pytest.mark.slow),
-        pytest.param(("ai_gateway_billing_pipeline.views", "apply"), marks=pytest.mark.slow),
+        pytest.param(("ai_gateway_billing.api.accounts", "choose"), marks=pytest.mark.slow),
+        pytest.param(("ai_gateway_billing_pipeline.database.views", "apply"), marks=pytest.mark.slow),
     ],
     ids=lambda step: step[1],
 )
@@ -384,9 +383,7 @@ def test_a_logged_traceback_shows_no_secret(form: logs.Format, capsys: pytest.Ca
 @pytest.mark.slow
 def test_a_full_disk_shows_no_secret(place: Place) -> None:
     """dlt tells what it could not write: with sensitive data on, that holds some."""
-    from test_crash import small_files
-
-    ending = load(place, prepare=functools.partial(both, functools.partial(small_files, 400_000), sensitive))
+    ending = load(place, prepare=functools.partial(both, functools.partial(processes.small_files, 400_000), sensitive))
 
     assert ending.code == 1, ending
     assert_nothing_leaked(place, ending, TOKEN)

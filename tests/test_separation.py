@@ -12,16 +12,17 @@ import grimp
 import httpx
 import pytest
 
-from ai_gateway_billing import inputs
-from ai_gateway_billing.client import Client
+from ai_gateway_billing.api import inputs
+from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.simulator import Simulator, World
 from ai_gateway_billing_pipeline import settings
-from command import aig, run_python
-from conftest import ROOT
+from support.clock import ROOT
+from support.command import aig, run_python
 
 SOURCE, PROGRAM = "ai_gateway_billing", "ai_gateway_billing_pipeline"
-WRITING = {f"{SOURCE}.{name}" for name in ("operations", "outcomes", "sending")}
-ACTING = {f"{PROGRAM}.{name}" for name in ("account", "account_cli", "changing")}
+WRITING = {f"{SOURCE}.operations.{name}" for name in ("operations", "answers", "sending")}
+OFFERED = f"{PROGRAM}.commands.account"
+ACTING = {OFFERED, f"{PROGRAM}.account.actions", f"{PROGRAM}.account.session"}
 """The commands that act on an account; with the command line, which offers them, all that may reach what writes."""
 OFFERING = {f"{PROGRAM}.{name}" for name in ("cli", "__main__")}
 
@@ -63,7 +64,7 @@ def test_nothing_but_the_account_commands_leads_to_what_writes(graph: grimp.Impo
 def test_the_command_line_offers_the_account_commands_and_uses_nothing_of_them(graph: grimp.ImportGraph) -> None:
     imported = {module for each in OFFERING for module in graph.find_modules_directly_imported_by(each)}
 
-    assert imported & (WRITING | ACTING) == {f"{PROGRAM}.account_cli"}
+    assert imported & (WRITING | ACTING) == {OFFERED}
 
 
 def test_no_load_has_what_writes_in_its_process(simulator: Simulator) -> None:
@@ -75,7 +76,7 @@ try:
     main(["load", "--only", "credit_balance"])
 except SystemExit as end:
     assert not end.code, end.code
-there = {WRITING | ACTING - {f"{PROGRAM}.account_cli"}!r} & set(sys.modules)
+there = {WRITING | ACTING - {OFFERED}!r} & set(sys.modules)
 assert not there, there
 """)
 
@@ -97,9 +98,7 @@ def test_no_notebook_schedule_or_script_names_what_writes() -> None:
     """Everything tracked but the two packages, their tests and the pages that people read."""
     apart = ("sources/", "pipelines/", "tests/", "cassettes/", "docs/")
     pages = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "pyproject.toml"}
-    pattern = re.compile(
-        rf"{SOURCE}\W+(import\W+)?({'|'.join(each.split('.')[1] for each in WRITING)})|aig-billing account\b"
-    )
+    pattern = re.compile(rf"{SOURCE}\W+(import\W+)?(operations)|aig-billing account\b")
 
     found = [
         name for name in tracked() if not name.startswith(apart) and name not in pages and pattern.search(text(name))
@@ -176,7 +175,7 @@ def test_every_method_of_the_client_sends_get() -> None:
 
 def test_the_wire_of_the_client_knows_one_method() -> None:
     """Whatever is asked of it."""
-    tree = ast.parse((ROOT / "sources" / SOURCE / "wire.py").read_text())
+    tree = ast.parse((ROOT / "sources" / SOURCE / "api" / "http.py").read_text())
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and "_http." in ast.unparse(node.func)]
 
     sending = [ast.unparse(call) for call in calls if not ast.unparse(call.func).endswith(".close")]

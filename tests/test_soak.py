@@ -19,9 +19,9 @@ from statistics import mean
 import duckdb
 import pytest
 
-from ai_gateway_billing import reader
+from ai_gateway_billing import extraction
 from ai_gateway_billing.simulator import Account, World
-from support import ACCOUNT, DAY, HOUR, OTHER, SNAPSHOTS, TOKEN, USAGE, Bench, Fields, same_rows
+from support.bench import ACCOUNT, DAY, HOUR, OTHER, SNAPSHOTS, TOKEN, USAGE, Bench, Fields, same_rows
 
 BEGIN = datetime(2026, 9, 15, 0, 30, tzinfo=UTC)
 HISTORY = 14 * DAY
@@ -229,7 +229,7 @@ def resident() -> int:
 
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Soak]]:
-    monkeypatch.setattr(reader, "WORKERS", 1)  # one at a time, so that the same faults hit the same requests
+    monkeypatch.setattr(extraction, "WORKERS", 1)  # one at a time, so that the same faults hit the same requests
     started: list[Soak] = []
 
     def start(seed: int, every: timedelta = HOUR) -> Soak:

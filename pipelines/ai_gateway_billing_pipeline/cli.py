@@ -13,10 +13,11 @@ import typer
 from typer.main import get_command_name
 
 from ai_gateway_billing.errors import SettingsError
-from ai_gateway_billing.schema import RESOURCES
-
-from . import account_cli, boundary, logs, report_cli, stopping
-from .logs import Level
+from ai_gateway_billing.rows.tables import RESOURCES
+from ai_gateway_billing_pipeline.commands import account as account_cli
+from ai_gateway_billing_pipeline.commands import report
+from ai_gateway_billing_pipeline.terminal import exits, logs, signals
+from ai_gateway_billing_pipeline.terminal.logs import Level
 
 DISTRIBUTION = "cloudflare-ai-gateway-billing"
 STOPPED = "Stopped. The database is as the last complete load left it; run again."
@@ -34,7 +35,7 @@ app = typer.Typer(
 exports = typer.Typer(name="export", help="Hand what was loaded to other tools, as a file.", rich_markup_mode=None)
 app.add_typer(exports)
 app.add_typer(account_cli.app)
-app.add_typer(report_cli.app)
+app.add_typer(report.app)
 
 
 class Grouping(StrEnum):
@@ -98,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and end the process with its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     asked = _with_only(given[0])
-    sys.exit(boundary.run(lambda: asked(args=given, standalone_mode=False, prog_name="aig-billing")))
+    sys.exit(exits.run(lambda: asked(args=given, standalone_mode=False, prog_name="aig-billing")))
 
 
 def _with_only(name: str) -> typer.Typer:
@@ -155,9 +156,11 @@ def load(
 ) -> None:
     """Load what is new and what may have changed. Safe to run at any interval."""
     logs.set_up(log_level, log_format)
-    with stopping.at_once(STOPPED):
-        from . import loading, settings
-        from .load import Options
+    with signals.at_once(STOPPED):
+        from ai_gateway_billing_pipeline.commands import load as loading
+        from ai_gateway_billing_pipeline.loading.load import Options
+
+        from . import settings
 
         attempt = loading.Attempt(as_json=as_json, max_requests_per_second=rate, notify_url=notify_url)
         with attempt.told():
@@ -195,9 +198,11 @@ def backfill(
 ) -> None:
     """Read the usage of a range of days again, exactly. Cursors stay where they are."""
     logs.set_up(log_level, log_format)
-    with stopping.at_once(STOPPED):
-        from . import loading, settings
-        from .load import Options
+    with signals.at_once(STOPPED):
+        from ai_gateway_billing_pipeline.commands import load as loading
+        from ai_gateway_billing_pipeline.loading.load import Options
+
+        from . import settings
 
         attempt = loading.Attempt(as_json=as_json, max_requests_per_second=rate, notify_url=notify_url)
         with attempt.told():
@@ -211,7 +216,9 @@ def backfill(
 def status(database: Database = None, as_json: Json = False, log_level: LogLevel = Level.WARNING) -> None:
     """Show what the database holds per account and resource, and how the last loads went."""
     logs.set_up(log_level)
-    from . import settings, states
+    from ai_gateway_billing_pipeline.commands import status as states
+
+    from . import settings
 
     states.show(settings.database_path(database), as_json)
 
@@ -228,7 +235,10 @@ def query(
     logs.set_up(log_level)
     if as_csv and as_json:
         raise SettingsError("--csv and --json exclude each other.")
-    from . import output, read, settings
+    from ai_gateway_billing_pipeline.database import read
+    from ai_gateway_billing_pipeline.terminal import output
+
+    from . import settings
 
     with read.connect(settings.database_path(database)) as connection:
         answer = read.query(connection, sys.stdin.read() if sql == "-" else sql)
@@ -251,7 +261,10 @@ def check(
 ) -> None:
     """Check what was loaded for gaps, sums, duplicates, drift and age. Ends with 1 when something is wrong."""
     logs.set_up(log_level)
-    from . import checks, output, read, settings
+    from ai_gateway_billing_pipeline.database import checks, read
+    from ai_gateway_billing_pipeline.terminal import output
+
+    from . import settings
 
     with read.connect(settings.database_path(database)) as connection:
         found = list(checks.findings(connection, datetime.now(UTC), stale_after))
@@ -280,7 +293,9 @@ def export_focus(
 ) -> None:
     """Write the charges as a FinOps FOCUS 1.3 Cost and Usage file."""
     logs.set_up(log_level)
-    from . import export, settings
+    from ai_gateway_billing_pipeline.commands import export
+
+    from . import settings
 
     days = export.Days(_day("--from", first) if first else None, _day("--to", last) if last else None)
     ending = FileFormat.CSV if target and target.suffix.lower() == ".csv" else FileFormat.PARQUET
@@ -293,7 +308,9 @@ def export_focus(
 def accounts(base_url: BaseUrl = None, as_json: Json = False, log_level: LogLevel = Level.WARNING) -> None:
     """List the accounts that the token sees. Seeing one does not mean that its billing may be read."""
     logs.set_up(log_level)
-    from . import connection, output, settings
+    from ai_gateway_billing_pipeline.terminal import output
+
+    from . import connection, settings
 
     with connection.client_for(settings.resolve(base_url=base_url)) as client:
         rows = [(account["id"], account["name"]) for account in client.accounts()]
@@ -315,7 +332,8 @@ def doctor(
 ) -> None:
     """Try everything that a load needs, and say how to mend what does not work."""
     logs.set_up(log_level)
-    from . import doctor as examination
+    from ai_gateway_billing_pipeline.commands import doctor as examination
+
     from . import settings
 
     resolved = settings.resolve(account=account, base_url=base_url, database=database, destination=destination)

@@ -1,9 +1,9 @@
 """The API client that a command's settings ask for."""
 
-from ai_gateway_billing.client import Client
-from ai_gateway_billing.inputs import checked_base_url, is_loopback
+from ai_gateway_billing.api.client import Client
+from ai_gateway_billing.api.inputs import checked_base_url, is_loopback
+from ai_gateway_billing_pipeline.terminal import logs
 
-from . import logs
 from .settings import Settings
 
 _BUDGET = (1200, 300.0)  # requests and seconds that Cloudflare grants a token

@@ -8,13 +8,16 @@ import pyarrow as pa
 from dlt.common.schema.typing import TScd2StrategyDict
 from dlt.extract import DltResource
 
-from . import arrow, extras, records, schema, snapshots, usage
+from ai_gateway_billing.rows import arrow, records, unknown, versions
+from ai_gateway_billing.rows import tables as schema
+from ai_gateway_billing.rows.records import Reading, Row
+from ai_gateway_billing.rows.versions import hints
+from ai_gateway_billing.usage import buckets
+from ai_gateway_billing.usage.load import UsageLoad
+from ai_gateway_billing.usage.windows import Grouping
+
 from .errors import BillingError, RecordError
-from .reader import Reader
-from .records import Reading, Row
-from .snapshots import hints
-from .usage_load import UsageLoad
-from .windows import Grouping
+from .extraction import Reader
 
 # A version of an account ends when the account's new answer differs or says that there is nothing (`withdrawn`).
 # Accounts that were not read this time are out of scope, so a failed endpoint closes nothing.
@@ -60,7 +63,7 @@ def resources(reader: Reader) -> Sequence[DltResource]:  # noqa: C901  # one pag
         write_disposition=VERSIONS,
         file_format="parquet",
         columns=hints(schema.INVOICE_PREVIEW),
-        nested_hints=snapshots.nested_hints("invoice_preview"),
+        nested_hints=versions.nested_hints("invoice_preview"),
     )
     def invoice_preview() -> Iterator[Any]:
         """One row per account and version of the running month's statement, with its lines and their credits."""
@@ -110,7 +113,7 @@ def _usage(reader: Reader, grouping: Grouping) -> Iterator[Any]:
     reader.usage_under_way.add(grouping)
     try:
         tables = _usage_tables(reader, grouping) if grouping in reader.groupings else ()
-        yield from arrow.at_least_one(tables, schema.TABLES[usage.TABLE[grouping]])
+        yield from arrow.at_least_one(tables, schema.TABLES[buckets.TABLE[grouping]])
     finally:
         reader.usage_under_way.discard(grouping)
 
@@ -118,7 +121,7 @@ def _usage(reader: Reader, grouping: Grouping) -> Iterator[Any]:
 def _usage_tables(reader: Reader, grouping: Grouping) -> Iterator[pa.Table]:
     state = dlt.current.resource_state().setdefault("cursors", {})
     yield from UsageLoad(reader, grouping, state, _seen_types()).tables()
-    _raise_if_all_failed(reader, usage.TABLE[grouping])
+    _raise_if_all_failed(reader, buckets.TABLE[grouping])
 
 
 def _each(reader: Reader, resource: str, ask: Callable[[str], Any]) -> Iterator[tuple[str, Any]]:
@@ -162,7 +165,7 @@ def _accepted(reader: Reader, account_id: str, items: list[Any], convert: Callab
 
 def _reject(reader: Reader, account_id: str, resource: str, error: RecordError, payload: Any) -> None:
     reader.report.fail(account_id, resource, error)
-    reader.report.reject(account_id, error, extras.as_json(extras.redacted(payload)))
+    reader.report.reject(account_id, error, unknown.as_json(unknown.redacted(payload)))
 
 
 _NOTHING = {
@@ -174,7 +177,7 @@ _NOTHING = {
 def _snapshots(
     reader: Reader, resource: str, ask: Callable[[str], Any], convert: Callable[[Any, Reading], Row]
 ) -> Iterator[Any]:
-    yield from snapshots.batches(_snapshot_rows(reader, resource, ask, convert))
+    yield from versions.batches(_snapshot_rows(reader, resource, ask, convert))
     yield dlt.mark.materialize_table_schema()  # last, so that `add_limit(1)` gives a row
 
 
@@ -184,14 +187,14 @@ def _snapshot_rows(
     for account_id, answer in _each(reader, resource, ask):
         if answer is None or (resource == "invoice_preview" and answer.get("invoice_lines") == []):
             reader.report.skip(account_id, resource, _NOTHING[resource])
-            yield snapshots.withdrawn(account_id, resource, reader.now)
+            yield versions.withdrawn(account_id, resource, reader.now)
             continue
         try:
             row = convert(answer, reader.reading(account_id))
         except RecordError as error:
             _reject(reader, account_id, resource, error, answer)
             continue
-        if not snapshots.reaches_every_table(resource, row):
-            yield snapshots.withdrawn(account_id, resource, reader.now)
-        reader.report.rows.update(snapshots.row_counts(resource, row))
-        yield snapshots.hinted(reader.report, resource, row, _seen_types())
+        if not versions.reaches_every_table(resource, row):
+            yield versions.withdrawn(account_id, resource, reader.now)
+        reader.report.rows.update(versions.row_counts(resource, row))
+        yield versions.hinted(reader.report, resource, row, _seen_types())

@@ -10,11 +10,13 @@ from functools import partial
 import dlt
 from dlt.extract import DltResource
 
-from . import accounts, windows
-from .client import DEFAULT_BASE_URL, Client
+from ai_gateway_billing.api import accounts
+from ai_gateway_billing.api.client import DEFAULT_BASE_URL, Client
+from ai_gateway_billing.usage import windows
+
 from .errors import BillingError, SettingsError, redact
-from .reader import Reader
-from .report import Report
+from .extraction import Reader
+from .outcome import Report
 from .resources import resources
 
 DEFAULT_START = "2025-08-01"

@@ -14,8 +14,8 @@ import duckdb
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ai_gateway_billing_pipeline import views
-from raw_tables import database
+from ai_gateway_billing_pipeline.database import views
+from support.raw_tables import database
 
 ACCOUNTS = "(select printf('%032x', range) as account_id from range(10))"
 FIRST, LAST = "timestamptz '2016-11-22 00:00:00+00'", "timestamptz '2026-11-21 23:00:00+00'"

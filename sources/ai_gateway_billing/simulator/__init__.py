@@ -16,16 +16,7 @@ from .faults import KINDS as FAULT_KINDS
 from .faults import Fault, Faults
 from .limits import RateLimit
 from .simulator import LoggedRequest, Simulator
-from .world import (
-    DEMO_ACCOUNT_ID,
-    DEMO_START,
-    DEMO_TOKEN,
-    ENDPOINTS,
-    REMOVED,
-    Token,
-    World,
-    demo_world,
-)
+from .world import DEMO_ACCOUNT_ID, DEMO_START, DEMO_TOKEN, ENDPOINTS, REMOVED, Token, World, demo_world
 
 __all__ = [
     "DEMO_ACCOUNT_ID",

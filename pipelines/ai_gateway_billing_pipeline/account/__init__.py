@@ -1,0 +1,1 @@
+"""Looks at an account or changes it, shown first and confirmed."""

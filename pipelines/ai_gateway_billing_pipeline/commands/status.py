@@ -1,0 +1,79 @@
+"""`aig-billing status`: what the published file holds, for people and for machines."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ai_gateway_billing_pipeline.database import read
+from ai_gateway_billing_pipeline.database.read import Holding, UnknownField
+from ai_gateway_billing_pipeline.terminal import output
+
+
+def show(database: Path, as_json: bool) -> None:
+    """Print the state of the database. Raises what `read.connect` and `read.holdings` raise."""
+    with read.connect(database) as connection:
+        holdings, fields = read.holdings(connection), read.unknown_fields(connection)
+    if as_json:
+        output.print_object(_as_json(database, holdings, fields))
+    else:
+        _print(holdings, fields)
+
+
+def _as_json(database: Path, holdings: Sequence[Holding], fields: Sequence[UnknownField]) -> dict[str, Any]:
+    accounts: dict[str, dict[str, Any]] = {}
+    for holding in holdings:
+        values = holding._asdict()
+        values["coverage"] = holding.coverage._asdict() if holding.coverage else None
+        values["cursor"] = holding.coverage.read_until if holding.coverage else None
+        account_id, resource = values.pop("account_id"), values.pop("resource")
+        accounts.setdefault(account_id, {})[resource] = values
+    return {
+        "database": str(database),
+        "accounts": accounts,
+        "unknown_fields": [field._asdict() for field in fields],
+        "quarantined": sum(holding.quarantined for holding in holdings),
+    }
+
+
+def _print(holdings: Sequence[Holding], fields: Sequence[UnknownField]) -> None:
+    for account_id in dict.fromkeys(holding.account_id for holding in holdings):
+        own = [holding for holding in holdings if holding.account_id == account_id]
+        columns = ["resource", "rows", "newest (UTC)", "last success", "note"]
+        output.print_table(columns, map(_row, own), title=f"Account {account_id}", right=[1])
+        sys.stdout.writelines(f"{line}\n" for line in ["", *map(_coverage, own)] if line is not None)
+    for field in fields:
+        since = output.minute(field.first_seen_at)
+        line = f"Unknown field {field.table}.{field.field} ({field.data_type}), since {since}."
+        sys.stdout.write(line + "\n")
+    if not holdings:
+        sys.stdout.write("No account has been loaded yet.\n")
+
+
+def _row(holding: Holding) -> Sequence[object]:
+    return (
+        holding.resource,
+        holding.rows,
+        output.minute(holding.newest),
+        output.minute(holding.last_success_at),
+        "; ".join(_notes(holding)),
+    )
+
+
+def _coverage(holding: Holding) -> str | None:
+    covered = holding.coverage
+    if covered is None:
+        return None
+    span = f"{covered.first_day} to {output.minute(covered.read_until)}"
+    return f"{holding.resource} is read from {span}: {covered.days} whole days, {covered.missing or 'none'} missing."
+
+
+def _notes(holding: Holding) -> list[str]:
+    notes = []
+    if holding.error:
+        notes.append(f"failed {output.minute(holding.last_attempt_at)}: {holding.error}")
+    if holding.skipped:
+        notes.append(holding.skipped)
+    if holding.quarantined:
+        notes.append(f"{holding.quarantined} quarantined")
+    return notes

@@ -1,0 +1,1 @@
+"""Reads the database: views, checks, queries."""

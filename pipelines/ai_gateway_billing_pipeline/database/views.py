@@ -1,0 +1,177 @@
+"""Schema `spend`: the views that analysts query, one file in `sql/` each, applied after every load.
+
+The head of each file is its contract. Its first line says what a row is and what may be summed; lines such as
+`-- amount: …` describe the columns in their order. Both become comments in the database and lines in docs/TABLES.md.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from itertools import takewhile
+
+import duckdb
+
+from ai_gateway_billing.rows import tables
+
+DATASET = "ai_gateway_billing"
+_APPLIED = f"{DATASET}._views_applied"
+VIEWS = (
+    "currencies",
+    "accounts",
+    "hourly",
+    "daily_sources",
+    "daily",
+    "monthly",
+    "daily_in",
+    "invoices",
+    "balance",
+    "previews",
+    "preview_models",
+    "by_model",
+    "by_model_daily",
+    "runway",
+    "comparisons",
+    "reconciliation",
+    "focus",
+)
+"""Every file of `sql/`, each after those that it reads."""
+
+MACROS = ("daily_in",)
+"""Those of `VIEWS` that are table macros: they take an argument."""
+
+USAGE_UNIT = (
+    "One row: what `aggregated_value` of the usage tables is in, as set; the API does not say. Read by every view."
+)
+UNIT = "`cents` (minor units of the account's currency) or `dollars` (major units)"
+
+_TYPES = {
+    "text": "varchar",
+    "decimal": "decimal(38, 18)",
+    "timestamp": "timestamptz",
+    "bool": "boolean",
+    "bigint": "bigint",
+    "date": "date",
+}
+_DLT_COLUMNS = {
+    "_dlt_valid_from": "timestamptz",
+    "_dlt_valid_to": "timestamptz",
+    "_dlt_parent_id": "varchar",
+    "_dlt_list_idx": "bigint",
+    "_dlt_id": "varchar",
+}
+_RAW = re.compile(rf"\b{DATASET}\.(\w+)")
+_COLUMN = re.compile(r"^-- (?P<name>\w+): (?P<text>.+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One file of `sql/`: its contract, its columns' meanings, what else there is to know, and its statement."""
+
+    name: str
+    contract: str
+    columns: dict[str, str]
+    notes: str
+    statement: str
+
+    @property
+    def kind(self) -> str:
+        """As `comment on` calls it."""
+        return "macro table" if self.name in MACROS else "view"
+
+
+def definition(name: str) -> Definition:
+    """The file of that name, read. Raises FileNotFoundError."""
+    text = resources.files(__package__).joinpath("sql", f"{name}.sql").read_text("utf-8")
+    head = [line for line in _head(text) if line]
+    columns = {found["name"]: found["text"] for found in takewhile(bool, map(_COLUMN.match, head[1:])) if found}
+    contract = head[0].removeprefix("-- ").removeprefix(f"spend.{name}: ")
+    notes = "\n".join(line.removeprefix("--").strip() for line in head[len(columns) + 2 :])
+    return Definition(name, contract, columns, notes, text)
+
+
+def _head(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        if not line.startswith("--"):
+            return
+        yield line
+
+
+def apply(connection: duckdb.DuckDBPyConnection, usage_unit: str) -> None:
+    """Make schema `spend` what this version says, with `usage_unit` being `cents` or `dollars`.
+
+    A raw table that no load has made yet counts as empty, so that every view exists from the first load on. Views
+    that are what they should be are left alone, since making them takes longer than many a load.
+    """
+    for statement in _foundation(usage_unit):
+        connection.execute(statement)
+    statements = list(_statements(_tables(connection)))
+    connection.execute(f"create table if not exists {_APPLIED} (fingerprint varchar)")
+    if connection.execute(f"from {_APPLIED}").fetchall() == [(_fingerprint(connection, statements),)]:
+        return
+    with connection.cursor() as transaction:
+        transaction.begin()
+        for statement in statements:
+            transaction.execute(statement)
+        transaction.commit()
+    fingerprint = _fingerprint(connection, statements)
+    connection.execute(f"create or replace table {_APPLIED} as select $1::varchar as fingerprint", [fingerprint])
+
+
+def _foundation(usage_unit: str) -> Iterator[str]:
+    """Schemas and unit; always written, so that the setting wins over a row that somebody changed."""
+    yield f"create schema if not exists {DATASET}"
+    yield "create schema if not exists spend"
+    yield f"create or replace table spend.usage_unit as select {_quoted(usage_unit)}::varchar as unit"
+    yield from _comments("table", "usage_unit", USAGE_UNIT, {"unit": UNIT})
+
+
+def _statements(present: set[str]) -> Iterator[str]:
+    for name in VIEWS:
+        view = definition(name)
+        yield _bound(view.statement, present)
+        yield from _comments(view.kind, name, view.contract, {} if name in MACROS else view.columns)
+
+
+def _fingerprint(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> str:
+    """Of the statements, of what stands in schema `spend`, and of the shapes of the raw tables below it."""
+    query = (
+        "select sql from duckdb_views() where schema_name = 'spend' "
+        "union all select sql from duckdb_tables() where schema_name in ('spend', $1) order by all"
+    )
+    found = connection.execute(query, [DATASET]).fetchall()
+    return hashlib.sha256(repr((statements, found)).encode()).hexdigest()
+
+
+def bound(connection: duckdb.DuckDBPyConnection, statement: str) -> str:
+    """The statement with an empty relation for each raw table that no load has made yet."""
+    return _bound(statement, _tables(connection))
+
+
+def _bound(statement: str, present: set[str]) -> str:
+    return _RAW.sub(lambda found: _relation(found[1], present), statement)
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    query = "select table_name from duckdb_tables() where schema_name = $1"
+    return {name for (name,) in connection.execute(query, [DATASET]).fetchall()}
+
+
+def _relation(table: str, present: set[str]) -> str:
+    """The raw table, or an empty one of its shape while it does not exist."""
+    if table in present or table not in tables.TABLES:
+        return f"{DATASET}.{table}"
+    columns = {name: _TYPES[hint["data_type"]] for name, hint in tables.TABLES[table].items()} | _DLT_COLUMNS
+    nothing = ", ".join(f"null::{kind} as {name}" for name, kind in columns.items())
+    return f"(select {nothing} limit 0)"
+
+
+def _comments(kind: str, name: str, contract: str, columns: dict[str, str]) -> Iterator[str]:
+    yield f"comment on {kind} spend.{name} is {_quoted(contract)}"
+    for column, text in columns.items():
+        yield f"comment on column spend.{name}.{column} is {_quoted(text)}"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,1 @@
+"""Runs a load: workspace, dlt, bookkeeping, publishing."""

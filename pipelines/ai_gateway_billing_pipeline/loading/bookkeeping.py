@@ -1,0 +1,124 @@
+"""Small tables about the loads themselves, written beside dlt's in the working file.
+
+`load_status`: how each resource of each account went last. `quarantine`: raw items that broke the contract.
+`unknown_fields`: fields that the contract does not know, since when.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import duckdb
+
+from ai_gateway_billing.outcome import Report
+
+_TABLES = """
+create schema if not exists ai_gateway_billing;
+create table if not exists ai_gateway_billing.load_status (
+    account_id varchar, resource varchar, status varchar, error varchar, skipped varchar,
+    last_attempt_at timestamptz, last_success_at timestamptz,
+    primary key (account_id, resource)
+);
+create table if not exists ai_gateway_billing.quarantine (
+    account_id varchar, resource varchar, field varchar, reason varchar, payload varchar,
+    first_seen_at timestamptz, last_seen_at timestamptz,
+    primary key (account_id, resource, field, reason, payload)
+);
+create table if not exists ai_gateway_billing.unknown_fields (
+    table_name varchar, field varchar, data_type varchar, first_seen_at timestamptz,
+    primary key (table_name, field)
+);
+"""
+
+_DLT_TABLES = ("_dlt_pipeline_state", "_dlt_loads", "_dlt_version")
+
+
+_STATUS = """
+insert into ai_gateway_billing.load_status
+select unnest($1::text[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[]),
+    $6::timestamptz, unnest($7::timestamptz[])
+on conflict do update set status = excluded.status, error = excluded.error, skipped = excluded.skipped,
+    last_attempt_at = excluded.last_attempt_at, last_success_at = coalesce(excluded.last_success_at, last_success_at)
+"""
+_RELEASE = """
+delete from ai_gateway_billing.quarantine
+where exists (
+    from ai_gateway_billing.load_status as now
+    where now.last_success_at = $1 and now.account_id = quarantine.account_id
+        and starts_with(quarantine.resource, now.resource)
+)
+"""
+_QUARANTINE = """
+insert into ai_gateway_billing.quarantine
+select unnest($1::text[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[]),
+    $6::timestamptz, $6::timestamptz
+on conflict do update set last_seen_at = excluded.last_seen_at
+"""
+
+
+def write(connection: duckdb.DuckDBPyConnection, report: Report, now: datetime) -> None:
+    """Record the load's outcomes. A resource that went well clears its account's quarantine."""
+    connection.execute("set timezone = 'UTC'")
+    connection.execute(_TABLES)
+    outcomes = [
+        (*key, each.status, None if each.error is None else str(each.error), each.skipped, None if each.error else now)
+        for key, each in report.outcomes.items()
+    ]
+    if outcomes:
+        *texts, success = map(list, zip(*outcomes, strict=True))
+        connection.execute(_STATUS, [*texts, now, success])
+        connection.execute(_RELEASE, [now])
+    if report.quarantined:
+        items = dict.fromkeys(report.quarantined)
+        connection.execute(_QUARANTINE, [*map(list, zip(*items, strict=True)), now])
+
+
+def new_fields(connection: duckdb.DuckDBPyConnection, report: Report, now: datetime) -> Iterable[tuple[str, str]]:
+    """Record unknown fields and return those that came for the first time, as (table, field)."""
+    fresh = []
+    for (table, name), kind in sorted(report.new_fields.items()):
+        inserted = connection.execute(
+            "insert into ai_gateway_billing.unknown_fields values ($1, $2, $3, $4) on conflict do nothing returning 1",
+            [table, name, kind, now],
+        ).fetchall()
+        if inserted:
+            fresh.append((table, name))
+    return fresh
+
+
+def lost_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Tables that an earlier load made and somebody has dropped since: then dlt's state says more than is there."""
+    present = _tables(connection)
+    if not present & {*_DLT_TABLES, "load_status"}:
+        return []
+    expected = {*_DLT_TABLES, "load_status"}
+    if "load_status" in present:
+        loaded = connection.execute("select distinct resource from ai_gateway_billing.load_status").fetchall()
+        expected |= {resource for (resource,) in loaded}
+    if expected & {"usage_hourly", "usage_daily"}:
+        expected.add("usage_coverage")
+    return sorted(expected - present)
+
+
+def forget_state(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let the next extraction begin at the start. Rows and versions stay: what is read again is merged with them."""
+    for table in _DLT_TABLES:
+        connection.execute(f"drop table if exists ai_gateway_billing.{table}")
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    found = connection.execute("select table_name from duckdb_tables() where schema_name = 'ai_gateway_billing'")
+    return {name for (name,) in found.fetchall()}
+
+
+def tidy(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop what only dlt's next merge would need, and all but the newest of its states, which it never prunes.
+
+    The newest by its own count: dlt goes by the time of the load, so one under a clock that was ahead would rule for
+    as long, and every later load would forget how far it came.
+    """
+    connection.execute("drop schema if exists ai_gateway_billing_staging cascade")
+    connection.execute(
+        "delete from ai_gateway_billing._dlt_pipeline_state where (version, _dlt_load_id) <> "
+        "(select max((version, _dlt_load_id)) from ai_gateway_billing._dlt_pipeline_state)"
+    )
+    connection.execute("checkpoint")

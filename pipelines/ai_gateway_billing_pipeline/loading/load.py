@@ -1,0 +1,212 @@
+"""Load and backfill: source, dlt, bookkeeping, views, publish. Nothing is published that is not complete."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import Any
+
+import dlt
+import duckdb
+from dlt.common.configuration.exceptions import ConfigurationException
+from dlt.extract import DltSource
+from dlt.load.exceptions import LoadClientJobException
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from ai_gateway_billing.api import accounts
+from ai_gateway_billing.api.client import Client
+from ai_gateway_billing.errors import BillingError, DatabaseError, ServerError, UnreachableError, redact
+from ai_gateway_billing.extraction import Reader
+from ai_gateway_billing.outcome import Progress, Report
+from ai_gateway_billing.resources import resources
+from ai_gateway_billing.source import first_day
+from ai_gateway_billing.usage.windows import Grouping
+from ai_gateway_billing_pipeline.database import views
+from ai_gateway_billing_pipeline.settings import Settings
+
+from . import bookkeeping, mixing
+from .lock import locked
+from .result import Result
+from .workspace import DATASET, Workspace, remove, unwritable
+
+log = logging.getLogger(__name__)
+
+Listener = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What one run does differently. `only`: resources; `backfill`: first and last UTC day, both included."""
+
+    only: Sequence[str] = ()
+    groupings: Sequence[Grouping] = ("hour", "day")
+    lookback_days: int | None = None
+    full_refresh: bool = False
+    backfill: tuple[date, date] | None = None
+    wait_s: float = 0.0
+    is_demo: bool = False
+
+
+def load(
+    settings: Settings,
+    options: Options,
+    client: Client,
+    now: datetime,
+    listener: Listener = lambda _: None,
+) -> Result:
+    """One load from the API to the published file.
+
+    Raises `DatabaseBusyError`, `DatabaseError`, `SettingsError`, and `ApiError` when not even the accounts could be
+    read. Everything that one account or resource fails at is in the result.
+    """
+    began = time.monotonic()
+    start = first_day(settings.start, now)
+    workspace = Workspace(settings.database.resolve())  # a link stays one: what it leads to is replaced
+    workspace.create()
+    run = _Run(settings, options, client, workspace, now.astimezone(UTC), start, Report(listener))
+    try:
+        with locked(workspace.folder, options.wait_s):
+            run.to_duckdb() if settings.destination == "duckdb" else run.to_other()
+    except OSError as error:
+        raise unwritable(workspace.folder, error) from error
+    except duckdb.Error as error:
+        raise _unwritten(error) from error
+    return Result(run.report, run.account_ids, client.requests, time.monotonic() - began)
+
+
+@dataclass(slots=True)
+class _Run:
+    settings: Settings
+    options: Options
+    client: Client
+    workspace: Workspace
+    now: datetime
+    start: datetime
+    report: Report
+    account_ids: Sequence[str] = ()
+
+    def to_duckdb(self) -> None:
+        """Into a copy of the published file, which then replaces it."""
+        connection = self.workspace.begin()
+        try:
+            with connection:
+                self._check_state(connection)
+                is_complete = self._load()
+                if is_complete:
+                    self._finish(connection)
+            if is_complete:
+                self.workspace.publish()
+        finally:
+            with suppress(OSError):  # the next load removes it, too
+                self.workspace.discard()
+
+    def to_other(self) -> None:
+        """Into a destination with readers and writers of its own: no working copy, no views."""
+        remove(self.workspace.dlt)
+        self._load()
+
+    def _load(self) -> bool:
+        """Read the API and write what it said. False, and nothing written, when it said nothing of use.
+
+        dlt's folder is a new one each time and takes its state from the destination: what a dead load had read but
+        not written is read again, as it is by then.
+        """
+        pipeline = self._pipeline()
+        self._extract(pipeline)
+        if not self._result().worth_publishing:
+            return False
+        with _dug_out():
+            pipeline.normalize()
+            pipeline.load()
+        return True
+
+    def _result(self) -> Result:
+        return Result(self.report, self.account_ids, self.client.requests, 0.0)
+
+    def _pipeline(self) -> dlt.Pipeline:
+        destination: Any = self.settings.destination
+        if destination == "duckdb":
+            destination = dlt.destinations.duckdb(str(self.workspace.working))
+        return dlt.pipeline(
+            DATASET, pipelines_dir=str(self.workspace.dlt), destination=destination, dataset_name=DATASET
+        )
+
+    def _extract(self, pipeline: dlt.Pipeline) -> None:
+        self.account_ids = self._choose()
+        if self.settings.destination == "duckdb":
+            mixing.refuse(self.workspace.working, self.workspace.published, self.account_ids, self.options.is_demo)
+        with _dug_out():
+            pipeline.sync_destination()
+            pipeline.extract(self._source())
+
+    def _choose(self) -> Sequence[str]:
+        try:
+            return accounts.choose(self.settings.accounts, self.client)
+        except ServerError as error:  # without the list nothing at all is loaded, which is exit code 6 and not 4
+            raise UnreachableError(str(error), status=error.status, code=error.code, path=error.path) from error
+
+    def _source(self) -> DltSource:
+        reader = Reader(
+            self.client,
+            lambda: self.account_ids,
+            start=self.start,
+            now=self.now,
+            lookback_days=self.options.lookback_days,
+            backfill=self.options.backfill,
+            full_refresh=self.options.full_refresh,
+            groupings=self.options.groupings,
+            include_sensitive=self.settings.include_sensitive,
+            report=self.report,
+        )
+        source = dlt.source(partial(resources, reader), name=DATASET, section=DATASET)()
+        return source.with_resources(*self._selected()) if self.options.only else source
+
+    def _selected(self) -> list[str]:
+        """Usage is nothing without its coverage."""
+        usage = [name for name in self.options.only if name.startswith("usage_")]
+        return list(dict.fromkeys([*self.options.only, *(["usage_coverage"] if usage else [])]))
+
+    def _check_state(self, connection: duckdb.DuckDBPyConnection) -> None:
+        lost = bookkeeping.lost_tables(connection)
+        if lost:
+            log.warning("Missing in %s: %s. Reading everything again.", self.workspace.published, ", ".join(lost))
+            bookkeeping.forget_state(connection)
+
+    def _finish(self, connection: duckdb.DuckDBPyConnection) -> None:
+        bookkeeping.write(connection, self.report, self.now)
+        for table, name in bookkeeping.new_fields(connection, self.report, self.now):
+            log.warning("The API sent a new field: %s.%s. It is kept as a column.", table, name)
+        views.apply(connection, self.settings.usage_unit)
+        bookkeeping.tidy(connection)
+
+
+@contextmanager
+def _dug_out() -> Iterator[None]:
+    """Raise the error that a user can do something about instead of dlt's own around it."""
+    try:
+        yield
+    except PipelineStepFailed as error:
+        raise _cause(error) from error
+
+
+def _cause(error: PipelineStepFailed) -> Exception:
+    found: BaseException | None = error
+    unwritten = None
+    while found is not None:
+        if isinstance(found, (BillingError, OSError, ConfigurationException)):
+            return found
+        if isinstance(found, duckdb.Error):
+            return _unwritten(found)
+        if isinstance(found, LoadClientJobException):
+            unwritten = found = found.client_exception
+        else:
+            found = found.__cause__ or found.__context__
+    return error if unwritten is None else _unwritten(unwritten)
+
+
+def _unwritten(error: BaseException) -> DatabaseError:
+    reason = redact(str(error).partition("\n")[0])
+    return DatabaseError(f"The database could not be written: {reason}. Nothing was published; run again.")

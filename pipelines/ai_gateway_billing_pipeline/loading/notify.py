@@ -1,0 +1,59 @@
+"""Tells a webhook of a load that failed or stayed partial. It never makes a load fail, and knows no secret to tell.
+
+What is posted is the JSON object of `load --json`, whose messages hold no token, card digits or links.
+"""
+
+import logging
+import threading
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import httpx
+
+from ai_gateway_billing.api.inputs import is_loopback
+from ai_gateway_billing.errors import SettingsError
+from ai_gateway_billing_pipeline.terminal import logs, output
+
+TIME_LIMIT_S = 10.0
+
+log = logging.getLogger(__name__)
+
+
+def checked_url(url: str) -> str:
+    """The address as it is. Raises `SettingsError` unless it is https, or http on this machine itself."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    if host and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
+        logs.conceal(url)  # whoever holds a webhook's address can post to it
+        return url
+    raise SettingsError("--notify-url needs an https:// address, or http:// on this machine (localhost).")
+
+
+def post(url: str, summary: Mapping[str, object], transport: httpx.BaseTransport | None = None) -> None:
+    """Post the summary once, within `TIME_LIMIT_S`. What goes wrong is a warning, nothing more.
+
+    httpx limits each step and not their sum, and asking for a name's address has no limit at all: so a thread does it,
+    which ends with the process.
+    """
+    body = logs.without_secrets(output.to_json(summary))
+    sender = threading.Thread(target=_post, args=(url, body, transport), daemon=True, name="webhook")
+    sender.start()
+    sender.join(TIME_LIMIT_S)
+    if sender.is_alive():
+        log.warning("The webhook of --notify-url did not answer within %g s.", TIME_LIMIT_S)
+
+
+def _post(url: str, body: str, transport: httpx.BaseTransport | None) -> None:
+    headers = {"content-type": "application/json"}
+    try:
+        with (
+            httpx.Client(timeout=TIME_LIMIT_S, transport=transport, follow_redirects=False) as client,
+            client.stream("POST", url, content=body, headers=headers) as answer,
+        ):
+            if not answer.is_success:
+                log.warning("The webhook of --notify-url answered HTTP %d.", answer.status_code)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the load is over and must not fail for it
+        log.warning("The webhook of --notify-url could not be reached (%s).", type(error).__name__)

@@ -1,0 +1,1 @@
+"""Questions, sentences and charts, and the page they make."""

@@ -1,0 +1,155 @@
+"""Spend at a glance: the sections that both the notebook and the report show, each a question with its picture.
+
+Every section takes the connection, an account and a range of days, and gives something that a notebook displays.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from types import MappingProxyType
+
+import duckdb
+
+from . import charts, questions, sentences
+from .charts import Figure
+from .questions import ALL, Days, Row
+
+
+@dataclass(frozen=True)
+class Table:
+    """A finding with the rows behind it, all text. `numbers` are the columns that are set flush right."""
+
+    title: str
+    note: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numbers: Sequence[int] = ()
+
+    def html(self) -> str:
+        """The table alone."""
+        head = "".join(f"<th{self._class(n)}>{escape(name)}</th>" for n, name in enumerate(self.columns))
+        lines = ["".join(f"<td{self._class(n)}>{escape(cell)}</td>" for n, cell in enumerate(row)) for row in self.rows]
+        body = "".join(f"<tr>{line}</tr>" for line in lines)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def _class(self, column: int) -> str:
+        return ' class="number"' if column in self.numbers else ""
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        lines = [self.title, self.note, *(" | ".join(row) for row in self.rows)]
+        if not self.rows:
+            return {"text/plain": self.note, "text/markdown": f"*{self.note}*"}
+        heading = f"<p><strong>{escape(self.title)}</strong><br>{escape(self.note)}</p>"
+        return {"text/plain": "\n".join(lines), "text/html": heading + self.html()}
+
+
+Section = Callable[[duckdb.DuckDBPyConnection, str, Days], "Figure | Table"]
+
+
+def runway(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure | Table:
+    """Balance, how long it lasts, the next automatic top-up, the month and its forecast, as of now whatever `days`."""
+    del days
+    row = questions.runway(billing, account)
+    if row is None:
+        return charts.nothing("Nothing has been loaded yet: run `aig-billing load`, then look again.")
+    as_of = f"{sentences.day_name(row['as_of'])}, {row['as_of']:%H:%M} UTC"
+    return Table(sentences.runway(row), f"As of {as_of}; estimates.", ["", "", ""], _runway(row), [1])
+
+
+def per_day(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure:
+    """Spend per day."""
+    return charts.per_day(questions.per_day(billing, account, days))
+
+
+def per_month(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure:
+    """Spend per month with forecast."""
+    return charts.per_month(questions.per_month(billing, account, days))
+
+
+def per_model(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure:
+    """The month by model."""
+    return charts.per_model(questions.per_model(billing, account, days))
+
+
+def per_model_and_day(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure:
+    """Models by day."""
+    return charts.per_model_and_day(questions.per_model_and_day(billing, account, days))
+
+
+def dearest_hours(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure:
+    """The dearest hours."""
+    return charts.dearest_hours(questions.dearest_hours(billing, account, days))
+
+
+def balances(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure:
+    """Credit and top-ups."""
+    return charts.balances(questions.balances(billing, account, days))
+
+
+def invoices(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure | Table:
+    """Newest invoices."""
+    rows = questions.invoices(billing, account, days)
+    if not rows:
+        return charts.nothing("There is no invoice yet.")
+    columns = ["day", "what", "status", "due", "paid", "still open"]
+    note = "Purchases of credit most likely include the fee of 5 %."
+    return Table(sentences.invoices(rows), note, columns, [_invoice(row) for row in rows], [3, 4, 5])
+
+
+def reconciliation(billing: duckdb.DuckDBPyConnection, account: str) -> Figure | Table:
+    """What the API says of each month in different places. Not part of the report."""
+    rows = questions.reconciliation(billing, account)
+    if not rows:
+        return charts.nothing("There is nothing to compare yet: no month has been read.")
+    names = ("hourly_sum", "daily_sum", "preview_gross", "preview_net", "balance_drop", "invoices_paid")
+    columns = ["month", "verdict", "rests on", "hours", "days", "preview gross", "preview net", "balance drop", "paid"]
+    lines = [
+        [f"{row['month']:%b %Y}", row["verdict"], row["reason"] or "", *(_amount(row, name) for name in names)]
+        for row in rows
+    ]
+    return Table(sentences.reconciliation(rows), "The same money, told in several places.", columns, lines, range(3, 9))
+
+
+SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
+    {
+        "Balance and runway": runway,
+        "Spend per day": per_day,
+        "Spend per month": per_month,
+        "By model": per_model,
+        "By model and day": per_model_and_day,
+        "Dearest hours": dearest_hours,
+        "Credit and top-ups": balances,
+        "Invoices": invoices,
+    }
+)
+"""What the report holds, in its order; the notebook shows the same."""
+
+
+def _runway(row: Row) -> list[list[str]]:
+    def amount(name: str) -> str:
+        return "unknown" if row[name] is None else sentences.money(row[name], row["currency"])
+
+    def date(name: str) -> str:
+        return "" if row[name] is None else sentences.day_name(row[name])
+
+    lines = [
+        ["Balance", amount("balance"), f"used up {date('runs_out_date')}" if row["runs_out_date"] else ""],
+        ["Spend a day, last 7", amount("burn_per_day_7d"), f"{amount('burn_per_day_30d')} over the last 30"],
+        ["Month so far", amount("month_to_date"), f"since {date('month')}"],
+        ["Month-end forecast", amount("month_end_forecast"), "estimate"],
+    ]
+    if row["auto_topup"] == "on":
+        cost = f"{date('next_topup_date')}, charged {amount('next_topup_cost')} with the fee".removeprefix(", ")
+        return [*lines, ["Next top-up", amount("next_topup_amount"), cost]]
+    return [*lines, ["Automatic top-up", row["auto_topup"], row["auto_topup_reason"] or ""]]
+
+
+def _invoice(row: Row) -> list[str]:
+    day = "" if row["created_at"] is None else sentences.day_name(row["created_at"])
+    what = row["description"] or row["origin"] or ""
+    amounts = (_amount(row, name) for name in ("amount_due", "amount_paid", "amount_remaining"))
+    return [day, what, row["status"] or "", *amounts]
+
+
+def _amount(row: Row, name: str) -> str:
+    return "" if row[name] is None else sentences.money(row[name], row["currency"])

@@ -1,0 +1,1 @@
+"""Asks Cloudflare's API and knows no rows."""

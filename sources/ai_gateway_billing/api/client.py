@@ -1,0 +1,188 @@
+"""Cloudflare's AI Gateway billing over HTTP: one method per GET endpoint. It cannot write.
+
+https://developers.cloudflare.com/api/resources/ai_gateway_billing/
+"""
+
+import operator
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+import httpx
+
+from ai_gateway_billing.errors import ApiError, NotFoundError
+
+from .envelope import Answer, Origin, drifted, says_no_manual_topup
+from .http import Params, Wire
+from .inputs import checked_account_id, checked_base_url, checked_token
+from .limits import Pace
+from .pages import PAGE_CAP, Pages
+
+__all__ = ["DEFAULT_BASE_URL", "Client", "UsageAnswer", "checked_account_id"]
+
+DEFAULT_BASE_URL: Final = "https://api.cloudflare.com/client/v4"
+PER_PAGE: Final = 50
+
+
+class UsageAnswer(NamedTuple):
+    """Usage buckets as sent: newest first, silent ones left out. `has_more`: the API says it cut them."""
+
+    history: list[dict[str, Any]]
+    has_more: bool
+
+
+class Client:
+    """Reads one token's billing. Safe to share between threads; close it or use it in a `with` statement.
+
+    `transport`, `sleep`, `clock` (seconds, monotonic) and `now` (for dates in `retry-after`) are for tests; a
+    `sleep` that raises ends a waiting request. `budget`: requests and seconds of the sliding window that we
+    keep to by ourselves, None for none; what the API asks for is obeyed in any case.
+
+    Every method raises `ApiError` and its kin after retries, and `SettingsError` before anything is sent.
+    """
+
+    def __init__(
+        self,
+        api_token: str,
+        *,
+        base_url: str = DEFAULT_BASE_URL,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        max_requests_per_second: float | None = None,
+        budget: tuple[int, float] | None = (1200, 300.0),
+    ) -> None:
+        token, url = checked_token(api_token), checked_base_url(base_url)
+        self._secret = token
+        pace = Pace(sleep=sleep, clock=clock, budget=budget, max_per_second=max_requests_per_second)
+        self._wire = Wire(token, url, pace, transport=transport, sleep=sleep, clock=clock, now=now)
+
+    def __repr__(self) -> str:
+        return f"<Client of {self._wire.host}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._wire.close()
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests sent so far, retries included."""
+        return self._wire.requests
+
+    @property
+    def server_time(self) -> datetime | None:
+        """The newest time that the API told in a `date` header, UTC."""
+        return self._wire.server_time
+
+    @property
+    def hold_limit_s(self) -> float:
+        """The longest that one request waits because the API asks for it, all its waits together: 900 s."""
+        return self._wire.hold_limit_s
+
+    @hold_limit_s.setter
+    def hold_limit_s(self, seconds: float) -> None:
+        self._wire.hold_limit_s = seconds
+
+    def usage_history(self, account_id: str, grouping: str, start_ms: int, end_ms: int) -> UsageAnswer:
+        """Usage per `hour` or `day` in [start, end), Unix milliseconds, aligned to that grouping.
+
+        Both bounds are always sent, as whole numbers: without them, or unaligned, the API is seen to fail.
+        """
+        params: Params = {
+            "value_grouping_window": grouping,
+            "start_time": operator.index(start_ms),
+            "end_time": operator.index(end_ms),
+        }
+        origin = self._billing(account_id, "usage-history")
+        answer = self._wire.get(origin, params)
+        history = _object(origin, answer).get("history")
+        if not (isinstance(history, list) and all(isinstance(bucket, dict) for bucket in history)):
+            raise drifted(origin, "`history` is no list of objects")
+        return UsageAnswer(history, answer.result_info.get("has_more") is True)
+
+    def invoice_history(self, account_id: str) -> list[dict[str, Any]]:
+        """Every invoice, from all pages of one consistent read; `PagesInconsistentError` when none was."""
+        origin = self._billing(account_id, "invoice-history")
+
+        def fetch(page: int) -> dict[str, Any]:
+            return _object(origin, self._wire.get(origin, {"type": "all", "page": page, "per_page": PER_PAGE}))
+
+        return Pages(fetch, origin.path, origin.account_id).read()
+
+    def invoice_preview(self, account_id: str) -> dict[str, Any] | None:
+        """The coming invoice; None when the API has none to preview (404 or null)."""
+        origin = self._billing(account_id, "invoice-preview")
+        try:
+            answer = self._wire.get(origin, null_is_a_state=True)
+        except NotFoundError:
+            return None
+        return None if answer.result is None else _object(origin, answer)
+
+    def credit_balance(self, account_id: str) -> dict[str, Any]:
+        """The prepaid credit (`balance`, cents with fractions, may be negative) and the card's state."""
+        return self._read(self._billing(account_id, "credit-balance"))
+
+    def topup_config(self, account_id: str) -> dict[str, Any]:
+        """The automatic top-up: `amount` and `threshold` in cents; zero, null or missing when not set up."""
+        return self._read(self._billing(account_id, "topup/config"))
+
+    def topup_limits(self, account_id: str) -> dict[str, Any]:
+        """The bounds of a top-up, in cents."""
+        return self._read(self._billing(account_id, "topup/limits"))
+
+    def spending_limit(self, account_id: str) -> dict[str, Any] | None:
+        """The account's spending limit; None while it has never topped up by hand (`NO_MANUAL_TOPUP`)."""
+        try:
+            return self._read(self._billing(account_id, "spending-limit"))
+        except ApiError as error:
+            if says_no_manual_topup(error):
+                return None
+            raise
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """`id` and `name` of every account that the token sees. It may see one and yet not its billing."""
+        origin = Origin("accounts", secret=self._secret)
+        found: dict[str, dict[str, Any]] = {}
+        for page in range(1, PAGE_CAP + 1):
+            answer = self._wire.get(origin, {"page": page, "per_page": PER_PAGE})
+            rows = answer.result
+            if not (isinstance(rows, list) and all(isinstance(row, dict) and row.get("id") for row in rows)):
+                raise drifted(origin, "it is no list of objects with `id`")
+            fresh = {row["id"]: {"id": row["id"], "name": row.get("name")} for row in rows}
+            known, size = len(found), answer.result_info.get("per_page")
+            found.update(fresh)
+            if len(found) == known or len(rows) < min(PER_PAGE, size if isinstance(size, int) else PER_PAGE):
+                break
+        return list(found.values())
+
+    def verify_token(self, account_id: str | None = None) -> dict[str, Any]:
+        """State of the token itself (`id`, `status`, optional bounds); says nothing about its permissions.
+
+        A token that belongs to an account is known to that account alone: name it.
+        """
+        if account_id is None:
+            return self._read(Origin("user/tokens/verify", secret=self._secret))
+        return self._read(Origin("tokens/verify", checked_account_id(account_id), self._secret))
+
+    def _billing(self, account_id: str, endpoint: str) -> Origin:
+        return Origin(f"ai-gateway/billing/{endpoint}", checked_account_id(account_id), self._secret)
+
+    def _read(self, origin: Origin) -> dict[str, Any]:
+        return _object(origin, self._wire.get(origin))
+
+
+def _object(origin: Origin, answer: Answer) -> dict[str, Any]:
+    if not isinstance(answer.result, dict):
+        raise drifted(origin, "its result is no object")
+    return answer.result

@@ -1,0 +1,199 @@
+"""One GET over the wire, tried until it is answered, refused, or not worth another attempt.
+
+The only module that opens a connection. httpx's own errors hold the request and so the token: they end here.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+from urllib.parse import SplitResult, urlencode
+
+import httpx
+
+from ai_gateway_billing.errors import ApiError, InvalidAnswerError, RateLimitedError, UnreachableError, redact
+
+from .envelope import Answer, Origin, judge
+from .inputs import is_loopback
+from .limits import HoldTooLongError, Pace, asked_wait_s, http_date
+from .retries import FAULT_LIMIT_S, HOLD_LIMIT_S, Health, Patience, log_words
+
+READ_S: Final = 30.0
+
+_TIMEOUT: Final = httpx.Timeout(10.0, read=READ_S, pool=120.0)
+_TIMEOUT_WHEN_DOWN: Final = httpx.Timeout(10.0, connect=3.0)
+_NO_CONNECTION: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
+
+Params = dict[str, str | int]
+
+logger = logging.getLogger(__name__)
+
+
+class Wire:
+    """Connections, pace and health of one token. Thread-safe. `requests` counts all that was sent.
+
+    Its arguments are those of `Client`, checked.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        base_url: SplitResult,
+        pace: Pace,
+        *,
+        transport: httpx.BaseTransport | None,
+        sleep: Callable[[float], None],
+        clock: Callable[[], float],
+        now: Callable[[], datetime],
+    ) -> None:
+        self.requests = 0
+        self.server_time: datetime | None = None
+        self.hold_limit_s = HOLD_LIMIT_S
+        self.host = base_url.hostname or ""
+        self._base_url = base_url.geturl()
+        self._pace, self._sleep, self._clock, self._now = pace, sleep, clock, now
+        self._lock = threading.Lock()
+        self._health = Health()
+        self._http = httpx.Client(
+            transport=transport,
+            verify=base_url.scheme != "http",  # reading all certificates takes longer than many a request
+            headers={
+                "Authorization": f"Bearer {token}",
+                "User-Agent": f"cloudflare-ai-gateway-billing/{_version()}",
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+            },
+            timeout=_TIMEOUT,
+            limits=httpx.Limits(max_connections=32, max_keepalive_connections=32),
+            follow_redirects=False,
+            trust_env=not is_loopback(self.host),  # a proxy elsewhere cannot reach this machine's loopback
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def get(self, origin: Origin, params: Params | None = None, *, null_is_a_state: bool = False) -> Answer:
+        """Send one GET until it is answered, refused, or not worth another attempt."""
+        scope = f"accounts/{origin.account_id}/" if origin.account_id else ""
+        url = f"{self._base_url}/{scope}{origin.path}{f'?{urlencode(params)}' if params else ''}"
+        patience = Patience(self._health, self._clock, self.hold_limit_s)
+
+        def attempt() -> Answer:
+            self._take_turn(origin, patience)
+            status, headers, body = self._exchange(origin, url, patience)
+            with self._lessons(headers, patience):
+                return judge(status, headers, body, origin, null_is_a_state=null_is_a_state)
+
+        return patience.retrying(self._sleep)(attempt)
+
+    @contextmanager
+    def _lessons(self, headers: httpx.Headers, patience: Patience) -> Iterator[None]:
+        """Tell the other threads what the answer means for them."""
+        try:
+            yield
+        except RateLimitedError as error:
+            patience.limited += 1
+            hold_s = patience.hold_s(asked_wait_s(headers, self._now))
+            logger.warning("%s; all wait %.1f s", log_words(error), hold_s)
+            self._pace.hold(hold_s)
+            raise
+        except ApiError:
+            self._health.limited, patience.limited = False, 0
+            self._pace.hold(asked_wait_s(headers, self._now) or 0.0)
+            raise
+        self._health.limited = False
+
+    def _take_turn(self, origin: Origin, patience: Patience) -> None:
+        before = self._clock()
+        try:
+            patience.held_s += self._pace.wait(patience.hold_left_s)
+            failure = None
+        except HoldTooLongError as error:
+            failure = RateLimitedError(
+                f"Cloudflare limits the requests of this token: {origin.words()} would have to wait "
+                f"{error.seconds:.0f} s more. Nothing is lost: run again after that.",
+                path=origin.path,
+                account_id=origin.account_id,
+            )
+        if failure:  # raised here, so that no cause hangs on it
+            self._health.limited = True
+            raise failure
+        patience.paused_s += self._clock() - before
+
+    def _exchange(self, origin: Origin, url: str, patience: Patience) -> tuple[int, httpx.Headers, bytes]:
+        status = None
+        began = self._clock()
+        with self._lock:
+            self.requests += 1
+        try:
+            with self._http.stream("GET", url, timeout=self._timeout(patience)) as response:
+                status = response.status_code
+                self._heard(response.headers)
+                return status, response.headers, self._body(response, began)
+        except httpx.HTTPError as error:
+            patience.connected = not isinstance(error, _NO_CONNECTION)
+            failure = self._broken(origin, error, status)
+        patience.attempt_s = self._clock() - began
+        raise failure
+
+    def _timeout(self, patience: Patience) -> httpx.Timeout:
+        """Shorter when nobody was there just now; on later attempts no longer than the limit leaves."""
+        if self._health.down:
+            return _TIMEOUT_WHEN_DOWN
+        if not patience.faults:
+            return _TIMEOUT
+        return httpx.Timeout(
+            connect=_TIMEOUT.connect,
+            read=min(READ_S, max(1.0, FAULT_LIMIT_S - patience.spent_s)),
+            write=_TIMEOUT.write,
+            pool=_TIMEOUT.pool,
+        )
+
+    def _body(self, response: httpx.Response, began: float) -> bytes:
+        """The body, whole within the limit: a read timeout alone lets an answer drip for ever."""
+        body = bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if self._clock() - began > FAULT_LIMIT_S:
+                raise httpx.ReadTimeout("the answer did not end")
+        return bytes(body)
+
+    def _heard(self, headers: httpx.Headers) -> None:
+        self._health.down = False
+        self._pace.observe(headers)
+        moment = http_date(headers.get("date", ""))
+        with self._lock:
+            if moment and (self.server_time is None or moment > self.server_time):
+                self.server_time = moment
+
+    def _broken(self, origin: Origin, error: httpx.HTTPError, status: int | None) -> ApiError:
+        """An answer that tore off is a bad answer; none at all is nobody there."""
+        reason = redact(f"{type(error).__name__}: {error}", secret=origin.secret, limit=160).rstrip(": .")
+        if status is None:
+            return UnreachableError(
+                f"{self.host} did not answer {origin.words()} ({reason}). "
+                "Check the network, the proxy and the base URL. Nothing is lost: run again.",
+                path=origin.path,
+                account_id=origin.account_id,
+                reason=reason,
+                retryable=True,
+            )
+        return InvalidAnswerError(
+            f"The answer of {origin.words()} tore off (HTTP {status}; {reason}). Run again later.",
+            status=status,
+            path=origin.path,
+            account_id=origin.account_id,
+            reason=reason,
+            retryable=True,
+        )
+
+
+def _version() -> str:
+    try:
+        return version("cloudflare-ai-gateway-billing")
+    except PackageNotFoundError:
+        return "0+unknown"

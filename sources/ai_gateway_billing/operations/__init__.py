@@ -1,0 +1,1 @@
+"""The few calls that change an account. Nothing that loads, reads or shows imports them."""

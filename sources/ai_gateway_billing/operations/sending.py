@@ -1,0 +1,245 @@
+"""Sends what changes an account: each operation exactly once, without a retry and without following a redirect.
+
+Kept apart from the reading client, which cannot write; `operations` says what there is to send.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
+
+import httpx
+
+from ai_gateway_billing.api.envelope import Origin, judge, says_no_manual_topup
+from ai_gateway_billing.api.inputs import checked_base_url, checked_token, is_loopback
+from ai_gateway_billing.errors import (
+    ApiError,
+    InvalidAnswerError,
+    OutcomeUnknownError,
+    PaymentDeclinedError,
+    ServerError,
+    UnreachableError,
+    redact,
+)
+
+from .answers import UnusableError
+
+DEFAULT_BASE_URL: Final = "https://api.cloudflare.com/client/v4"
+PERMISSION: Final = "AI Gateway Write"
+
+_ANSWER_LIMIT_S: Final = 120.0
+_TIMEOUT: Final = httpx.Timeout(10.0, read=60.0, write=30.0)
+_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_NO_MANUAL_TOPUP: Final = "The account has to be topped up by hand once before this is possible. Nothing was changed."
+_NO_PERMISSION: Final = f'The token may lack the permission "{PERMISSION}" on this account, or be no good: verify it.'
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[T]):
+    """One request as a value, so that it can be shown before it is sent.
+
+    `read` makes the answer's `result` into what the operation returns, and raises `UnusableError` for one that it
+    cannot use. `words` explain a refusal by its HTTP status. `find_out` says how to learn whether the change was
+    made, when no answer tells; it is empty for an operation that changes nothing.
+    """
+
+    method: str
+    endpoint: str
+    account_id: str
+    body: Mapping[str, Any] | None
+    read: Callable[[Any], T] = field(repr=False)
+    words: Mapping[int, str] = field(repr=False)
+    find_out: str = field(repr=False)
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it changes the account."""
+        return bool(self.find_out)
+
+    @property
+    def path(self) -> str:
+        """The endpoint without the account."""
+        return f"ai-gateway/billing/{self.endpoint}"
+
+
+class Shown(NamedTuple):
+    """A request as it would be sent, the token aside."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: str
+
+
+class Sender:
+    """Sends operations with one token, which needs "AI Gateway Write". Close it or use it in a `with` statement.
+
+    `transport` and `clock` (seconds, monotonic) are for tests.
+    """
+
+    def __init__(
+        self,
+        api_token: str,
+        *,
+        base_url: str = DEFAULT_BASE_URL,
+        transport: httpx.BaseTransport | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._secret = checked_token(api_token)
+        url = checked_base_url(base_url)
+        self._base_url, self._host = url.geturl(), url.hostname or ""
+        self._clock = clock
+        self._http = httpx.Client(
+            transport=transport,
+            headers={
+                "Authorization": f"Bearer {self._secret}",
+                "User-Agent": "cloudflare-ai-gateway-billing",
+                "Accept": "application/json",
+            },
+            timeout=_TIMEOUT,
+            limits=httpx.Limits(max_keepalive_connections=0),  # one gone stale would leave an outcome unknown
+            follow_redirects=False,
+            trust_env=not is_loopback(self._host),
+        )
+
+    def __repr__(self) -> str:
+        return f"<Sender to {self._host}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def show(self, operation: Operation[Any]) -> Shown:
+        """The exact request of an operation with its token masked; sends nothing."""
+        request = self._request(operation)
+        names = [name.decode() for name, _ in request.headers.raw]
+        headers = {name: request.headers[name] for name in names} | {"Authorization": "Bearer ***"}
+        return Shown(request.method, str(request.url), headers, request.content.decode())
+
+    def send(self, operation: Operation[T]) -> T:
+        """Send it once and return what came of it.
+
+        Raises `OutcomeUnknownError` when a change was sent and no answer tells whether it happened: a timeout, a
+        broken connection, 5xx, an answer that cannot be read. `UnreachableError`: no connection came about, so
+        nothing was sent. Any other `ApiError`: refused, nothing changed.
+        """
+        origin = Origin(operation.path, operation.account_id, self._secret)
+        status, headers, body = self._exchange(operation, origin)
+        result: Any = None
+        failure: ApiError | None = None
+        try:
+            result = judge(status, headers, body, origin, null_is_a_state=operation.is_change).result
+        except ApiError as error:
+            failure = _explained(operation, origin, error)
+        if failure:  # raised here, so that no cause hangs on it
+            raise failure
+        try:
+            return operation.read(result)
+        except UnusableError as error:
+            problem = str(error)
+        raise _unusable(operation, origin, problem)
+
+    def _request(self, operation: Operation[Any]) -> httpx.Request:
+        url = f"{self._base_url}/accounts/{operation.account_id}/{operation.path}"
+        if operation.body is None:
+            return self._http.build_request(operation.method, url)
+        content = json.dumps(operation.body, separators=(",", ":")).encode()
+        headers = {"Content-Type": "application/json"}
+        return self._http.build_request(operation.method, url, content=content, headers=headers)
+
+    def _exchange(self, operation: Operation[Any], origin: Origin) -> tuple[int, httpx.Headers, bytes]:
+        began = self._clock()
+        try:
+            response = self._http.send(self._request(operation), stream=True)
+            try:
+                return response.status_code, response.headers, self._body(response, began)
+            finally:
+                response.close()
+        except httpx.HTTPError as error:  # it holds the request and so the token: it ends here
+            reason = redact(f"{type(error).__name__}: {error}", secret=self._secret, limit=160).rstrip(": .")
+            was_sent = not isinstance(error, _NOT_SENT)
+        if was_sent and operation.is_change:
+            raise unknown(operation, reason)
+        raise UnreachableError(
+            f"{self._host} did not answer {origin.words()} ({reason}). Nothing was changed. "
+            "Check the network, the proxy and the base URL, then run again.",
+            path=origin.path,
+            account_id=origin.account_id,
+            reason=reason,
+        )
+
+    def _body(self, response: httpx.Response, began: float) -> bytes:
+        """The body, whole within the limit: a read timeout alone lets an answer drip for ever."""
+        body = bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if self._clock() - began > _ANSWER_LIMIT_S:
+                raise httpx.ReadTimeout("the answer did not end")
+        return bytes(body)
+
+
+def unknown(operation: Operation[Any], reason: str, status: int | None = None) -> OutcomeUnknownError:
+    """The error for a change that was sent and then lost sight of."""
+    origin = Origin(operation.path, operation.account_id)
+    return OutcomeUnknownError(
+        f"{operation.method} {origin.words()} was sent, but no answer tells what came of it ({reason}). Whether it "
+        f"happened is unknown: do not send it again before you know. {operation.find_out}",
+        status=status,
+        path=origin.path,
+        account_id=origin.account_id,
+        reason=reason,
+    )
+
+
+def _explained(operation: Operation[Any], origin: Origin, error: ApiError) -> ApiError:
+    """The refusal in the words of its operation; the same error where there is nothing to add."""
+    is_open = isinstance(error, InvalidAnswerError | ServerError) or error.status == 408
+    if is_open and operation.is_change:
+        return unknown(operation, _numbers(error) + (f": {error.reason}" if error.reason else ""), error.status)
+    words = operation.words.get(error.status or 0)
+    if words is None and error.status == 403 and operation.method != "GET":
+        words = _NO_PERMISSION
+    if says_no_manual_topup(error):
+        words = _NO_MANUAL_TOPUP
+    if words is None:
+        return error
+    kind = PaymentDeclinedError if error.status == 402 else type(error)
+    said = f": {error.reason}" if error.reason else ""
+    return kind(
+        f"Cloudflare refused {operation.method} {origin.words()} ({_numbers(error)}){said}. {words}",
+        status=error.status,
+        code=error.code,
+        path=error.path,
+        account_id=error.account_id,
+        reason=error.reason,
+    )
+
+
+def _unusable(operation: Operation[Any], origin: Origin, problem: str) -> ApiError:
+    """The error for a success whose content is not as documented. A change has been made all the same."""
+    advice = "The API may have changed: report this."
+    kind: type[ApiError] = InvalidAnswerError
+    if operation.is_change:
+        kind, advice = OutcomeUnknownError, f"It was accepted: do not send it again. {operation.find_out}"
+    return kind(
+        f"The answer of {operation.method} {origin.words()} cannot be used: {problem}. {advice}",
+        status=200,
+        path=origin.path,
+        account_id=origin.account_id,
+    )
+
+
+def _numbers(error: ApiError) -> str:
+    return f"HTTP {error.status}" if error.code is None else f"HTTP {error.status}, code {error.code}"

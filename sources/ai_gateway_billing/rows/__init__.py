@@ -1,0 +1,1 @@
+"""Makes rows of answers and sends no requests."""

@@ -1,0 +1,1 @@
+"""Usage buckets over time: windows, cursors, coverage."""

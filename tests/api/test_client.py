@@ -1,0 +1,739 @@
+"""The client over a pretended transport: what it asks, what it retries, when it gives up. No test really waits."""
+
+import json
+import logging
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from ai_gateway_billing import errors
+from ai_gateway_billing.api.client import Client
+from support.clock import Clock
+
+ACCOUNT = "0123456789abcdef0123456789abcdef"
+OTHER = "f" * 32
+TOKEN = "s3cret-token_of.nobody"
+PREFIX = f"/client/v4/accounts/{ACCOUNT}"
+
+Reply = httpx.Response | Exception
+Call = Callable[[Client], Any]
+
+
+def good(result: object, headers: dict[str, str] | None = None, **more: object) -> httpx.Response:
+    envelope = {"success": True, "result": result, "errors": [], "messages": []} | more
+    return httpx.Response(200, json=envelope, headers=headers)
+
+
+def bad(status: int, code: int = 1001, message: str = "broken", **headers: str) -> httpx.Response:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    envelope = {"success": False, "result": None, "errors": [{"code": code, "message": message}]}
+    return httpx.Response(status, json=envelope, headers=sent)
+
+
+class Api:
+    """Gives the replies in order, the last one for ever; remembers what it was asked and when."""
+
+    def __init__(self, clock: Clock, *replies: Reply) -> None:
+        self.clock, self.replies = clock, replies
+        self.asked: list[httpx.Request] = []
+        self.times: list[float] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        self.times.append(self.clock.monotonic())
+        reply = self.replies[min(len(self.asked), len(self.replies)) - 1]
+        if isinstance(reply, Exception):
+            raise reply
+        content = reply.content if reply.is_closed else reply.stream
+        return httpx.Response(reply.status_code, headers=reply.headers, content=content)
+
+    @property
+    def gaps(self) -> list[float]:
+        """Seconds between one request and the next."""
+        return [later - earlier for earlier, later in zip(self.times, self.times[1:], strict=False)]
+
+
+def client_of(clock: Clock, handler: Callable[[httpx.Request], httpx.Response], **options: Any) -> Client:
+    options = {"sleep": clock.sleep, "clock": clock.monotonic, "now": clock.now} | options
+    return Client(TOKEN, transport=httpx.MockTransport(handler), **options)
+
+
+def balance(client: Client) -> dict[str, Any]:
+    return client.credit_balance(ACCOUNT)
+
+
+def failure(client: Client, call: Call = balance) -> errors.ApiError:
+    with pytest.raises(errors.ApiError) as caught:
+        call(client)
+    return caught.value
+
+
+# --- what is asked -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "path", "query"),
+    [
+        (
+            lambda client: client.usage_history(ACCOUNT, "hour", 1_700_000_000_000, 1_700_086_400_000),
+            f"{PREFIX}/ai-gateway/billing/usage-history",
+            {"value_grouping_window": "hour", "start_time": "1700000000000", "end_time": "1700086400000"},
+        ),
+        (
+            lambda client: client.invoice_history(ACCOUNT),
+            f"{PREFIX}/ai-gateway/billing/invoice-history",
+            {"type": "all", "page": "1", "per_page": "50"},
+        ),
+        (lambda client: client.invoice_preview(ACCOUNT), f"{PREFIX}/ai-gateway/billing/invoice-preview", {}),
+        (lambda client: client.credit_balance(ACCOUNT), f"{PREFIX}/ai-gateway/billing/credit-balance", {}),
+        (lambda client: client.topup_config(ACCOUNT), f"{PREFIX}/ai-gateway/billing/topup/config", {}),
+        (lambda client: client.topup_limits(ACCOUNT), f"{PREFIX}/ai-gateway/billing/topup/limits", {}),
+        (lambda client: client.spending_limit(ACCOUNT), f"{PREFIX}/ai-gateway/billing/spending-limit", {}),
+        (lambda client: client.verify_token(ACCOUNT), f"{PREFIX}/tokens/verify", {}),
+        (lambda client: client.verify_token(), "/client/v4/user/tokens/verify", {}),
+    ],
+)
+def test_each_method_asks_its_endpoint(clock: Clock, call: Call, path: str, query: dict[str, str]) -> None:
+    api = Api(clock, good({"history": [], "invoices": [], "pagination": {"has_more": False}}))
+    call(client_of(clock, api))
+
+    (request,) = api.asked
+    assert (request.method, request.url.host, request.url.path) == ("GET", "api.cloudflare.com", path)
+    assert dict(request.url.params) == query
+
+
+def test_requests_say_who_asks(clock: Clock) -> None:
+    api = Api(clock, good({}))
+    balance(client_of(clock, api))
+
+    headers = api.asked[0].headers
+    assert headers["authorization"] == f"Bearer {TOKEN}"
+    assert headers["user-agent"].startswith("cloudflare-ai-gateway-billing/")
+    assert (headers["accept"], headers["accept-encoding"]) == ("application/json", "gzip")
+
+
+def test_every_phase_of_a_request_has_its_timeout(clock: Clock) -> None:
+    api = Api(clock, good({}))
+    balance(client_of(clock, api))
+
+    timeouts = api.asked[0].extensions["timeout"]
+    assert (timeouts["connect"], timeouts["read"], timeouts["write"]) == (10, 30, 10)
+    assert timeouts["pool"] > 60
+
+
+def test_an_account_id_is_sent_in_lower_case(clock: Clock) -> None:
+    api = Api(clock, good({}))
+    client_of(clock, api).credit_balance(ACCOUNT.upper())
+
+    assert ACCOUNT in str(api.asked[0].url)
+
+
+def test_nothing_is_sent_for_an_account_id_that_cannot_be_one(clock: Clock) -> None:
+    api = Api(clock, good({}))
+    client = client_of(clock, api)
+
+    for call in (client.credit_balance, client.invoice_history, client.verify_token):
+        with pytest.raises(errors.SettingsError):
+            call("production")
+    assert client.requests == 0
+
+
+@pytest.mark.parametrize(("token", "url"), [("Bearer x", "https://a.example"), ("x", "http://a.example")])
+def test_a_bad_token_or_base_url_is_refused_at_once(token: str, url: str) -> None:
+    with pytest.raises(errors.SettingsError):
+        Client(token, base_url=url)
+
+
+def test_bounds_must_be_whole_numbers(clock: Clock) -> None:
+    with pytest.raises(TypeError):
+        client_of(clock, Api(clock, good({}))).usage_history(ACCOUNT, "hour", 1.7e12, 1)  # type: ignore[arg-type]
+
+
+def test_the_base_url_may_have_a_path_of_its_own(clock: Clock) -> None:
+    api = Api(clock, good({}))
+    balance(client_of(clock, api, base_url="http://127.0.0.1:8000/pretended/"))
+
+    assert str(api.asked[0].url).startswith("http://127.0.0.1:8000/pretended/accounts/")
+
+
+def test_a_proxy_from_the_environment_is_not_asked_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+
+    with Client(TOKEN, base_url="http://127.0.0.1:8000") as near, Client(TOKEN) as far:
+        assert not near._wire._http._mounts
+        assert far._wire._http._mounts
+
+
+# --- what comes back -----------------------------------------------------------------------------------------------
+
+
+def test_usage_comes_with_its_flag_and_exact_numbers(clock: Clock) -> None:
+    body = b'{"success": true, "result": {"history": [{"aggregated_value": 0.1}]}, "result_info": {"has_more": true}}'
+    api = Api(clock, httpx.Response(200, content=body))
+
+    answer = client_of(clock, api).usage_history(ACCOUNT, "day", 0, 1)
+    assert answer == ([{"aggregated_value": Decimal("0.1")}], True)
+
+
+def test_usage_without_a_flag_is_taken_as_whole(clock: Clock) -> None:
+    assert client_of(clock, Api(clock, good({"history": []}))).usage_history(ACCOUNT, "day", 0, 1) == ([], False)
+
+
+@pytest.mark.parametrize("result", [{}, {"history": None}, {"history": {}}, {"history": [1]}, [], "text"])
+def test_usage_of_another_shape_is_an_invalid_answer_at_once(clock: Clock, result: object) -> None:
+    client = client_of(clock, Api(clock, good(result)))
+
+    error = failure(client, lambda client: client.usage_history(ACCOUNT, "day", 0, 1))
+    assert type(error) is errors.InvalidAnswerError
+    assert client.requests == 1
+
+
+def test_invoices_come_from_every_page(clock: Clock) -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        page = int(request.url.params["page"])
+        rows = [{"id": f"in_{number}"} for number in range(120)][(page - 1) * 50 : page * 50]
+        return good({"invoices": rows, "pagination": {"has_more": page < 3, "page": page, "total_count": 120}})
+
+    client = client_of(clock, handler)
+    assert [row["id"] for row in client.invoice_history(ACCOUNT)] == [f"in_{number}" for number in range(120)]
+    assert client.requests == 4
+
+
+def test_an_ignored_page_is_told(clock: Clock) -> None:
+    rows = [{"id": f"in_{number}"} for number in range(50)]
+    api = Api(clock, good({"invoices": rows, "pagination": {"has_more": True, "page": 1, "total_count": 120}}))
+
+    assert type(failure(client_of(clock, api), lambda it: it.invoice_history(ACCOUNT))) is errors.PagesInconsistentError
+
+
+@pytest.mark.parametrize("reply", [bad(404), good(None)])
+def test_no_preview_is_a_state_and_asked_once(clock: Clock, reply: httpx.Response) -> None:
+    client = client_of(clock, Api(clock, reply))
+
+    assert client.invoice_preview(ACCOUNT) is None
+    assert client.requests == 1
+
+
+def test_a_preview_without_a_result_is_no_state(clock: Clock) -> None:
+    client = client_of(clock, Api(clock, httpx.Response(200, json={"success": True})))
+
+    assert type(failure(client, lambda it: it.invoice_preview(ACCOUNT))) is errors.InvalidAnswerError
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_no_manual_topup_is_a_state_of_the_spending_limit(clock: Clock, status: int) -> None:
+    client = client_of(clock, Api(clock, bad(status, 1000, "NO_MANUAL_TOPUP")))
+
+    assert client.spending_limit(ACCOUNT) is None
+    assert client.requests == 1
+
+
+def test_another_refusal_of_the_spending_limit_is_one(clock: Clock) -> None:
+    client = client_of(clock, Api(clock, bad(401, 1000, "Invalid API Token")))
+
+    assert type(failure(client, lambda it: it.spending_limit(ACCOUNT))) is errors.AuthenticationError
+
+
+def listing(ids: list[str], size: int, *, info: bool) -> Callable[[httpx.Request], httpx.Response]:
+    def handler(request: httpx.Request) -> httpx.Response:
+        page = int(request.url.params["page"])
+        rows = [{"id": name, "name": name.upper(), "type": "x"} for name in ids[(page - 1) * size : page * size]]
+        return good(rows, result_info={"page": page, "per_page": size}) if info else good(rows)
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "info", "requests"),
+    [(0, 50, True, 1), (3, 50, False, 1), (50, 50, False, 2), (120, 50, True, 3), (45, 20, True, 3)],
+)
+def test_accounts_come_from_every_page(clock: Clock, count: int, size: int, info: bool, requests: int) -> None:
+    ids = [f"a{number}" for number in range(count)]
+    client = client_of(clock, listing(ids, size, info=info))
+
+    assert client.accounts() == [{"id": name, "name": name.upper()} for name in ids]
+    assert client.requests == requests
+
+
+def test_accounts_end_when_the_page_is_ignored(clock: Clock) -> None:
+    client = client_of(clock, Api(clock, good([{"id": f"a{number}", "name": "x"} for number in range(50)])))
+
+    assert len(client.accounts()) == 50
+    assert client.requests == 2
+
+
+@pytest.mark.parametrize("result", [{}, [1], [{"name": "x"}]])
+def test_accounts_of_another_shape_are_an_invalid_answer(clock: Clock, result: object) -> None:
+    error = failure(client_of(clock, Api(clock, good(result))), Client.accounts)
+
+    assert type(error) is errors.InvalidAnswerError
+
+
+def test_the_newest_time_of_the_server_is_kept(clock: Clock) -> None:
+    dates = ["Sun, 22 Nov 2026 10:00:05 GMT", "Sun, 22 Nov 2026 10:00:00 GMT", "nonsense"]
+    client = client_of(clock, Api(clock, *(good({}, {"date": date}) for date in dates)))
+
+    assert client.server_time is None
+    for _ in dates:
+        balance(client)
+    assert client.server_time == datetime(2026, 11, 22, 10, 0, 5, tzinfo=UTC)
+
+
+# --- faults --------------------------------------------------------------------------------------------------------
+
+
+def torn() -> Iterator[bytes]:
+    yield b'{"success": true, '
+    raise httpx.RemoteProtocolError("peer closed connection")
+
+
+class Torn(httpx.SyncByteStream):
+    def __iter__(self) -> Iterator[bytes]:
+        return torn()
+
+
+FAULTS: list[Reply] = [
+    httpx.ConnectError("refused"),
+    httpx.ConnectTimeout("slow"),
+    httpx.ReadTimeout("slow"),
+    httpx.WriteTimeout("slow"),
+    httpx.PoolTimeout("slow"),
+    httpx.ReadError("reset"),
+    httpx.ProxyError("proxy"),
+    httpx.RemoteProtocolError("disconnected"),
+    httpx.DecodingError("gzip"),
+    httpx.Response(200, stream=Torn()),
+    bad(408),
+    bad(429),
+    bad(500),
+    bad(503),
+    httpx.Response(520, text="error code: 520"),
+    bad(200),
+    good(None),
+    httpx.Response(200),
+    httpx.Response(200, html="<html>"),
+    httpx.Response(200, text="hello"),
+    httpx.Response(200, content=b'{"success": tr'),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=repr)
+def test_a_passing_fault_is_not_noticed(clock: Clock, fault: Reply) -> None:
+    client = client_of(clock, Api(clock, fault, fault, good({"balance": 1})))
+
+    assert balance(client) == {"balance": 1}
+    assert client.requests == 3
+    assert all(gap > 0.3 for gap in clock.sleeps)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (httpx.ReadTimeout("slow"), errors.UnreachableError),
+        (httpx.RemoteProtocolError("disconnected"), errors.UnreachableError),
+        (httpx.Response(200, stream=Torn()), errors.InvalidAnswerError),
+        (bad(408), errors.BadRequestError),
+        (bad(500, 7, "oops"), errors.ServerError),
+        (bad(200), errors.InvalidAnswerError),
+        (httpx.Response(200, html="<html>"), errors.InvalidAnswerError),
+    ],
+)
+def test_a_lasting_fault_ends_after_six_attempts_within_a_minute(
+    clock: Clock, fault: Reply, kind: type[errors.ApiError]
+) -> None:
+    api = Api(clock, fault)
+    client = client_of(clock, api)
+
+    error = failure(client)
+    assert type(error) is kind
+    assert (error.path, error.account_id) == ("ai-gateway/billing/credit-balance", ACCOUNT)
+    assert client.requests == 6
+    assert sum(clock.sleeps) < 60
+    assert all(0.8 * base <= gap <= 1.2 * base for base, gap in zip([0.5, 1, 2, 4, 8], api.gaps, strict=True))
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 418])
+def test_a_refusal_is_not_asked_again(clock: Clock, status: int) -> None:
+    client = client_of(clock, Api(clock, bad(status, location="https://elsewhere.example/")))
+
+    failure(client)
+    assert client.requests == 1
+
+
+def test_a_stalled_answer_is_asked_for_once_more_within_the_minute(clock: Clock) -> None:
+    """The second attempt's read timeout is what the first has left over."""
+    reads = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        reads.append(request.extensions["timeout"]["read"])
+        clock.sleep(reads[-1])
+        raise httpx.ReadTimeout("slow")
+
+    failure(client_of(clock, handler))
+    assert len(reads) == 2
+    assert sum(clock.sleeps) == pytest.approx(60)
+
+
+def test_an_answer_that_drips_for_ever_is_cut(clock: Clock) -> None:
+    class Drip(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            while True:
+                clock.sleep(20)
+                yield b" "
+
+    client = client_of(clock, lambda _: httpx.Response(200, stream=Drip()))
+
+    assert type(failure(client)) is errors.InvalidAnswerError
+    assert client.requests == 1
+
+
+def test_waiting_for_the_budget_is_no_fault(clock: Clock) -> None:
+    client = client_of(clock, Api(clock, good({}), bad(500), good({})), budget=(1, 300.0))
+    balance(client)
+
+    assert balance(client) == {}
+    assert client.requests == 3
+
+
+# --- nobody there --------------------------------------------------------------------------------------------------
+
+
+def test_refused_connections_end_within_25_seconds(clock: Clock) -> None:
+    client = client_of(clock, Api(clock, httpx.ConnectError("[Errno 111] Connection refused")))
+
+    error = failure(client)
+    assert type(error) is errors.UnreachableError
+    assert error.exit_code == 6
+    assert "api.cloudflare.com did not answer credit-balance" in str(error)
+    assert "Connection refused" in str(error)
+    assert sum(clock.sleeps) < 25
+
+
+def test_a_black_hole_ends_within_25_seconds(clock: Clock) -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        clock.sleep(request.extensions["timeout"]["connect"])
+        raise httpx.ConnectTimeout("slow")
+
+    client = client_of(clock, handler)
+    failure(client)
+
+    assert client.requests == 2
+    assert sum(clock.sleeps) < 25
+
+
+def test_once_nobody_was_there_later_requests_try_once_and_shortly(clock: Clock) -> None:
+    api = Api(clock, httpx.ConnectError("refused"))
+    client = client_of(clock, api)
+    failure(client)
+    before, slept = client.requests, len(clock.sleeps)
+
+    for _ in range(5):
+        assert type(failure(client)) is errors.UnreachableError
+    assert client.requests == before + 5
+    assert len(clock.sleeps) == slept
+    assert api.asked[-1].extensions["timeout"]["connect"] == 3
+
+
+def test_any_answer_brings_the_patience_back(clock: Clock) -> None:
+    down = httpx.ConnectError("refused")
+    api = Api(clock, *[down] * 6, bad(404), down, good({}))
+    client = client_of(clock, api)
+
+    assert type(failure(client)) is errors.UnreachableError
+    assert type(failure(client)) is errors.NotFoundError
+    assert balance(client) == {}
+    assert client.requests == 9
+
+
+def test_eight_threads_find_nobody_in_the_same_time() -> None:
+    """Each has its own clock here: what counts is that none starts over when another gave up."""
+    lock = threading.Lock()
+    attempts: list[str] = []
+
+    def handler(_: httpx.Request) -> httpx.Response:
+        with lock:
+            attempts.append(threading.current_thread().name)
+        raise httpx.ConnectError("refused")
+
+    client = Client(TOKEN, transport=httpx.MockTransport(handler), sleep=lambda _: None, clock=lambda: 0.0)
+    threads = [threading.Thread(target=lambda: [failure(client) for _ in range(2)]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+
+    assert max(attempts.count(thread.name) for thread in threads) <= 7
+    assert client.requests == len(attempts)
+
+
+# --- limits --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", ["7", "120", "300", "899"])
+def test_retry_after_is_obeyed_whatever_its_length(clock: Clock, asked: str) -> None:
+    client = client_of(clock, Api(clock, bad(429, 971, "wait", retry_after=asked), good({})))
+
+    balance(client)
+    assert clock.sleeps == [int(asked)]
+
+
+def test_retry_after_may_be_a_date(clock: Clock) -> None:
+    client = client_of(clock, Api(clock, bad(429, retry_after="Sun, 22 Nov 2026 10:35:00 GMT"), good({})))
+
+    balance(client)
+    assert clock.sleeps == [300]
+
+
+def test_a_plain_text_429_without_retry_after_is_waited_out(clock: Clock) -> None:
+    limited = httpx.Response(429, text="More than 1200 requests per 300 seconds")
+    client = client_of(clock, Api(clock, *[limited] * 5, good({})))
+
+    assert balance(client) == {}
+    assert clock.sleeps == [2, 4, 8, 16, 32]
+
+
+def test_retry_after_0_does_not_use_up_all_attempts_at_once(clock: Clock) -> None:
+    client = client_of(clock, Api(clock, *[bad(429, retry_after="0")] * 5, good({})))
+
+    assert balance(client) == {}
+    assert clock.sleeps == [0.5, 1, 2, 4, 8]
+
+
+def test_six_limited_answers_in_a_row_end_it(clock: Clock) -> None:
+    client = client_of(clock, Api(clock, bad(429, 971, "wait", retry_after="10")))
+
+    error = failure(client)
+    assert type(error) is errors.RateLimitedError
+    assert (error.exit_code, error.status, error.code) == (6, 429, 971)
+    assert client.requests == 6
+    assert clock.sleeps == [10] * 5
+
+
+def test_limited_answers_count_only_in_a_row(clock: Clock) -> None:
+    limited = bad(429, retry_after="1")
+    client = client_of(clock, Api(clock, *[limited] * 5, bad(500), *[limited] * 5, good({})))
+
+    assert balance(client) == {}
+
+
+def test_being_limited_takes_nothing_from_the_time_for_faults(clock: Clock) -> None:
+    client = client_of(clock, Api(clock, bad(429, retry_after="300"), *[bad(500)] * 5, good({})))
+
+    assert balance(client) == {}
+
+
+def test_a_wait_beyond_the_limit_is_refused_without_waiting(clock: Clock) -> None:
+    client = client_of(clock, Api(clock, bad(429, retry_after="3600")))
+
+    error = failure(client)
+    assert type(error) is errors.RateLimitedError
+    assert "3600 s more" in str(error)
+    assert (clock.sleeps, client.requests) == ([], 1)
+
+
+def test_all_waits_of_one_request_are_limited_together(clock: Clock) -> None:
+    client = client_of(clock, Api(clock, bad(429, retry_after="400")))
+
+    assert type(failure(client)) is errors.RateLimitedError
+    assert clock.sleeps == [400, 400]
+
+
+def test_the_limit_of_waiting_can_be_set(clock: Clock) -> None:
+    client = client_of(clock, Api(clock, bad(429, retry_after="30")))
+    client.hold_limit_s = 29
+
+    assert type(failure(client)) is errors.RateLimitedError
+    assert (client.hold_limit_s, clock.sleeps) == (29, [])
+
+
+def test_after_a_refused_wait_nothing_is_sent_until_it_is_over(clock: Clock) -> None:
+    """`retry-after` binds every request of the token, so none may go out in the meantime."""
+    client = client_of(clock, Api(clock, bad(429, retry_after="3600"), good({})))
+    failure(client)
+
+    for call in (balance, Client.accounts, lambda it: it.credit_balance(OTHER)):
+        assert type(failure(client, call)) is errors.RateLimitedError
+    assert client.requests == 1
+
+    clock.sleep(3600)
+    assert balance(client) == {}
+
+
+def test_once_given_up_as_limited_others_try_once(clock: Clock) -> None:
+    client = client_of(clock, Api(clock, bad(429)))
+    failure(client)
+    before = client.requests
+
+    assert type(failure(client)) is errors.RateLimitedError
+    assert client.requests == before + 1
+
+
+def test_an_answer_of_another_endpoint_brings_the_patience_back(clock: Clock) -> None:
+    """One endpoint that limits for ever must not take the others along."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        return bad(429) if "usage-history" in request.url.path else good({})
+
+    client = client_of(clock, handler)
+    failure(client, lambda it: it.usage_history(ACCOUNT, "day", 0, 1))
+
+    assert balance(client) == {}
+    assert not client._wire._health.limited
+
+
+def test_a_503_with_retry_after_is_obeyed_too(clock: Clock) -> None:
+    api = Api(clock, bad(503, retry_after="90"), good({}))
+
+    assert balance(client_of(clock, api)) == {}
+    assert api.gaps == [pytest.approx(90)]
+
+
+def test_retry_after_binds_every_thread(clock: Clock) -> None:
+    """While one thread sleeps out its limit, no other one sends."""
+    gate_until = clock.monotonic() + 120
+    lock = threading.Lock()
+    early: list[float] = []
+    first = threading.Event()
+
+    def handler(_: httpx.Request) -> httpx.Response:
+        with lock:
+            if not first.is_set():
+                first.set()
+                return bad(429, retry_after="120")
+            if clock.monotonic() < gate_until:
+                early.append(clock.monotonic())
+        return good({})
+
+    client = client_of(clock, handler)
+    head = threading.Thread(target=balance, args=(client,))
+    head.start()
+    first.wait(10)
+    head.join(10)
+    threads = [threading.Thread(target=balance, args=(client,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+
+    assert early == []
+    assert client.requests == 10
+
+
+def test_an_announced_end_of_the_limit_is_respected(clock: Clock) -> None:
+    client = client_of(clock, Api(clock, good({}, {"Ratelimit": '"default";r=0;t=30'}), good({})))
+
+    balance(client)
+    balance(client)
+    assert clock.sleeps == [30]
+
+
+def test_headers_are_obeyed_without_a_budget(clock: Clock) -> None:
+    client = client_of(clock, Api(clock, good({}, {"Ratelimit": '"default";r=0;t=30'}), good({})), budget=None)
+
+    balance(client)
+    balance(client)
+    assert clock.sleeps == [30]
+
+
+def test_the_budget_stays_under_1200_requests_in_five_minutes(clock: Clock) -> None:
+    api = Api(clock, good({}))
+    client = client_of(clock, api)
+    for _ in range(1300):
+        balance(client)
+
+    assert len([moment for moment in api.times if moment - api.times[0] < 300]) == 1140
+
+
+def test_requests_per_second_are_kept(clock: Clock) -> None:
+    api = Api(clock, good({}))
+    client = client_of(clock, api, max_requests_per_second=2.0)
+    for _ in range(5):
+        balance(client)
+
+    assert api.gaps == [0.5] * 4
+
+
+def test_a_sleep_that_raises_ends_the_request(clock: Clock) -> None:
+    def sleep(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        balance(client_of(clock, Api(clock, bad(500)), sleep=sleep))
+
+
+# --- nothing leaks -------------------------------------------------------------------------------------------------
+
+LEAKS = (TOKEN, "4242", "invoice.example")
+WORDS = f"Bearer {TOKEN} {TOKEN} card 4242 https://invoice.example/i/x"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *(bad(status, message=WORDS) for status in (200, 400, 401, 403, 404, 429, 500)),
+        httpx.ConnectError(WORDS),
+        httpx.ReadError(WORDS),
+        httpx.Response(200, text=WORDS),
+        httpx.Response(302, headers={"location": f"https://invoice.example/{TOKEN}"}),
+    ],
+    ids=repr,
+)
+def test_no_error_and_no_log_line_shows_what_is_secret(
+    clock: Clock, caplog: pytest.LogCaptureFixture, reply: Reply
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="ai_gateway_billing")
+
+    error = failure(client_of(clock, Api(clock, reply)))
+    shown = "".join(traceback.format_exception(error)) + repr(error) + str(vars(error))
+    shown += "".join(record.getMessage() for record in caplog.records if record.name.startswith("ai_gateway"))
+    assert not [leak for leak in LEAKS if leak in shown]
+
+
+def test_no_error_holds_the_request(clock: Clock) -> None:
+    """httpx's errors do, with the token in its headers; a debugger or crash reporter would show it."""
+    error = failure(client_of(clock, Api(clock, httpx.ConnectError("refused"))))
+
+    assert error.__cause__ is None
+    assert error.__context__ is None
+
+
+def test_repr_shows_the_host_alone() -> None:
+    with Client(TOKEN, base_url="https://gateway.example/secret/path") as client:
+        assert repr(client) == "<Client of gateway.example>"
+
+
+def test_log_lines_name_endpoint_account_status_and_wait(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="ai_gateway_billing")
+    balance(client_of(clock, Api(clock, bad(500), bad(429, retry_after="9"), good({}))))
+
+    place = f"ai-gateway/billing/credit-balance of account {ACCOUNT}"
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("ai_gateway")] == [
+        f"{place}: 500; again in {clock.sleeps[0]:.1f} s",
+        f"{place}: 429; all wait 9.0 s",
+    ]
+
+
+def test_a_closed_client_sends_nothing(clock: Clock) -> None:
+    api = Api(clock, good({}))
+    with client_of(clock, api) as client:
+        balance(client)
+
+    with pytest.raises(RuntimeError):
+        balance(client)
+    assert len(api.asked) == 1
+
+
+def test_gzip_is_unpacked(clock: Clock) -> None:
+    import gzip
+
+    packed = gzip.compress(json.dumps({"success": True, "result": {"balance": 5}}).encode())
+    client = client_of(clock, lambda _: httpx.Response(200, headers={"content-encoding": "gzip"}, content=packed))
+
+    assert balance(client) == {"balance": 5}

@@ -1,0 +1,288 @@
+"""Every kind of answer has one defined outcome. The bodies are synthetic; no live answer was recorded."""
+
+import json
+import traceback
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ai_gateway_billing import errors
+from ai_gateway_billing.api.envelope import Answer, Origin, drifted, judge, parse, says_no_manual_topup
+
+ACCOUNT = "0123456789abcdef0123456789abcdef"
+TOKEN = "s3cret-token_of.nobody"
+ORIGIN = Origin("ai-gateway/billing/credit-balance", ACCOUNT, TOKEN)
+JSON = {"content-type": "application/json"}
+
+
+def good(result: object, **more: object) -> bytes:
+    return json.dumps({"success": True, "result": result, "errors": [], "messages": []} | more).encode()
+
+
+def bad(code: object, message: object, **more: object) -> bytes:
+    errors = [{"code": code, "message": message} | more]
+    return json.dumps({"success": False, "result": None, "errors": errors}).encode()
+
+
+def outcome(
+    status: int, headers: dict[str, str], body: bytes, **options: Any
+) -> tuple[Answer | None, errors.ApiError | None]:
+    try:
+        return judge(status, headers, body, ORIGIN, **options), None
+    except errors.ApiError as error:
+        return None, error
+
+
+def refusal(status: int, body: bytes, headers: dict[str, str] | None = None, **options: Any) -> errors.ApiError:
+    with pytest.raises(errors.ApiError) as caught:
+        judge(status, JSON if headers is None else headers, body, ORIGIN, **options)
+    return caught.value
+
+
+def test_a_good_answer_gives_its_result() -> None:
+    assert judge(200, JSON, good({"balance": 1}), ORIGIN) == Answer({"balance": 1}, {})
+
+
+def test_result_info_comes_along() -> None:
+    assert judge(200, JSON, good([], result_info={"has_more": True}), ORIGIN).result_info == {"has_more": True}
+
+
+def test_result_info_of_a_wrong_kind_counts_as_none() -> None:
+    assert judge(200, JSON, good([], result_info=[1]), ORIGIN).result_info == {}
+
+
+def test_errors_beside_success_are_no_failure() -> None:
+    """The published examples look like that."""
+    body = good({"balance": 1}, errors=[{"code": 1000, "message": "message"}])
+
+    assert judge(200, JSON, body, ORIGIN).result == {"balance": 1}
+
+
+@pytest.mark.parametrize("empty", [[], {}, "", 0, False])
+def test_an_empty_result_is_a_result(empty: object) -> None:
+    assert judge(200, JSON, good(empty), ORIGIN).result == empty
+
+
+def test_numbers_are_exact() -> None:
+    body = b'{"success": true, "result": [640.19, 5, 1e3, 0.1000000000000000055511151231257827, -12]}'
+
+    numbers = judge(200, JSON, body, ORIGIN).result
+    assert [str(number) for number in numbers] == [
+        "640.19", "5", "1E+3", "0.1000000000000000055511151231257827", "-12",
+    ]  # fmt: skip
+    assert [type(number) for number in numbers] == [Decimal, int, Decimal, Decimal, int]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/json; charset=UTF-8", "text/json", "a/b+json", ""])
+def test_json_has_several_names(kind: str) -> None:
+    assert judge(200, {"content-type": kind}, good(1), ORIGIN).result == 1
+
+
+def test_a_missing_content_type_does_no_harm() -> None:
+    assert judge(200, {}, good(1), ORIGIN).result == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"<html><body>Just a moment</body></html>", {"content-type": "text/html; charset=UTF-8"}),
+        (b"error code: 1015", {"content-type": "text/plain"}),
+        (good({"balance": 1}), {"content-type": "text/html"}),
+        (b"<html></html>", JSON),
+        (b"", JSON),
+        (b" \n", JSON),
+        (good({"balance": 1})[:-9], JSON),
+        (b'{"success": true, "result": NaN}', JSON),
+        (b'{"success": true, "result": -Infinity}', JSON),
+        (b'{"success": true, "result": 1e99999999999999999999}', JSON),
+        (b'{"success": true, "result": ' + b"1" * 5000 + b"}", JSON),
+        (b'{"success": true, "result": "\\ud800"}', JSON),
+        (b'{"success": true, "result": "\xff"}', JSON),
+        (b"[" * 100_000, JSON),
+        (b"[]", JSON),
+        (b"null", JSON),
+        (b'"success"', JSON),
+        (b'{"result": {"balance": 1}}', JSON),
+        (b'{"success": "true", "result": {"balance": 1}}', JSON),
+        (b'{"success": 1, "result": {"balance": 1}}', JSON),
+        (b'{"success": true}', JSON),
+        (good(None), JSON),
+        (bad(1001, "internal"), JSON),
+    ],
+)
+def test_what_is_no_proper_answer_is_worth_asking_again(body: bytes, headers: dict[str, str]) -> None:
+    error = refusal(200, body, headers)
+
+    assert type(error) is errors.InvalidAnswerError
+    assert error.retryable
+    assert (error.status, error.path, error.account_id) == (200, ORIGIN.path, ACCOUNT)
+    assert "credit-balance" in str(error)
+    assert ACCOUNT in str(error)
+
+
+def test_whole_surrogate_pairs_are_letters() -> None:
+    assert parse(b'"\\ud83d\\ude00"') == "\U0001f600"
+
+
+def test_null_passes_where_it_is_a_state() -> None:
+    assert judge(200, JSON, good(None), ORIGIN, null_is_a_state=True).result is None
+
+
+def test_a_missing_result_is_no_null() -> None:
+    assert refusal(200, b'{"success": true}', null_is_a_state=True).retryable
+
+
+@pytest.mark.parametrize("status", [301, 302, 304, 307, 308])
+def test_redirects_end_it(status: int) -> None:
+    """Following one would hand the token to another host."""
+    error = refusal(status, b"")
+
+    assert type(error) is errors.InvalidAnswerError
+    assert not error.retryable
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "retryable"),
+    [
+        (400, bad(7003, "Could not route"), errors.BadRequestError, False),
+        (400, bad(6003, "Invalid request headers"), errors.AuthenticationError, False),
+        (400, bad(1, "x", error_chain=[{"code": 6111, "message": "bad"}]), errors.AuthenticationError, False),
+        (400, bad(1, "x", error_chain=[{"code": "6103"}]), errors.AuthenticationError, False),
+        (400, b"", errors.BadRequestError, False),
+        (401, bad(10000, "Authentication error"), errors.AuthenticationError, False),
+        (401, b"<html>", errors.AuthenticationError, False),
+        (402, b"{}", errors.BadRequestError, False),
+        (403, bad(10000, "Authentication error"), errors.BillingPermissionError, False),
+        (403, b"", errors.BillingPermissionError, False),
+        (404, bad(7000, "No route"), errors.NotFoundError, False),
+        (408, b"", errors.BadRequestError, True),
+        (418, b"[]", errors.BadRequestError, False),
+        (429, b"More than 1200 requests per 300 seconds", errors.RateLimitedError, True),
+        (429, bad(971, "Please wait"), errors.RateLimitedError, True),
+        (400, bad(971, "Please wait"), errors.RateLimitedError, True),
+        (500, bad(971, "x"), errors.ServerError, True),
+        (500, good({"balance": 1}), errors.ServerError, True),
+        (502, b"<html>Bad gateway</html>", errors.ServerError, True),
+        (520, b"error code: 520", errors.ServerError, True),
+    ],
+)
+def test_a_refusal_is_told_by_its_status(
+    status: int, body: bytes, kind: type[errors.ApiError], retryable: bool
+) -> None:
+    error = refusal(status, body)
+
+    assert type(error) is kind
+    assert (error.status, error.retryable) == (status, retryable)
+    assert (error.path, error.account_id) == (ORIGIN.path, ACCOUNT)
+
+
+def test_a_refusal_names_status_code_and_the_apis_words() -> None:
+    error = refusal(403, bad(10000, "Authentication error"))
+
+    assert error.code == 10000
+    assert error.reason == "Authentication error"
+    assert str(error) == (
+        f"Cloudflare refused credit-balance of account {ACCOUNT} (HTTP 403, code 10000): Authentication error. "
+        'The token may lack the permission "AI Gateway Read" on this account, or be no good: verify it.'
+    )
+
+
+def test_a_refusal_without_an_account_names_the_endpoint_alone() -> None:
+    with pytest.raises(errors.AuthenticationError, match=r"refused user/tokens/verify \(HTTP 401\)"):
+        judge(401, {}, b"", Origin("user/tokens/verify"))
+
+
+@pytest.mark.parametrize(
+    ("errors_sent", "code", "reason"),
+    [
+        ([], None, None),
+        ("broken", None, None),
+        (["broken", {"code": 5}], 5, None),
+        ([{"code": "77", "message": 3}], 77, None),
+        ([{"code": True, "message": "a."}, {"code": 2.5, "message": "b."}, {"code": 8}], 8, "a.; b"),
+        ([{"code": 10**12, "message": None, "error_chain": 5}], None, None),
+    ],
+)
+def test_errors_of_any_shape_are_read_as_far_as_they_can_be(
+    errors_sent: object, code: int | None, reason: str | None
+) -> None:
+    error = refusal(500, json.dumps({"success": False, "errors": errors_sent}).encode())
+
+    assert (error.code, error.reason) == (code, reason)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "expected"),
+    [
+        (400, 1000, "NO_MANUAL_TOPUP", True),
+        (404, 1000, "No manual topup", True),
+        (403, 1000, "no_manual_topup: pay first", True),
+        (401, 1000, "Invalid API Token", False),
+        (400, 1001, "NO_MANUAL_TOPUP", False),
+    ],
+)
+def test_no_manual_topup_is_told_by_code_and_words(status: int, code: int, message: str, expected: bool) -> None:
+    assert says_no_manual_topup(refusal(status, bad(code, message))) is expected
+
+
+def test_drift_is_told_and_not_retried() -> None:
+    error = drifted(ORIGIN, "`history` is no list")
+
+    assert type(error) is errors.InvalidAnswerError
+    assert not error.retryable
+    assert "`history` is no list" in str(error)
+
+
+@pytest.mark.parametrize("status", [200, 401, 403, 429, 500])
+def test_nothing_sensitive_comes_through(status: int) -> None:
+    words = f"Token {TOKEN} for card 4242 4242 4242 4242 (last 1881), see https://invoice.example/i/x, ada@b.example"
+
+    told = str(refusal(status, bad(9, words)))
+    assert "for card" in told
+    for leak in (TOKEN, "4242", "1881", "invoice.example", "ada@"):
+        assert leak not in told
+
+
+def test_the_origin_hides_its_secret() -> None:
+    assert TOKEN not in repr(ORIGIN)
+
+
+JSONS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(TOKEN),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["code", "message"]), inner),
+    max_leaves=12,
+)
+COMPLAINTS = st.fixed_dictionaries({}, optional={"code": JSONS, "message": JSONS, "error_chain": JSONS})
+ENVELOPES = st.fixed_dictionaries(
+    {},
+    optional={
+        "success": st.booleans() | JSONS,
+        "result": JSONS,
+        "result_info": JSONS,
+        "errors": st.lists(COMPLAINTS) | JSONS,
+    },
+)
+BODIES = (
+    st.binary()
+    | JSONS.map(lambda value: json.dumps(value).encode())
+    | ENVELOPES.map(lambda value: json.dumps(value).encode())
+    | st.tuples(ENVELOPES, st.integers(0, 200)).map(lambda pair: json.dumps(pair[0]).encode()[: pair[1]])
+    | st.just(TOKEN.encode())
+)
+KINDS = st.sampled_from(["application/json", "text/html", TOKEN, ""]) | st.text()
+
+
+@given(st.integers(200, 599), KINDS, BODIES, st.booleans())
+def test_any_answer_gives_a_result_or_an_api_error(status: int, kind: str, body: bytes, null: bool) -> None:
+    """Nothing else is ever raised, and no error shows the token, in any of its forms."""
+    answer, error = outcome(status, {"content-type": kind}, body, null_is_a_state=null)
+
+    if error:
+        assert TOKEN not in "".join(traceback.format_exception(error)) + repr(error) + str(vars(error))
+        assert error.status == status
+    else:
+        assert isinstance(answer, Answer)
+        assert status < 300

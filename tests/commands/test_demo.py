@@ -1,0 +1,77 @@
+"""What `make demo` shows after the load."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ai_gateway_billing_pipeline.commands import demo
+from support.clock import ROOT
+from support.command import Ran, aig, ending
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = str(tmp_path_factory.mktemp("demo") / "billing.duckdb")
+    assert aig("load", "--demo", "--database", path).code == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def shown(database: str) -> Ran:
+    return ending(lambda: demo.main([database]))
+
+
+def rows(shown: Ran, title: str) -> list[list[str]]:
+    """The rows of the table under a title, cut where at least two blanks stand."""
+    lines = shown.out.split(f"\n{title}", 1)[1].splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("──")) + 1
+    end = next((number for number, line in enumerate(lines) if number > start and not line), len(lines))
+    return [re.split(r" {2,}", line.strip()) for line in lines[start:end]]
+
+
+def test_it_counts_the_rows_of_every_table(shown: Ran) -> None:
+    counts = {table: int(count) for table, count in rows(shown, "What ")}
+
+    assert shown.code == 0, shown.err
+    assert counts["usage_hourly"] > counts["usage_daily"] > 0
+    assert all(counts.values())
+
+
+def test_usage_stands_in_cents_and_in_dollars(shown: Ran) -> None:
+    days = rows(shown, "Usage of the last seven UTC days")
+
+    assert 6 <= len(days) <= 7
+    assert all(abs(float(cents.replace(",", "")) / 100 - float(dollars)) < 0.006 for _, cents, dollars in days)
+
+
+def test_net_is_gross_less_credits(shown: Ran) -> None:
+    models = rows(shown, "This month by model")
+
+    assert models
+    for _, gross, credit, net in models:
+        assert abs(float(gross.replace(",", "")) - float(credit) - float(net.replace(",", ""))) < 0.011
+
+
+def test_balance_and_invoices_are_shown(shown: Ran) -> None:
+    assert len(rows(shown, "Prepaid credit now")) == 1
+    assert len(rows(shown, "Newest invoices")) == 6
+
+
+def test_another_database_is_refused() -> None:
+    result = ending(lambda: demo.main([]))
+
+    assert result.code == 2
+    assert not Path("billing.duckdb").exists()
+
+
+def test_the_readmes_query_prints_the_readmes_table(shown: Ran, database: str) -> None:
+    readme = (ROOT / "README.md").read_text()
+    found = re.search(r'^aig-billing query "(.*?)"\n```\n\n```\n(.*?)```', readme, re.DOTALL | re.MULTILINE)
+    assert found is not None
+
+    result = aig("query", found[1], "--database", database)
+
+    assert result.out == found[2]

@@ -1,0 +1,269 @@
+"""What the doctor finds, and with which exit code it sends people home."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ai_gateway_billing.api.client import Client
+from ai_gateway_billing.simulator import Simulator
+from ai_gateway_billing_pipeline import connection
+from ai_gateway_billing_pipeline.commands import doctor
+from ai_gateway_billing_pipeline.commands.doctor import Check
+from support.command import ONE, TOKEN, TWO, Ran, aig, serving
+
+ENDPOINTS = (
+    "usage-history",
+    "invoice-history",
+    "invoice-preview",
+    "credit-balance",
+    "topup/config",
+    "spending-limit",
+)
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    monkeypatch.setattr(connection, "Client", partial(Client, sleep=lambda _: None))
+    with serving(monkeypatch, ONE) as simulator:
+        yield simulator
+
+
+def examine(*arguments: str) -> tuple[Ran, dict[str, str]]:
+    """The run, and `state: message` of each check; an endpoint's name carries the account's first letter."""
+    result = aig("doctor", "--json", *arguments)
+    checks = {
+        f"{check['name']} {check['account_id'][0]}" if check["account_id"] else check["name"]: (
+            f"{check['state']}: {check['message']}"
+        )
+        for check in result.json["checks"]
+    }
+    return result, checks
+
+
+def test_all_is_well(api: Simulator) -> None:
+    result, checks = examine()
+
+    assert result.code == 0
+    assert result.json["status"] == "ok"
+    assert [name for name in checks if name.endswith(" a")] == [f"{name} a" for name in ENDPOINTS]
+    assert checks["token"] == "ok: active"
+    assert checks["dlt telemetry"] == "ok: off"
+    assert "is not there yet" in checks["database"]
+    assert not Path("billing.duckdb.load").exists()
+
+
+def test_for_people_each_check_is_a_line(api: Simulator) -> None:
+    result = aig("doctor")
+
+    assert result.code == 0
+    assert "ok   token: active\n" in result.out
+    assert f"ok   credit-balance of {ONE}: answers\n" in result.out
+
+
+def test_states_without_an_answer_are_well(api: Simulator) -> None:
+    api.world.accounts.clear()
+    api.world.add_account(ONE)
+
+    result, checks = examine()
+
+    assert result.code == 0
+    assert checks["spending-limit a"] == "ok: answers that there is nothing"
+
+
+def test_no_token_is_a_setting_and_the_rest_is_looked_at_all_the_same() -> None:
+    result, checks = examine()
+
+    assert result.code == 2
+    assert "CLOUDFLARE_API_TOKEN" in checks["settings"]
+    assert checks["folder"].startswith("ok")
+
+
+def test_a_wrong_token_ends_with_3(api: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "a-wrong-token-0123456789-0123456789")
+
+    result, checks = examine("--account", ONE)
+
+    assert result.code == 3
+    assert checks["token"].startswith("fail: Cloudflare does not know it")
+
+
+def test_a_token_that_belongs_to_an_account_is_asked_for_there(api: Simulator) -> None:
+    api.world.tokens[TOKEN].owner = ONE
+
+    result, checks = examine()
+
+    assert result.code == 0
+    assert checks["token"] == "ok: active"
+
+
+def test_a_disabled_token_is_told_apart_from_an_unknown_one(api: Simulator) -> None:
+    api.world.tokens[TOKEN].status = "disabled"
+
+    result, checks = examine("--account", ONE)
+
+    assert result.code == 3
+    assert checks["token"].startswith("fail: It is disabled.")
+
+
+def test_a_token_that_expires_soon_is_a_warning(api: Simulator) -> None:
+    api.world.tokens[TOKEN].expires_on = (datetime.now(UTC) + timedelta(days=3)).isoformat()
+
+    result, checks = examine()
+
+    assert result.code == 0
+    assert result.json["status"] == "warn"
+    assert checks["token"].startswith("warn: It is active, but expires on ")
+
+
+def test_one_account_without_permission_ends_with_4(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(monkeypatch, ONE, TWO) as simulator:
+        simulator.world.tokens[TOKEN].reads.discard(TWO)
+        result, checks = examine("--account", "all")
+
+    assert result.code == 4
+    assert checks["credit-balance a"].startswith("ok")
+    assert checks["credit-balance b"].startswith("fail")
+    assert "AI Gateway Read" in checks["credit-balance b"]
+
+
+def test_no_permission_at_all_ends_with_3(api: Simulator) -> None:
+    api.world.tokens[TOKEN].reads.clear()
+
+    result, checks = examine()
+
+    assert result.code == 3
+    assert all(checks[f"{name} a"].startswith("fail") for name in ENDPOINTS)
+
+
+def test_an_endpoint_that_fails_does_not_hide_the_others(api: Simulator) -> None:
+    api.faults.add(500, endpoint="credit-balance")
+
+    result, checks = examine()
+
+    assert result.code == 4
+    assert checks["credit-balance a"].startswith("fail")
+    assert checks["topup/config a"].startswith("ok")
+
+
+def test_an_api_that_is_down_ends_with_6_after_one_try(monkeypatch: pytest.MonkeyPatch, api: Simulator) -> None:
+    api.faults.add("refused")
+
+    result, checks = examine()
+
+    assert result.code == 6
+    assert checks["accounts"].startswith("fail")
+    assert "token" not in checks
+
+
+def test_a_wrong_clock_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(monkeypatch, ONE, now=lambda: datetime.now(UTC) - timedelta(minutes=5)):
+        result, checks = examine()
+
+    assert result.code == 0
+    assert checks["clock"].startswith("warn: It is 300 s ahead of the API's.") or "301 s" in checks["clock"]
+
+
+def test_telemetry_that_somebody_switched_on_is_told(api: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "true")
+
+    _, checks = examine()
+
+    assert checks["dlt telemetry"].startswith("warn: It is on")
+
+
+def test_a_folder_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, api: Simulator) -> None:
+    def refuse(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(doctor.tempfile, "TemporaryFile", refuse)
+
+    result, checks = examine()
+
+    assert result.code == 1
+    assert "cannot be written: Permission denied." in checks["folder"]
+
+
+def test_a_disk_that_is_nearly_full(monkeypatch: pytest.MonkeyPatch, api: Simulator) -> None:
+    monkeypatch.setattr(doctor, "_SPARE_BYTES", 2**60)
+
+    _, checks = examine()
+
+    assert checks["folder"].startswith("warn")
+
+
+def test_a_damaged_database(api: Simulator) -> None:
+    Path("billing.duckdb").write_bytes(b"nonsense" * 1000)
+
+    result, checks = examine()
+
+    assert result.code == 1
+    assert "damaged" in checks["database"]
+
+
+def test_a_loaded_database_is_read(api: Simulator) -> None:
+    with duckdb.connect("billing.duckdb") as database:
+        database.execute("create schema ai_gateway_billing")
+        database.execute("create table ai_gateway_billing.invoices as select 'a' as account_id, now() as created")
+
+    _, checks = examine()
+
+    assert checks["database"].endswith("can be read and holds 1 account")
+
+
+@pytest.mark.parametrize(
+    ("pid", "found"),
+    [(2**22 + 1, "warn: It was stopped or died"), (os.getpid(), "ok: under way: process")],
+    ids=["dead", "alive"],
+)
+def test_what_became_of_the_last_load(api: Simulator, pid: int, found: str) -> None:
+    Path("billing.duckdb.load").mkdir()
+    holder = {"pid": pid, "host": socket.gethostname(), "since": "2026-11-22T10:00:00+00:00"}
+    Path("billing.duckdb.load/lock.json").write_text(json.dumps(holder))
+
+    _, checks = examine()
+
+    assert checks["last load"].startswith(found)
+
+
+def test_another_destination_is_asked(api: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", tmp_path.as_uri())
+
+    result, checks = examine("--destination", "filesystem")
+
+    assert result.code == 0, checks
+    assert checks["destination"] == "ok: filesystem answers"
+
+
+def test_another_destination_that_is_not_there(api: Simulator) -> None:
+    result, checks = examine("--destination", "nowhere")
+
+    assert result.code == 1
+    assert checks["destination"].startswith("fail: nowhere cannot be reached")
+
+
+@pytest.mark.parametrize(
+    ("codes", "answered", "expected"),
+    [
+        ([], True, 0),
+        ([3], False, 3),
+        ([3], True, 4),
+        ([6], True, 4),
+        ([1, 3], False, 3),
+        ([5], False, 5),
+        ([2, 3], False, 2),
+    ],
+)
+def test_the_exit_code_is_that_of_the_worst(codes: list[int], answered: bool, expected: int) -> None:
+    checks = [Check("any", "fail", "", None, code) for code in codes]
+    checks += [Check("credit-balance", "ok", "", ONE)] if answered else []
+
+    assert doctor.exit_code(checks) == expected

@@ -1,0 +1,287 @@
+"""What the published file answers: SQL of the user's own, and the state of each resource."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ai_gateway_billing.errors import DatabaseError, SettingsError
+from ai_gateway_billing_pipeline.database import read
+from support.command import ONE, TWO, aig
+
+DATABASE = Path("billing.duckdb")
+LOADED = f"""
+    create schema ai_gateway_billing;
+    use ai_gateway_billing;
+    set timezone = 'UTC';
+    create table usage_hourly (account_id varchar, start_time timestamptz, aggregated_value decimal(38, 18));
+    insert into usage_hourly values
+        ('{ONE}', '2026-11-20 23:00:00Z', 1.5), ('{ONE}', '2026-11-21 10:00:00Z', 2.000000000000000001),
+        ('{TWO}', '2026-11-19 00:00:00Z', 40);
+    create table usage_coverage (account_id varchar, "grouping" varchar, day date, read_until timestamptz);
+    insert into usage_coverage values
+        ('{ONE}', 'hour', '2026-11-18', '2026-11-19 00:00:00Z'),
+        ('{ONE}', 'hour', '2026-11-20', '2026-11-21 00:00:00Z'),
+        ('{ONE}', 'hour', '2026-11-21', '2026-11-21 11:00:00Z');
+    create table credit_balance (account_id varchar, balance decimal(38, 18), _dlt_valid_from timestamptz);
+    create table load_status (
+        account_id varchar, resource varchar, status varchar, error varchar, skipped varchar,
+        last_attempt_at timestamptz, last_success_at timestamptz
+    );
+    insert into load_status values
+        ('{ONE}', 'usage_hourly', 'ok', null, null, '2026-11-21 11:30:00Z', '2026-11-21 11:30:00Z'),
+        ('{ONE}', 'invoice_preview', 'skipped', null, 'nothing to preview', '2026-11-21 11:30:00Z', null),
+        ('{TWO}', 'usage_hourly', 'failed', 'It was refused.', null, '2026-11-21 11:30:00Z', '2026-11-20 11:30:00Z');
+    create table quarantine (account_id varchar, resource varchar);
+    insert into quarantine values ('{ONE}', 'invoice_preview__invoice_lines'), ('{ONE}', 'invoice_preview');
+    create table unknown_fields (table_name varchar, field varchar, data_type varchar, first_seen_at timestamptz);
+    insert into unknown_fields values ('usage_hourly', 'model', 'text', '2026-11-20 11:30:00Z');
+"""
+
+
+def make(sql: str = "select 1") -> None:
+    with duckdb.connect(str(DATABASE)) as connection:
+        connection.execute(sql)
+
+
+def holding(account_id: str, resource: str) -> read.Holding:
+    with read.connect(DATABASE) as connection:
+        return next(h for h in read.holdings(connection) if (h.account_id, h.resource) == (account_id, resource))
+
+
+# --- status ----------------------------------------------------------------------------------------------------------
+
+
+def test_each_resource_has_its_rows_its_newest_and_its_last_load() -> None:
+    make(LOADED)
+
+    found = holding(ONE, "usage_hourly")
+
+    assert (found.rows, found.status, found.error) == (2, "ok", None)
+    assert found.newest == datetime(2026, 11, 21, 10, tzinfo=UTC)
+    assert found.last_success_at == datetime(2026, 11, 21, 11, 30, tzinfo=UTC)
+
+
+def test_coverage_counts_whole_days_and_those_that_are_missing() -> None:
+    make(LOADED)
+
+    covered = holding(ONE, "usage_hourly").coverage
+
+    assert covered == read.Coverage(date(2026, 11, 18), datetime(2026, 11, 21, 11, tzinfo=UTC), days=2, missing=1)
+
+
+def test_coverage_is_as_old_as_the_usage_that_it_is_about() -> None:
+    make(LOADED)
+
+    assert holding(ONE, "usage_coverage").last_success_at == datetime(2026, 11, 21, 11, 30, tzinfo=UTC)
+
+
+def test_a_failed_resource_keeps_its_last_success() -> None:
+    make(LOADED)
+
+    found = holding(TWO, "usage_hourly")
+
+    assert (found.status, found.error, found.rows) == ("failed", "It was refused.", 1)
+    assert found.last_success_at == datetime(2026, 11, 20, 11, 30, tzinfo=UTC)
+
+
+def test_quarantined_items_of_child_tables_count_with_their_resource() -> None:
+    make(LOADED)
+
+    assert holding(ONE, "invoice_preview").quarantined == 2
+
+
+def test_status_tells_all_of_it() -> None:
+    make(LOADED)
+
+    result = aig("status")
+
+    assert result.code == 0, result.err
+    assert result.out.index(ONE) < result.out.index(TWO)
+    assert "usage_hourly is read from 2026-11-18 to 2026-11-21 11:00: 2 whole days, 1 missing." in result.out
+    assert "nothing to preview; 2 quarantined" in result.out
+    assert "failed 2026-11-21 11:30: It was refused." in result.out
+    assert "Unknown field usage_hourly.model (text), since 2026-11-20 11:30." in result.out
+
+
+def test_status_as_json() -> None:
+    make(LOADED)
+
+    status = aig("status", "--json").json
+
+    usage = status["accounts"][ONE]["usage_hourly"]
+    assert status["database"] == "billing.duckdb"
+    assert status["quarantined"] == 2
+    assert status["unknown_fields"][0]["field"] == "model"
+    assert usage["rows"] == 2
+    assert usage["cursor"] == "2026-11-21T11:00:00Z"
+    assert usage["coverage"] == {
+        "first_day": "2026-11-18",
+        "read_until": "2026-11-21T11:00:00Z",
+        "days": 2,
+        "missing": 1,
+    }
+
+
+def test_status_of_tables_without_any_account() -> None:
+    make(
+        "create schema ai_gateway_billing;"
+        "create table ai_gateway_billing.invoices (account_id varchar, created timestamptz)"
+    )
+
+    result = aig("status")
+
+    assert result.code == 0
+    assert result.out == "No account has been loaded yet.\n"
+
+
+def test_status_of_a_database_of_somebody_else() -> None:
+    make("create table mine as select 1")
+
+    result = aig("status")
+
+    assert result.code == 2
+    assert "holds no AI Gateway billing yet" in result.err
+
+
+def test_a_table_of_ours_in_another_shape_is_told() -> None:
+    make("create schema ai_gateway_billing; create table ai_gateway_billing.invoices as select 1 as one")
+
+    with read.connect(DATABASE) as connection, pytest.raises(DatabaseError, match="made by something else"):
+        read.holdings(connection)
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["query", "select 1"]])
+def test_a_missing_file_is_a_bad_setting(arguments: list[str]) -> None:
+    result = aig(*arguments, "--database", "elsewhere.duckdb")
+
+    assert result.code == 2
+    assert "There is no database elsewhere.duckdb. Run `aig-billing load` first" in result.err
+
+
+def test_a_file_that_is_no_database() -> None:
+    DATABASE.write_bytes(b"no database " * 1000)
+
+    result = aig("status")
+
+    assert result.code == 1
+    assert "damaged or no DuckDB database" in result.err
+
+
+def test_a_file_that_another_program_writes_is_busy() -> None:
+    make()
+    hold = f"import duckdb; c = duckdb.connect({str(DATABASE)!r}); print('held', flush=True); input()"
+
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        result = aig("query", "select 1")
+        holder.communicate(b"\n")
+
+    assert result.code == 5
+    assert "open for writing in another program" in result.err
+
+
+# --- query -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_table_shows_exact_numbers_and_null_and_utc() -> None:
+    make(LOADED)
+    columns = "sum(aggregated_value) as total, null as nothing, max(start_time) as newest"
+    sql = f"select {columns} from ai_gateway_billing.usage_hourly"
+
+    result = aig("query", sql)
+
+    assert result.out.splitlines()[0].split() == ["total", "nothing", "newest"]
+    assert result.out.splitlines()[2].split() == ["43.500000000000000001", "NULL", "2026-11-21", "10:00:00Z"]
+
+
+def test_numbers_in_json_keep_every_digit() -> None:
+    make()
+
+    result = aig(
+        "query", "--json", "select 0.123456789012345678::decimal(38, 18) as a, 2.50::decimal(9, 4) as b, 1 as a"
+    )
+
+    assert result.out == '[\n{"a": 0.123456789012345678, "b": 2.5, "a_1": 1}\n]\n'
+
+
+def test_json_of_no_rows_is_an_empty_array() -> None:
+    make()
+
+    assert aig("query", "--json", "select 1 where false").json == []
+
+
+def test_csv_has_a_header_empty_nulls_and_quotes_where_needed() -> None:
+    make()
+
+    result = aig("query", "--csv", "select 1.10::decimal(9, 4) as n, null as nothing, 'a,b' as words, true as flag")
+
+    assert result.out == 'n,nothing,words,flag\n1.1,,"a,b",true\n'
+
+
+def test_sql_comes_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    make()
+    monkeypatch.setattr(sys, "stdin", io.StringIO("select 41 + 1 as answer"))
+
+    assert aig("query", "-", "--json").json == [{"answer": 42}]
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("selec 1", "syntax error"),
+        ("select * from nowhere", "nowhere does not exist"),
+        ("create table mine (a int)", "open for reading only"),
+        ("select 'x'::int", "Could not convert string"),
+        ("", "There is no SQL to run"),
+    ],
+)
+def test_sql_that_cannot_run_is_a_bad_option(sql: str, words: str) -> None:
+    make()
+
+    result = aig("query", sql)
+
+    assert result.code == 2
+    assert result.err.startswith("Error: ")
+    assert words in result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_statement_without_a_result_prints_no_rows() -> None:
+    make()
+
+    result = aig("query", "set threads = 1")
+
+    assert result.code == 0, result.err
+
+
+def test_python_variables_are_no_tables() -> None:
+    make()
+    with read.connect(DATABASE) as connection, pytest.raises(SettingsError):
+        read.query(connection, "select * from LOADED")
+
+
+def test_a_long_table_says_what_it_leaves_out() -> None:
+    make()
+
+    result = aig("query", "select * from range(1200)")
+
+    assert len(result.out.splitlines()) == 1002
+    assert "200 more are not shown" in result.err
+
+
+def test_decimals_stay_decimals() -> None:
+    make()
+    with read.connect(DATABASE) as connection:
+        answer = read.query(connection, "select 1.5::decimal(38, 18) as amount, 'x' as words, [1] as list")
+
+        assert answer.numbers == [0]
+        assert list(answer.rows) == [(Decimal("1.5"), "x", [1])]

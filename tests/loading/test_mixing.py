@@ -1,0 +1,67 @@
+"""The demo's account and real ones never meet in one database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ai_gateway_billing.errors import SettingsError
+from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID
+from ai_gateway_billing_pipeline.loading.mixing import refuse
+
+REAL = "a" * 32
+PUBLISHED = Path("billing.duckdb")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    path = tmp_path / "work.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema ai_gateway_billing")
+        connection.execute(
+            "create table ai_gateway_billing.credit_balance (account_id varchar, _dlt_valid_from timestamptz)"
+        )
+    return path
+
+
+def hold(database: Path, *account_ids: str) -> None:
+    with duckdb.connect(str(database)) as connection:
+        for account_id in account_ids:
+            connection.execute("insert into ai_gateway_billing.credit_balance values (?, now())", [account_id])
+
+
+@pytest.mark.parametrize(
+    ("held", "loaded", "is_demo", "words"),
+    [
+        ([DEMO_ACCOUNT_ID], REAL, False, "holds the demo's made-up account"),
+        ([REAL], DEMO_ACCOUNT_ID, True, "holds a real account"),
+        ([REAL, DEMO_ACCOUNT_ID], DEMO_ACCOUNT_ID, True, "holds a real account"),
+    ],
+)
+def test_what_would_mix_is_refused(database: Path, held: list[str], loaded: str, is_demo: bool, words: str) -> None:
+    hold(database, *held)
+
+    with pytest.raises(SettingsError, match=words):
+        refuse(database, PUBLISHED, [loaded], is_demo)
+
+
+@pytest.mark.parametrize(
+    ("held", "loaded", "is_demo"),
+    [
+        ([], REAL, False),
+        ([], DEMO_ACCOUNT_ID, True),
+        ([REAL], REAL, False),
+        ([DEMO_ACCOUNT_ID], DEMO_ACCOUNT_ID, True),
+        ([DEMO_ACCOUNT_ID, REAL], DEMO_ACCOUNT_ID, False),  # somebody's own simulator
+    ],
+)
+def test_all_else_is_welcome(database: Path, held: list[str], loaded: str, is_demo: bool) -> None:
+    hold(database, *held)
+
+    refuse(database, PUBLISHED, [loaded, REAL] if loaded != REAL and not is_demo else [loaded], is_demo)
+
+
+def test_a_first_load_has_nothing_to_mix_with(tmp_path: Path) -> None:
+    refuse(tmp_path / "none.duckdb", PUBLISHED, [REAL], is_demo=True)

@@ -1,0 +1,1 @@
+"""What tests share: worlds, clocks, processes, and tools that make targets run."""

@@ -1,0 +1,276 @@
+"""Writes docs/TABLES.md, and the answers in docs/QUERIES.md, from what the code and the demo's account say.
+
+`python tests/write_docs.py`, or `make docs`. tests/test_docs.py fails while a file is not what this would write.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+
+from ai_gateway_billing.rows.tables import SENSITIVE_BALANCE, SENSITIVE_INVOICE, TABLES, Columns
+from ai_gateway_billing_pipeline.database import views
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+QUESTION = re.compile(r"```sql\n(?P<sql>.*?)```\n(?:\n(?P<answer>(?:\|[^\n]*\n)+))?", re.DOTALL)
+
+HEAD = """# Tables and views
+
+Everything that `billing.duckdb` holds. Raw tables, in schema `ai_gateway_billing`, keep what the API said, in its
+words and units. Views, in schema `spend`, are for questions: major units, upper-case currencies, UTC days. This page is
+written by `make docs` from the column hints and the heads of the view files; the same descriptions are comments in the
+database.
+
+## How sure is that?
+
+The API's documentation gives few units. Each column that needs it says how its meaning is known:
+
+- **documented**: said by Cloudflare, or by Stripe, whose meters and invoices the API passes on.
+- **observed**: programs of others that called the live API relied on it.
+- **inferred**: follows from the above; nobody confirmed it.
+- **unknown**: kept as sent, and not to be built on.
+
+Amounts of usage in the views are as sure as the unit of `aggregated_value`, which is inferred: one row in
+`spend.usage_unit` holds it, `AIG_BILLING_USAGE_UNIT` sets it, and `spend.reconciliation` tells whether it fits. A
+column whose description begins with "estimate" is worked out, not told by the API.
+"""
+RAW_HEAD = """## Raw tables
+
+Schema `ai_gateway_billing`. dlt adds `_dlt_load_id`, `_dlt_id` and, to versions, `_dlt_valid_from` and `_dlt_valid_to`,
+which is NULL in the version in force. Fields that the API adds come as new columns.
+"""
+VIEWS_HEAD = """## Views
+
+Schema `spend`. Amounts are DECIMAL(38,22) in major units and lose no digit; nothing is converted between currencies.
+No answer depends on the session's time zone or on the moment of asking: "now" is the last load. `daily_in` is a table
+macro; in a database that was attached, `use` it first.
+"""
+
+
+class Table(NamedTuple):
+    """What a raw table's hints do not say: what a row is, what names it, and how a load writes it."""
+
+    grain: str
+    key: str
+    written: str
+
+
+_BUCKETS = "merge: a bucket that is read again is replaced as a whole, and removed when the API no longer gives it"
+_VERSIONS = "versions (scd2): a changed answer closes the old row with `_dlt_valid_to` and opens a new one"
+_CHILD = "with its parent: a version that comes back has its old id again, and its children are not stored twice"
+RAW = {
+    "usage_hourly": Table("account, UTC hour and id", "`account_id`, `bucket_start`, `id`", _BUCKETS),
+    "usage_daily": Table("account, UTC day and id", "`account_id`, `bucket_start`, `id`", _BUCKETS),
+    "usage_coverage": Table("account, grouping and UTC day that was read", "`account_id`, `grouping`, `day`", "merge"),
+    "invoices": Table("account and invoice", "`account_id`, `id`", "merge: all pages are read by every load"),
+    "invoice_preview": Table("account and version of the preview", "`account_id`, `_dlt_valid_from`", _VERSIONS),
+    "invoice_preview__invoice_lines": Table(
+        "line of a version of the preview", "`_dlt_id`; parent: `_dlt_parent_id`", _CHILD
+    ),
+    "invoice_preview__invoice_lines__pretax_credit_amounts": Table(
+        "credit of a line", "`_dlt_id`; parent: `_dlt_parent_id`", _CHILD
+    ),
+    "credit_balance": Table("account and version of its credit", "`account_id`, `_dlt_valid_from`", _VERSIONS),
+    "topup_config": Table("account and version of its automatic top-up", "`account_id`, `_dlt_valid_from`", _VERSIONS),
+    "spending_limit": Table("account and version of its limit", "`account_id`, `_dlt_valid_from`", _VERSIONS),
+}
+
+OWN = {
+    "load_status": (
+        Table("account and resource", "`account_id`, `resource`", "by every load, how it went last"),
+        {
+            "account_id": "Cloudflare account id",
+            "resource": "Name of the resource",
+            "status": "How the last attempt ended",
+            "error": "What went wrong, in words",
+            "skipped": "Why there was nothing to read, in words",
+            "last_attempt_at": "When it was last tried, UTC",
+            "last_success_at": "When it last went well, UTC",
+        },
+    ),
+    "quarantine": (
+        Table("raw item that broke the contract", "all columns but the times", "by every load; cleared by a success"),
+        {
+            "account_id": "Cloudflare account id",
+            "resource": "Name of the resource",
+            "field": "The field that is not what the contract says",
+            "reason": "What is wrong with it",
+            "payload": "The item as JSON, without anything sensitive",
+            "first_seen_at": "When it first came, UTC",
+            "last_seen_at": "When it last came, UTC",
+        },
+    ),
+    "unknown_fields": (
+        Table("field that the contract does not know", "`table_name`, `field`", "by every load that meets a new one"),
+        {
+            "table_name": "The raw table that has it as a column",
+            "field": "The column",
+            "data_type": "The type that it was given",
+            "first_seen_at": "When it first came, UTC",
+        },
+    ),
+}
+
+_AMOUNTS = ("amount_due", "amount_paid", "amount_remaining")
+CERTAINTY = {
+    **{(table, name): "observed" for table in ("invoices", "invoice_preview") for name in _AMOUNTS},
+    **{(table, "aggregated_value"): "inferred: cents; nothing says so" for table in ("usage_hourly", "usage_daily")},
+    **{(table, "start_time"): "documented" for table in ("usage_hourly", "usage_daily")},
+    **{(table, "end_time"): "documented; that it is exclusive, by Stripe" for table in ("usage_hourly", "usage_daily")},
+    **{(table, "id"): "unknown whether it stays the same" for table in ("usage_hourly", "usage_daily")},
+    **{
+        (table, prefix + name): "documented for writing, observed for reading"
+        for table, prefix in (("topup_config", ""), ("credit_balance", "topup_config__"))
+        for name in ("amount", "threshold")
+    },
+    **{
+        (table, prefix + "last_failed_at"): "unknown unit: told by its size"
+        for table, prefix in (("topup_config", ""), ("credit_balance", "topup_config__"))
+    },
+    ("invoices", "created"): "observed",
+    ("invoices", "id"): "documented: may be missing",
+    ("invoices", "status"): "documented as free text; the words are Stripe's",
+    ("invoices", "currency"): "unknown case",
+    ("invoices", "invoice_origin"): "unknown values",
+    ("invoice_preview", "period_start"): "inferred",
+    ("invoice_preview", "period_end"): "inferred",
+    ("invoice_preview", "status"): "documented",
+    ("invoice_preview__invoice_lines", "description"): "observed: names the model",
+    ("invoice_preview__invoice_lines", "amount"): "observed",
+    ("invoice_preview__invoice_lines", "quantity"): "unknown unit",
+    ("invoice_preview__invoice_lines", "pricing__unit_amount_decimal"): "unknown unit",
+    ("invoice_preview__invoice_lines__pretax_credit_amounts", "amount"): "inferred",
+    ("credit_balance", "balance"): "observed",
+    ("spending_limit", "config__amount"): "documented",
+}
+"""How the meaning of a raw column is known, where it is not plain."""
+
+_TYPES = {
+    "text": "VARCHAR",
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
+    "bool": "BOOLEAN",
+    "bigint": "BIGINT",
+    "date": "DATE",
+    "decimal": "DECIMAL(38,18)",
+}
+
+
+def grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def tables(connection: duckdb.DuckDBPyConnection) -> str:
+    """docs/TABLES.md, with the types that a loaded database has."""
+    return "\n".join([HEAD, *_raw_tables(), *_own_tables(), *_views(connection)])
+
+
+def _raw_tables() -> Iterator[str]:
+    yield RAW_HEAD
+    for table, hints in TABLES.items():
+        about = RAW[table]
+        yield f"### {table}\n\nOne row per {about.grain}. Key: {about.key}. Written: {about.written}.\n"
+        yield grid(["column", "type", "NULL", "meaning", "certainty"], raw_columns(table, hints))
+    sensitive = {"invoices": SENSITIVE_INVOICE, "credit_balance": SENSITIVE_BALANCE}
+    yield "### Only with `include_sensitive`\n"
+    yield grid(
+        ["table", "column", "type", "meaning"],
+        [
+            [table, f"`{name}`", _TYPES[hint["data_type"]], hint["description"]]
+            for table, hints in sensitive.items()
+            for name, hint in hints.items()
+        ],
+    )
+
+
+def raw_columns(table: str, hints: Columns) -> Iterator[list[str]]:
+    """Each column as a line of its table's grid."""
+    for name, hint in hints.items():
+        null = "yes" if hint["nullable"] else "no"
+        meaning = hint["description"]
+        yield [f"`{name}`", _TYPES[hint["data_type"]], null, meaning, CERTAINTY.get((table, name), "")]
+
+
+def _own_tables() -> Iterator[str]:
+    yield "## Tables about the loads\n\nAlso in schema `ai_gateway_billing`; written by the load, not by the API.\n"
+    for table, (about, columns) in OWN.items():
+        yield f"### {table}\n\nOne row per {about.grain}. Key: {about.key}. Written: {about.written}.\n"
+        yield grid(["column", "meaning"], [[f"`{name}`", meaning] for name, meaning in columns.items()])
+
+
+def _views(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    yield VIEWS_HEAD
+    yield f"### usage_unit\n\n{views.USAGE_UNIT}\n"
+    yield grid(["column", "type", "meaning"], [["`unit`", "VARCHAR", views.UNIT]])
+    for name in views.VIEWS:
+        view = views.definition(name)
+        called = f"spend.{name}('UTC')" if name in views.MACROS else f"spend.{name}"
+        kinds = {
+            column: str(kind) for column, kind, *_ in connection.execute(f"describe select * from {called}").fetchall()
+        }
+        yield f"### {name}\n\n{_sentence(view.contract)}\n"
+        yield grid(
+            ["column", "type", "meaning"],
+            [[f"`{column}`", kinds[column], text] for column, text in view.columns.items()],
+        )
+        if view.notes:
+            yield view.notes + "\n"
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] if text.startswith("one row") else f"`{text.replace(':', '`:', 1)}"
+
+
+def queries(text: str, connection: duckdb.DuckDBPyConnection) -> str:
+    """docs/QUERIES.md with the answer that each of its queries has now."""
+
+    def answered(found: re.Match[str]) -> str:
+        return f"```sql\n{found['sql']}```\n\n{answer(connection, found['sql'])}"
+
+    return QUESTION.sub(answered, text)
+
+
+def answer(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
+    """A query's rows as a Markdown table. The demo's one account goes without saying."""
+    cursor = connection.execute(sql)
+    columns = [column[0] for column in cursor.description]
+    kept = [place for place, name in enumerate(columns) if name != "account_id"]
+    rows = [[cell(row[place]) for place in kept] for row in cursor.fetchall()]
+    return grid([columns[place] for place in kept], rows)
+
+
+def cell(value: Any) -> str:
+    """A value as a reader wants it."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case datetime():
+            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
+        case _:
+            return str(value)
+
+
+def main() -> None:
+    """Write both files."""
+    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+    from support.simulated import demo_account
+
+    with tempfile.TemporaryDirectory() as folder:
+        connection = demo_account(Path(folder)).published
+        (DOCS / "TABLES.md").write_text(tables(connection), "utf-8")
+        page = DOCS / "QUERIES.md"
+        page.write_text(queries(page.read_text("utf-8"), connection), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""How far a load is: lines that do not flood a log, bars that do not flood a terminal."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from ai_gateway_billing.outcome import Progress
+from ai_gateway_billing_pipeline.terminal import progress
+from ai_gateway_billing_pipeline.terminal.progress import Bars, Lines
+from support.clock import Clock
+from support.command import ONE, TWO
+
+
+def walk(listener: progress.Listener, planned: int, clock: Clock, step_s: float = 0.0) -> None:
+    """A resource from its first to its last window."""
+    for done in range(planned + 1):
+        listener(Progress(ONE, "usage_hourly", done, planned))
+        clock.sleep(step_s)
+
+
+def test_a_quick_resource_is_one_line(clock: Clock) -> None:
+    lines: list[str] = []
+
+    walk(Lines(lines.append, clock.monotonic).on, 100, clock)
+
+    assert lines == [f"{ONE} usage_hourly: 100 of 100"]
+
+
+def test_a_slow_resource_tells_each_tenth_of_its_way(clock: Clock) -> None:
+    lines: list[str] = []
+
+    walk(Lines(lines.append, clock.monotonic).on, 100, clock, step_s=10)
+
+    assert lines == [f"{ONE} usage_hourly: {done} of 100" for done in range(10, 101, 10)]
+
+
+def test_lines_on_the_way_keep_their_distance(clock: Clock) -> None:
+    lines: list[str] = []
+
+    walk(Lines(lines.append, clock.monotonic).on, 10, clock, step_s=progress.LINE_EVERY_S / 2)
+
+    assert lines == [f"{ONE} usage_hourly: {done} of 10" for done in (2, 4, 6, 8, 10)]
+
+
+@pytest.mark.parametrize("planned", [0, 1])
+def test_a_single_step_is_just_done(clock: Clock, planned: int) -> None:
+    lines: list[str] = []
+
+    Lines(lines.append, clock.monotonic).on(Progress(ONE, "invoices", planned, planned))
+
+    assert lines == [f"{ONE} invoices: done"]
+
+
+def test_without_a_terminal_lines_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.shown() as listener:
+        listener(Progress(ONE, "invoices", 1, 1))
+
+    assert capsys.readouterr() == ("", f"{ONE} invoices: done\n")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_there_are_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+
+    with progress.shown() as listener:
+        listener(Progress(ONE, "usage_hourly", 0, 7))
+        listener(Progress(ONE, "usage_hourly", 3, 7))
+
+    assert "aaaa…aaaa usage_hourly" in screen.getvalue()
+    assert "3/7" in screen.getvalue()
+
+
+class Screen:
+    """What bars there are."""
+
+    def __init__(self) -> None:
+        self.bars: list[list[object]] = []
+
+    def add(self, description: str) -> progress.TaskID:
+        self.bars.append([description, 0, 0])
+        return progress.TaskID(len(self.bars) - 1)
+
+    def update(self, task: progress.TaskID, done: int, planned: int) -> None:
+        self.bars[task][1:] = [done, planned]
+
+
+def test_each_of_a_few_accounts_has_its_bars() -> None:
+    screen = Screen()
+    bars = Bars(screen.add, screen.update)
+
+    for account_id in (ONE, TWO):
+        bars.on(Progress(account_id, "usage_hourly", 1, 5))
+    bars.on(Progress(TWO, "usage_hourly", 2, 5))
+
+    assert screen.bars == [["aaaa…aaaa usage_hourly", 1, 5], ["bbbb…bbbb usage_hourly", 2, 5]]
+
+
+def test_many_accounts_share_a_bar() -> None:
+    screen = Screen()
+    bars = Bars(screen.add, screen.update)
+
+    for number in range(progress.OWN_BARS + 100):
+        bars.on(Progress(f"{number:032x}", "usage_hourly", 1, 5))
+
+    assert len(screen.bars) == progress.OWN_BARS + 1
+    assert screen.bars[-1] == ["other accounts usage_hourly", 100, 500]
