@@ -97,7 +97,7 @@ assert not there, there
 def test_no_notebook_schedule_or_script_names_what_writes() -> None:
     """Everything tracked but the two packages, their tests and the pages that people read."""
     apart = ("sources/", "pipelines/", "tests/", "cassettes/", "docs/")
-    pages = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "pyproject.toml"}
+    pages = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "pyproject.toml"}
     pattern = re.compile(rf"{SOURCE}\W+(import\W+)?(operations)|aig-billing account\b")
 
     found = [
