@@ -10,11 +10,13 @@ BIN := $(VENV)/bin
 INSTALL := -m pip install -qq --no-compile --disable-pip-version-check --no-input
 PIP := $(BIN)/python $(INSTALL)
 LOCKS := requirements/build.txt requirements/runtime.txt
-COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-strip-extras --no-annotate \
+	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+COMPILE := $(LOCK) --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow bench bench-views check lint format types layers docs record focus-validate lock clean
+.PHONY: help demo test slow check lint format types docs record focus-validate report notebooks notebooks-build picture \
+	lock bench bench-views clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -59,7 +61,7 @@ report: $(VENV)/.notebooks ## Build the report on the demo's account, build/spen
 	$(BIN)/aig-billing report --database build/demo.duckdb --output build/spend.html
 
 notebooks: $(VENV)/.notebooks ## Open the notebooks in JupyterLab, on billing.duckdb (DATABASE=…)
-	AIG_BILLING_DATABASE=$(abspath $(DATABASE)) $(BIN)/jupyter lab --notebook-dir=notebooks
+	AIG_BILLING_DATABASE="$(abspath $(DATABASE))" $(BIN)/jupyter lab --notebook-dir=notebooks
 
 notebooks-build: $(VENV)/.notebooks ## Build the .ipynb files from their scripts, with outputs of the demo's account
 	$(BIN)/python notebooks/build.py
@@ -68,10 +70,13 @@ picture: report ## Make the README's picture of the report; needs chromium
 	$(BIN)/python tests/support/browser.py build/spend.html docs/report.png
 
 lock: $(VENV)/.dev ## Compile requirements/ from pyproject.toml; UPGRADE=1 takes newer versions
+	$(COMPILE) --group pip -o requirements/pip.txt
 	$(COMPILE) --group build -o requirements/build.txt
 	$(COMPILE) pyproject.toml -c requirements/build.txt -o requirements/runtime.txt
 	$(COMPILE) --group bench -c requirements/runtime.txt -o requirements/bench.txt
 	$(COMPILE) pyproject.toml --extra dev --extra demo -c requirements/build.txt -c requirements/runtime.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra notebooks --extra report -c requirements/dev.txt -o requirements/notebooks.txt
+	$(LOCK) --python-version 3.12 --group focus -o requirements/focus.txt
 
 bench: build/bench/.sdk ## Time whole loads against peers on this machine; takes minutes; ARGS="--cases a,d" picks some
 	@build/bench/bin/python tests/benchmarks/bench.py $(ARGS)
@@ -83,7 +88,14 @@ clean: ## Remove the virtual environment and everything that tools left; databas
 	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find sources pipelines tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The environment in three steps; each stamp is newer than what it was made from.
+# The environment in four steps; each stamp is newer than what it was made from. The pip that comes with Python may be
+# years old, so the first thing that it installs is the pinned one, which installs all the rest.
+
+# Nothing in an environment works after a move, and in a copy of the folder its commands are those of the first one: a
+# .venv that was not made here, or whose Python is gone, is made anew.
+ifeq ($(shell $(BIN)/python -c '' 2>/dev/null && grep -F " $(CURDIR)/$(VENV)" $(VENV)/pyvenv.cfg),)
+.PHONY: $(VENV)/.python
+endif
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; $(PYTHON) is %d.%d. Name another one: make PYTHON=python3.12" % sys.version_info[:2])'
@@ -91,7 +103,11 @@ $(VENV)/.python:
 	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
-$(VENV)/.runtime: $(VENV)/.python $(LOCKS) pyproject.toml
+$(VENV)/.pip: $(VENV)/.python requirements/pip.txt
+	@$(PIP) --require-hashes -r requirements/pip.txt
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.pip $(LOCKS) pyproject.toml
 	@$(PIP) --require-hashes $(addprefix -r ,$(LOCKS))
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
@@ -102,8 +118,9 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 
 # The benchmark has an environment of its own, as users have it and compiled, and the peers' packages beside it.
 
-build/bench/.runtime: $(LOCKS) pyproject.toml
+build/bench/.runtime: requirements/pip.txt $(LOCKS) pyproject.toml
 	@$(PYTHON) -m venv --clear build/bench
+	@build/bench/bin/python $(INSTALL) --require-hashes -r requirements/pip.txt
 	@build/bench/bin/python $(INSTALL) --compile --require-hashes $(addprefix -r ,$(LOCKS))
 	@build/bench/bin/python $(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@

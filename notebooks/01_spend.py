@@ -4,8 +4,9 @@
 # **Shows** the balance and how long it lasts, spend per day, month and model, the dearest hours, top-ups and invoices.
 #
 # **Needs** a database that `aig-billing load` (or `aig-billing load --demo`) has published, and
-# `pip install "cloudflare-ai-gateway-billing[notebooks]"`. It only reads, and only the schema `spend`, so loads may go
-# on meanwhile: they put a new file in the place of this one. Run the first cell again to see what they loaded.
+# the extra `notebooks`: `pip install '.[notebooks]'` in the folder of this project. It only reads, and only the schema
+# `spend`, so loads may go on meanwhile: they put a new file in the place of this one. Run the first cell again to see
+# what they loaded.
 #
 # The same as one page to hand on: `aig-billing report --output spend.html`.
 

@@ -1,18 +1,19 @@
-"""What must never stand in a file of this repository, and what the pinned requirements promise."""
+"""What must never stand in a file of this repository, and what must."""
 
 import re
+import shlex
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
+import yaml
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import Version
 
 from support.clock import ROOT
-
-LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+from support.project import LOCKS, files, pins, pyproject, text
 
 # Each pattern is spelled so that it does not match its own line.
 FORBIDDEN = {
@@ -26,28 +27,14 @@ FORBIDDEN = {
 }
 
 
-def project_files() -> list[Path]:
-    """What is tracked or about to be: a mistake is better found before the commit."""
-    if not (ROOT / ".git").exists():
-        pytest.skip("not a git checkout")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return [path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file()]
-
-
 @pytest.mark.parametrize("what", FORBIDDEN)
 def test_no_file_holds(what: str) -> None:
     pattern = re.compile(FORBIDDEN[what])
 
     found = [
         f"{path.relative_to(ROOT)}:{number}"
-        for path in project_files()
-        for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), 1)
+        for path in files()
+        for number, line in enumerate(text(path).splitlines(), 1)
         if pattern.search(line)
     ]
 
@@ -91,57 +78,124 @@ def test_dlt_sends_no_telemetry() -> None:
     assert config["runtime"]["dlthub_telemetry"] is False
 
 
-def pins(lock: Path) -> dict[str, Requirement]:
-    """Name to requirement; in a lock file each begins a line, and its hashes follow indented."""
-    lines = [line for line in lock.read_text().splitlines() if re.match(r"[A-Za-z0-9]", line)]
-    requirements = [Requirement(line.removesuffix("\\")) for line in lines]
-    return {canonicalize_name(requirement.name): requirement for requirement in requirements}
+# --- what is installed, and what runs --------------------------------------------------------------------------------
+
+INSTALL = re.compile(
+    r"\b(?:pip3?|pipx|uv pip|uv tool) (?:install|run|download)\b([^\n`|;&]*)|\b(?:uvx|uv add|poetry add)\b([^\n`|;&]*)"
+)
+WITH_A_VALUE = {
+    "-r",
+    "--requirement",
+    "-c",
+    "--constraint",
+    "-t",
+    "--target",
+    "-i",
+    "--index-url",
+    "-f",
+    "--find-links",
+}
+REGISTERED = {"py-spy"}  # and all that is pinned
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
-def test_a_lock_file_names_versions_and_hashes_and_nothing_else(lock: Path) -> None:
-    lines = [line.strip() for line in lock.read_text().splitlines() if not line.startswith("#")]
+def installed_names(line: str) -> Iterator[str]:
+    """The names that a command line asks a registry for: no options, no paths."""
+    for told in INSTALL.findall(line):
+        words = iter(shlex.split(" ".join(told).replace("'", "").replace('"', "").replace("\\", "")))
+        for word in words:
+            if word in WITH_A_VALUE:
+                next(words, None)
+            elif not word.startswith(("-", ".", "/", "$", "{")) and not word.endswith((".whl", ".tar.gz")):
+                try:
+                    yield canonicalize_name(Requirement(word).name)
+                except InvalidRequirement:
+                    return  # the sentence around a command
 
-    strange = [
-        line
-        for line in lines
-        if not re.fullmatch(r"(--hash=sha256:[0-9a-f]{64}|[\w.-]+==[\w.+!]+( ; [^@:/]+)?)( \\)?", line)
+
+def test_nothing_is_installed_by_a_name_that_nobody_has_registered() -> None:
+    """Whoever registers it gets the tokens of those who follow. This project itself is installed from a checkout."""
+    known = REGISTERED | {canonicalize_name(pin.name) for lock in LOCKS for pin in pins(text(lock))}
+
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {name}"
+        for path in files()
+        if not path.name.startswith("test_")
+        for number, line in enumerate(text(path).splitlines(), 1)
+        for name in installed_names(line)
+        if name not in known
     ]
-    unhashed = [
-        line
-        for line, following in zip(lines, [*lines[1:], ""], strict=True)
-        if "==" in line and not following.startswith("--hash")
-    ]
 
-    assert strange == []
-    assert unhashed == []
-
-
-def test_lock_files_agree_with_each_other() -> None:
-    versions: dict[str, set[str]] = {}
-    for lock in LOCKS:
-        for name, requirement in pins(lock).items():
-            versions.setdefault(name, set()).add(str(requirement.specifier))
-
-    assert {name: found for name, found in versions.items() if len(found) > 1} == {}
+    assert found == []
 
 
 @pytest.mark.parametrize(
-    ("lock", "extra"),
+    ("line", "names"),
     [
-        ("runtime.txt", None),
-        ("dev.txt", "dev"),
-        ("dev.txt", "demo"),
-        ("notebooks.txt", "notebooks"),
-        ("notebooks.txt", "report"),
+        ("      - run: pip INSTALL cloudflare-ai-gateway-billing", ["cloudflare-ai-gateway-billing"]),
+        ("pip INSTALL 'cloudflare_ai_gateway_billing[report]>=1' duckdb", ["cloudflare-ai-gateway-billing", "duckdb"]),
+        ("pipx INSTALL aig-billing", ["aig-billing"]),
+        ("uvx aig-billing load", ["aig-billing", "load"]),
+        ("python -m pip INSTALL -qq --no-compile --require-hashes -r requirements/pip.txt", []),
+        ("pip INSTALL '.[report]' && aig-billing report", []),
+        ("pip INSTALL -e . wheels/x.whl /path/to/checkout $HOME/checkout", []),
     ],
 )
-def test_lock_files_hold_what_the_project_asks_for(lock: str, extra: str | None) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = project["optional-dependencies"][extra] if extra else project["dependencies"]
-    pinned = pins(ROOT / "requirements" / lock)
+def test_names_are_told_from_paths(line: str, names: list[str]) -> None:
+    assert list(installed_names(line.replace("INSTALL", "install"))) == names
 
-    for requirement in map(Requirement, asked):
-        specifier = str(pinned[canonicalize_name(requirement.name)].specifier)
-        version = Version(specifier.removeprefix("=="))
-        assert requirement.specifier.contains(version), requirement
+
+def test_every_action_is_pinned_by_commit() -> None:
+    """A tag can be moved to other code; its name stands beside the commit for people."""
+    uses = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in files()
+        if path.suffix in {".yml", ".yaml"}
+        for number, line in enumerate(text(path).splitlines(), 1)
+        if re.match(r"\s*(?:- )?uses:", line)
+    ]
+
+    assert [use for use in uses if not re.search(r" [\w.-]+/[\w./-]+@[0-9a-f]{40} # v[\d.]+$", use)] == []
+    assert {use.split(":")[0] for use in uses} >= {".github/workflows/ci.yml", "deploy/github-actions.yml"}
+
+
+def test_ci_runs_the_readmes_commands_in_a_fresh_copy() -> None:
+    (readme,) = re.findall(r"```sh\n((?:make \w+ .*\n)+)```", text(ROOT / "README.md"))
+    commands = re.findall(r"^make \w+", readme, re.MULTILINE)
+    steps = re.findall(r'^step ".*?" && (.*)', text(ROOT / ".ci" / "run"), re.MULTILINE)
+
+    assert re.fullmatch(r'copy_to "(.*)" && cd "\1"', steps[0])
+    assert len(commands) == 2
+    assert [command for command in commands if not any(step.startswith(command) for step in steps[1:])] == []
+
+
+# --- what people look for --------------------------------------------------------------------------------------------
+
+
+def test_the_warning_about_cards_comes_first() -> None:
+    assert text(ROOT / "SECURITY.md").split("\n\n")[1].startswith("**This program can charge cards.**")
+
+
+FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form.name != "config.yml"], ids=lambda form: form.name)
+def test_an_issue_form_is_one_that_can_be_filled_in(form: Path) -> None:
+    """In the shape that GitHub asks for; it leaves a form out without a word when it is not."""
+    told = yaml.safe_load(text(form))
+    fields = [field for field in told["body"] if field["type"] != "markdown"]
+
+    assert {"name", "description", "body"} <= set(told)
+    assert {field["type"] for field in fields} <= {"textarea", "input", "dropdown", "checkboxes"}
+    assert all(field["attributes"]["label"] for field in fields)
+    assert all(isinstance(option, str) for field in fields for option in field["attributes"].get("options", []))
+    assert len({field["id"] for field in fields}) == len(fields)
+    assert any(field.get("validations", {}).get("required") for field in fields)
+
+
+def test_whoever_reports_a_fault_is_told_to_leave_secrets_out() -> None:
+    assert "Leave out tokens" in text(ROOT / ".github" / "ISSUE_TEMPLATE" / "bug.yml")
+
+
+def test_the_metadata_holds_no_address_until_there_is_one() -> None:
+    """An invented one could be registered by anybody."""
+    assert "urls" not in pyproject()["project"]

@@ -1,6 +1,6 @@
 """Asks the official focus-validator about an export of the demo account: `make focus-validate`.
 
-It is apart from the tests because it needs Python 3.12 and an environment of its own (tests/focus_validator.in). Of
+It is apart from the tests because it needs Python 3.12 and an environment of its own (requirements/focus.txt). Of
 the validator 2.2.1 this is known, tried in November 2026:
 
 - it carries the rules of FOCUS 1.2 and fetches newer ones, which an offline machine cannot; 1.3 adds two mandatory
@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 import duckdb
 
-REQUIREMENTS = Path(__file__).with_name("focus_validator.txt")
+LOCKS = Path(__file__).resolve().parents[2] / "requirements"
 FILLED, EMPTY = "InvoiceId-C-004-C", "InvoiceId-C-005-C"
 BOTH = frozenset({FILLED, EMPTY, "InvoiceId-C-003-C", "InvoiceId-C-000-O"})  # the last two sum up the first two
 KNOWN = {
@@ -101,15 +101,17 @@ def find_python(named: str | None) -> str:
 def prepare(folder: Path, named: str | None) -> None:
     """Make the validator's environment, once for each state of its requirements."""
     stamp = folder / "requirements.sha256"
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    pip, validator = LOCKS / "pip.txt", LOCKS / "focus.txt"
+    wanted = hashlib.sha256(pip.read_bytes() + validator.read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
         return
     python = find_python(named)
     sys.stdout.write(f"Setting up focus-validator in {folder} with {python} (once; takes a minute)\n")
     sys.stdout.flush()
     subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
-    pip = [folder / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"]
-    subprocess.run([*pip, "--require-hashes", "-r", REQUIREMENTS], check=True)
+    install = [folder / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"]
+    for lock in (pip, validator):
+        subprocess.run([*install, "--require-hashes", "-r", lock], check=True)
     stamp.write_text(wanted)
 
 

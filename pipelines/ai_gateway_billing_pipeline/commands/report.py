@@ -14,8 +14,8 @@ from ai_gateway_billing_pipeline.terminal.logs import Level
 app = typer.Typer(rich_markup_mode=None)
 
 MISSING = (
-    "The report needs the extra `report`, which a plain install leaves out: "
-    'pip install "cloudflare-ai-gateway-billing[report]"'
+    "The report needs the extra `report`, which a plain install leaves out. In the folder of this project, run: "
+    "pip install '.[report]'"
 )
 
 

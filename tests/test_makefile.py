@@ -1,0 +1,114 @@
+"""Every target of the Makefile works again and again, on any machine, whatever stands beside it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.clock import ROOT
+from support.project import text
+
+MAKEFILE = text(ROOT / "Makefile")
+TARGETS = re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE)
+PHONY = re.findall(r"[a-z-]+", re.search(r"^\.PHONY: ((?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)[1])  # type: ignore[index]
+
+
+def make(folder: Path, *arguments: str) -> str:
+    """What make would do, or says."""
+    shutil.copy(ROOT / "Makefile", folder)
+    done = subprocess.run(["make", "-n", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def test_every_target_is_declared_to_be_no_file() -> None:
+    assert sorted(PHONY) == sorted(TARGETS)
+    assert len(TARGETS) == len(set(TARGETS)) > 15
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_file_of_its_name_does_not_keep_a_target_from_its_work(target: str, tmp_path: Path) -> None:
+    for name in ("requirements", ".venv", "build", "build/bench", target):
+        (tmp_path / name).mkdir(exist_ok=True)
+    for name in ("pip", "build", "runtime", "dev", "notebooks", "bench"):
+        (tmp_path / "requirements" / f"{name}.txt").touch()
+    (tmp_path / "pyproject.toml").touch()
+
+    said = make(tmp_path, target)
+
+    assert "up to date" not in said
+    assert "Nothing to be done" not in said
+    assert "No rule" not in said
+
+
+def test_every_target_says_what_it_does(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    listed = subprocess.run(["make"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    assert {line.split()[1] for line in listed.splitlines()} == set(TARGETS)
+
+
+# --- the environment -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A checkout with its environment, in a folder whose name is as hard as names get."""
+    folder = tmp_path / "My [new] c++ clone (é)"
+    folder.mkdir()
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", ".venv"], cwd=folder, check=True)
+    (folder / ".venv" / ".python").touch()
+    return folder
+
+
+def is_made_anew(folder: Path) -> bool:
+    return "-m venv --clear .venv" in make(folder, ".venv/.python")
+
+
+def test_an_environment_is_made_once(folder: Path) -> None:
+    assert not is_made_anew(folder)
+
+
+def test_an_environment_that_was_moved_is_made_anew(folder: Path) -> None:
+    """Its commands would not start."""
+    moved = folder.rename(folder.with_name("elsewhere"))
+
+    assert is_made_anew(moved)
+
+
+def test_an_environment_that_was_copied_is_made_anew(folder: Path) -> None:
+    """Its commands would run the code of the first one."""
+    copied = Path(shutil.copytree(folder, folder.with_name("copy"), symlinks=True))
+
+    assert is_made_anew(copied)
+    assert not is_made_anew(folder)
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew(folder: Path) -> None:
+    """As after an upgrade of the system."""
+    for python in (folder / ".venv" / "bin").glob("python*"):
+        python.unlink()
+        python.symlink_to("/nowhere/python")
+
+    assert is_made_anew(folder)
+
+
+def test_a_python_that_is_too_old_is_named(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    old = tmp_path / "old-python"
+    pretend = "import sys; sys.version_info = (3, 8); exec(sys.argv[1])"
+    old.write_text(f"#!/bin/sh\nexec '{sys.executable}' -c '{pretend}' \"$2\"\n")
+    old.chmod(0o755)
+
+    done = subprocess.run(
+        ["make", ".venv/.python", f"PYTHON={old}"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode != 0
+    assert "Python 3.11 or newer is needed" in done.stderr
+    assert "is 3.8" in done.stderr
+    assert not (tmp_path / ".venv").exists()
