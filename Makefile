@@ -47,7 +47,7 @@ types: $(VENV)/.dev ## Check the types
 	$(BIN)/mypy
 
 docs: $(VENV)/.dev ## Write docs/TABLES.md, and the answers in docs/QUERIES.md, anew
-	$(BIN)/python tests/support/write_docs.py
+	PYTHONPATH=tests $(BIN)/python -m support.write_docs
 
 record: $(VENV)/.dev ## Record the cassettes again; cassettes/README.md says from whom
 	$(BIN)/python -m pytest --record-mode=rewrite -m vcr $(ARGS)
@@ -57,7 +57,7 @@ focus-validate: $(VENV)/.dev ## Ask the official FOCUS validator about an export
 
 report: $(VENV)/.notebooks ## Build the report on the demo's account, build/spend.html
 	@mkdir -p build
-	$(BIN)/python tests/support/demo_history.py build/demo.duckdb
+	PYTHONPATH=tests $(BIN)/python -m support.demo_history build/demo.duckdb
 	$(BIN)/aig-billing report --database build/demo.duckdb --output build/spend.html
 
 notebooks: $(VENV)/.notebooks ## Open the notebooks in JupyterLab, on billing.duckdb (DATABASE=…)
@@ -67,7 +67,7 @@ notebooks-build: $(VENV)/.notebooks ## Build the .ipynb files from their scripts
 	$(BIN)/python notebooks/build.py
 
 picture: report ## Make the README's picture of the report; needs chromium
-	$(BIN)/python tests/support/browser.py build/spend.html docs/report.png
+	PYTHONPATH=tests $(BIN)/python -m support.browser build/spend.html docs/report.png
 
 lock: $(VENV)/.dev ## Compile requirements/ from pyproject.toml; UPGRADE=1 takes newer versions
 	$(COMPILE) --group pip -o requirements/pip.txt

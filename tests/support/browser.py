@@ -1,6 +1,6 @@
 """A page in headless chromium, driven over a pipe: what it logs, what it asks for, what it shows.
 
-`python tests/browser.py PAGE PNG` makes the README's picture. `.ci/install-chromium` installs the browser on Debian.
+`python -m support.browser PAGE PNG` makes the README's picture. `.ci/install-chromium` installs the browser on Debian.
 """
 
 from __future__ import annotations

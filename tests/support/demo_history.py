@@ -1,6 +1,6 @@
 """Builds the database that the notebooks' committed outputs, the README's picture and the tests look at.
 
-`python tests/demo_history.py PATH` writes the demo's account as a fixed day saw it, after a load on each of the days
+`python -m support.demo_history PATH` writes the demo's account as a fixed day saw it, after a load on each of the days
 before, so that the same bytes of output come out of it on any day and any machine.
 """
 

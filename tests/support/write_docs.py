@@ -1,6 +1,6 @@
 """Writes docs/TABLES.md, and the answers in docs/QUERIES.md, from what the code and the demo's account say.
 
-`python tests/write_docs.py`, or `make docs`. tests/test_docs.py fails while a file is not what this would write.
+`make docs` does it. tests/test_docs.py fails while a file is not what this would write.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -162,9 +163,9 @@ _TYPES = {
 }
 
 
-def grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
+def grid(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Container[str] = ()) -> str:
+    """A Markdown table, the columns of `numbers` flush right."""
+    lines = [head, ["---:" if name in numbers else "---" for name in head], *rows]
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
@@ -243,8 +244,10 @@ def answer(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
     cursor = connection.execute(sql)
     columns = [column[0] for column in cursor.description]
     kept = [place for place, name in enumerate(columns) if name != "account_id"]
-    rows = [[cell(row[place]) for place in kept] for row in cursor.fetchall()]
-    return grid([columns[place] for place in kept], rows)
+    found = cursor.fetchall()
+    rows = [[cell(row[place]) for place in kept] for row in found]
+    numbers = {columns[place] for place in kept if any(type(row[place]) in (int, Decimal) for row in found)}
+    return grid([columns[place] for place in kept], rows, numbers)
 
 
 def cell(value: Any) -> str:

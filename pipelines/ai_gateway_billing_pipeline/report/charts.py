@@ -194,7 +194,7 @@ def per_model(rows: Sequence[Row]) -> Figure:
 def per_model_and_day(rows: Sequence[Row]) -> Figure:
     """What each day added by model, stacked."""
     if len({row["day"] for row in rows}) < 2:
-        return nothing("Models by day appear once loads on at least three days in a row have seen the invoice preview.")
+        return nothing("Models by day appear once invoice previews cover at least two days.")
     currency = rows[0]["currency"]
     totals: dict[str, Decimal] = {}
     per_day: dict[date, Decimal] = {}
@@ -221,7 +221,9 @@ def per_model_and_day(rows: Sequence[Row]) -> Figure:
             tooltip=[_when("day", "day"), alt.Tooltip("model:N"), _money("gross", "added", currency)],
         )
     )
-    note = "Differences of successive invoice previews, before credits; days without a load are left out."
+    note = (
+        "Estimate, before credits: each change between two invoice previews is divided over its days by hourly usage."
+    )
     return Figure(sentences.per_model_and_day(rows), note, _sized(chart))
 
 

@@ -67,12 +67,16 @@ _PER_MODEL = """
     qualify billing_month = max(billing_month) over ()
     order by gross desc, model
 """
-# A day that a load skipped is told together with the next one, which no chart of days can show truly.
 _PER_MODEL_AND_DAY = """
-    select day, currency, model, gross
-    from spend.by_model_daily
-    where account_id = $account and days_spanned = 1 and not is_reopened
-        and day <= coalesce($last::date, day)
+    with days as (
+        select day, currency, model, sum(gross_allocated) as gross, bool_or(is_estimate) as is_estimate
+        from spend.by_model_daily
+        where account_id = $account and gross_allocated <> 0
+        group by day, currency, model
+    )
+    select *
+    from days
+    where day <= coalesce($last::date, day)
     qualify day >= coalesce($first::date, max(day) over () - 59)
     order by day, model
 """
@@ -184,7 +188,7 @@ def per_model(connection: duckdb.DuckDBPyConnection, account: str, days: Days = 
 
 
 def per_model_and_day(connection: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> list[Row]:
-    """A row per day and model for days between two loads a day apart; models beyond `LARGEST` are one."""
+    """A row per UTC day and model, an estimate; models beyond `LARGEST` are one."""
     rows = _ask(connection, _PER_MODEL_AND_DAY, account=account, **days._asdict())
     largest = _largest(rows)
     sums: dict[tuple[Any, ...], Row] = {}
@@ -192,6 +196,7 @@ def per_model_and_day(connection: duckdb.DuckDBPyConnection, account: str, days:
         model = row["model"] if row["model"] in largest else OTHER_MODELS
         into = sums.setdefault((row["day"], model), {**row, "model": model, "gross": 0})
         into["gross"] += row["gross"]
+        into["is_estimate"] |= row["is_estimate"]
     return list(sums.values())
 
 
