@@ -20,8 +20,7 @@ import pytest
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.errors import ApiError, RecordError
 from ai_gateway_billing.outcome import Report
-from ai_gateway_billing.rows import arrow, records
-from ai_gateway_billing.rows import unknown as extras
+from ai_gateway_billing.rows import arrow, records, unknown
 from ai_gateway_billing.rows.records import Reading
 from ai_gateway_billing.rows.tables import TABLES
 from ai_gateway_billing.rows.versions import hinted
@@ -197,12 +196,12 @@ def same(found: dict[str, Any], fields: dict[str, Field], item: dict[str, Any]) 
         else:
             assert value == expected[name], name
             assert type(value) is type(expected[name]), name
-    unknown = {
+    more = {
         name: value
         for name, value in item.items()
-        if name not in fields and name not in NEVER_READ and value is not None and not extras.is_sensitive(name, value)
+        if name not in fields and name not in NEVER_READ and value is not None and not unknown.is_sensitive(name, value)
     }
-    assert sorted(map(repr, map(kept, unknown.values()))) == sorted(map(repr, rest.values()))
+    assert sorted(map(repr, map(kept, more.values()))) == sorted(map(repr, rest.values()))
 
 
 def kept(value: Any) -> Any:
@@ -212,7 +211,7 @@ def kept(value: Any) -> Any:
     try:
         return records.values.decimal(value)
     except ValueError:
-        return extras.as_json(value)
+        return unknown.as_json(value)
 
 
 # --- good answers to begin with -------------------------------------------------------------------------------------
@@ -252,7 +251,7 @@ def check_usage(answer: Any, result: Any) -> str:
     assert cleared == (set() if None in unsure else silent)
     assert bool(found.rejected) == bool(unsure)
     for payload, _ in found.rejected:
-        extras.as_json(extras.redacted(payload))
+        unknown.as_json(unknown.redacted(payload))
     return "rejected" if unsure else "loaded"
 
 
@@ -282,7 +281,7 @@ def check_invoices(answer: Any, result: Any) -> str:
         except RecordError:
             with pytest.raises(BrokenError):
                 object_of(INVOICE, item)
-            extras.as_json(extras.redacted(item))
+            unknown.as_json(unknown.redacted(item))
             outcome = "rejected"
             continue
         own = {name: row[name] for name in ("has_surrogate_id", "last_listed_at", "account_id")}
@@ -308,7 +307,7 @@ def check_object(resource: str, convert: Callable[[Any, Reading], Any], fields: 
         except RecordError:
             with pytest.raises(BrokenError):
                 object_of(fields, answer)
-            extras.as_json(extras.redacted(answer))
+            unknown.as_json(unknown.redacted(answer))
             return "rejected"
         assert row["account_id"] == ACCOUNT
         same(row, fields, answer)

@@ -20,7 +20,6 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from ai_gateway_billing import ai_gateway_billing
 from ai_gateway_billing.errors import BillingPermissionError, SettingsError
-from ai_gateway_billing.rows import tables as schema
 from ai_gateway_billing.rows.tables import RESOURCES, TABLES
 from ai_gateway_billing.simulator import Account, Simulator
 from support.bench import ACCOUNT, OTHER, TOKEN, USAGE, Bench
@@ -376,6 +375,6 @@ def test_an_empty_account_makes_every_table_and_child_table(tmp_path: Path) -> N
 
 
 def test_the_schema_names_no_unit_that_is_not_known() -> None:
-    text = schema.USAGE_HOURLY["aggregated_value"]["description"]
+    text = TABLES["usage_hourly"]["aggregated_value"]["description"]
 
     assert "undocumented" in text

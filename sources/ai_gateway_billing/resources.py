@@ -9,8 +9,9 @@ from dlt.common.schema.typing import TScd2StrategyDict
 from dlt.extract import DltResource
 
 from ai_gateway_billing.rows import arrow, records, unknown, versions
-from ai_gateway_billing.rows import tables as schema
+from ai_gateway_billing.rows.fields import Columns
 from ai_gateway_billing.rows.records import Reading, Row
+from ai_gateway_billing.rows.tables import TABLES, columns_of
 from ai_gateway_billing.rows.versions import hints
 from ai_gateway_billing.usage import buckets
 from ai_gateway_billing.usage.load import UsageLoad
@@ -32,25 +33,25 @@ VERSIONS: TScd2StrategyDict = {
 def resources(reader: Reader) -> Sequence[DltResource]:  # noqa: C901  # one page that shows them all
     """All resources, reading through one `Reader`."""
 
-    @dlt.resource(name="usage_hourly", write_disposition="merge", columns=hints(schema.USAGE_HOURLY))
+    @dlt.resource(name="usage_hourly", write_disposition="merge", columns=hints(TABLES["usage_hourly"]))
     def usage_hourly() -> Iterator[Any]:
         """One row per account, UTC hour and id. A re-read hour is replaced as a whole."""
         yield from _usage(reader, "hour")
 
-    @dlt.resource(name="usage_daily", write_disposition="merge", columns=hints(schema.USAGE_DAILY))
+    @dlt.resource(name="usage_daily", write_disposition="merge", columns=hints(TABLES["usage_daily"]))
     def usage_daily() -> Iterator[Any]:
         """One row per account, UTC day and id. A re-read day is replaced as a whole."""
         yield from _usage(reader, "day")
 
-    @dlt.resource(name="usage_coverage", write_disposition="merge", columns=hints(schema.USAGE_COVERAGE))
+    @dlt.resource(name="usage_coverage", write_disposition="merge", columns=hints(TABLES["usage_coverage"]))
     def usage_coverage() -> Iterator[Any]:
         """One row per account, grouping and UTC day that was read: until when completely."""
         yield None  # dlt turns to the usage resources, which then say that they are under way
         while reader.usage_under_way:
             yield None
-        yield arrow.table(reader.coverage, schema.USAGE_COVERAGE)
+        yield arrow.table(reader.coverage, TABLES["usage_coverage"])
 
-    invoice_columns = schema.INVOICES | (schema.SENSITIVE_INVOICE if reader.include_sensitive else {})
+    invoice_columns = columns_of("invoices", reader.include_sensitive)
 
     @dlt.resource(name="invoices", write_disposition="merge", columns=hints(invoice_columns))
     def invoices() -> Iterator[Any]:
@@ -62,14 +63,14 @@ def resources(reader: Reader) -> Sequence[DltResource]:  # noqa: C901  # one pag
         name="invoice_preview",
         write_disposition=VERSIONS,
         file_format="parquet",
-        columns=hints(schema.INVOICE_PREVIEW),
+        columns=hints(TABLES["invoice_preview"]),
         nested_hints=versions.nested_hints("invoice_preview"),
     )
     def invoice_preview() -> Iterator[Any]:
         """One row per account and version of the running month's statement, with its lines and their credits."""
         yield from _snapshots(reader, "invoice_preview", reader.client.invoice_preview, records.invoice_preview)
 
-    balance_columns = schema.CREDIT_BALANCE | (schema.SENSITIVE_BALANCE if reader.include_sensitive else {})
+    balance_columns = columns_of("credit_balance", reader.include_sensitive)
 
     @dlt.resource(
         name="credit_balance", write_disposition=VERSIONS, file_format="parquet", columns=hints(balance_columns)
@@ -79,14 +80,17 @@ def resources(reader: Reader) -> Sequence[DltResource]:  # noqa: C901  # one pag
         yield from _snapshots(reader, "credit_balance", reader.client.credit_balance, records.credit_balance)
 
     @dlt.resource(
-        name="topup_config", write_disposition=VERSIONS, file_format="parquet", columns=hints(schema.TOPUP_CONFIG)
+        name="topup_config", write_disposition=VERSIONS, file_format="parquet", columns=hints(TABLES["topup_config"])
     )
     def topup_config() -> Iterator[Any]:
         """One row per account and version of its automatic top-up."""
         yield from _snapshots(reader, "topup_config", reader.client.topup_config, records.topup_config)
 
     @dlt.resource(
-        name="spending_limit", write_disposition=VERSIONS, file_format="parquet", columns=hints(schema.SPENDING_LIMIT)
+        name="spending_limit",
+        write_disposition=VERSIONS,
+        file_format="parquet",
+        columns=hints(TABLES["spending_limit"]),
     )
     def spending_limit() -> Iterator[Any]:
         """One row per account and version of its spending limit."""
@@ -113,7 +117,7 @@ def _usage(reader: Reader, grouping: Grouping) -> Iterator[Any]:
     reader.usage_under_way.add(grouping)
     try:
         tables = _usage_tables(reader, grouping) if grouping in reader.groupings else ()
-        yield from arrow.at_least_one(tables, schema.TABLES[buckets.TABLE[grouping]])
+        yield from arrow.at_least_one(tables, TABLES[buckets.TABLE[grouping]])
     finally:
         reader.usage_under_way.discard(grouping)
 
@@ -144,11 +148,11 @@ def _raise_if_all_failed(reader: Reader, resource: str) -> None:
         raise errors[0]
 
 
-def _invoice_tables(reader: Reader, columns: schema.Columns) -> Iterator[pa.Table]:
+def _invoice_tables(reader: Reader, columns: Columns) -> Iterator[pa.Table]:
     for account_id, answer in _each(reader, "invoices", reader.client.invoice_history):
         rows = _accepted(reader, account_id, answer, records.invoice)
         table = arrow.open_table(rows, columns, _seen_types())
-        reader.report.saw("invoices", arrow.unknown(table, columns))
+        reader.report.saw("invoices", arrow.not_hinted(table, columns))
         reader.report.rows["invoices"] += table.num_rows
         yield table
 

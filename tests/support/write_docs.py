@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from ai_gateway_billing.rows.tables import SENSITIVE_BALANCE, SENSITIVE_INVOICE, TABLES, Columns
+from ai_gateway_billing.rows.tables import SENSITIVE, TABLES, Columns
 from ai_gateway_billing_pipeline.database import views
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -180,13 +180,12 @@ def _raw_tables() -> Iterator[str]:
         about = RAW[table]
         yield f"### {table}\n\nOne row per {about.grain}. Key: {about.key}. Written: {about.written}.\n"
         yield grid(["column", "type", "NULL", "meaning", "certainty"], raw_columns(table, hints))
-    sensitive = {"invoices": SENSITIVE_INVOICE, "credit_balance": SENSITIVE_BALANCE}
     yield "### Only with `include_sensitive`\n"
     yield grid(
         ["table", "column", "type", "meaning"],
         [
             [table, f"`{name}`", _TYPES[hint["data_type"]], hint["description"]]
-            for table, hints in sensitive.items()
+            for table, hints in SENSITIVE.items()
             for name, hint in hints.items()
         ],
     )

@@ -48,7 +48,7 @@ def cleared(found: Buckets) -> list[datetime]:
 
 
 def new_fields(found: Buckets) -> dict[str, str]:
-    return arrow.unknown(next(buckets.tables([found])), TABLES["usage_hourly"])
+    return arrow.not_hinted(next(buckets.tables([found])), TABLES["usage_hourly"])
 
 
 def test_a_bucket_becomes_a_row_as_sent() -> None:

@@ -1,150 +1,178 @@
-"""Column hints of every raw table: type, nullability and meaning. Plain data, so that readers need no dlt.
+"""Every field of every raw table, declared once: columns, conversion, documentation and tests follow from here.
 
 Amounts are DECIMAL(38,18) in the unit that the API uses: cents for all money; `aggregated_value` has no documented
 unit (cents most likely), `quantity` and `pricing__unit_amount_decimal` have none that can be trusted.
 """
 
-from typing import Any
+from .fields import (
+    COUNT,
+    DAY,
+    FLAG,
+    MONEY,
+    PRICE,
+    TEXT,
+    TIME,
+    Columns,
+    Field,
+    Fields,
+    Group,
+    Need,
+    columns,
+    with_children,
+)
 
-Columns = dict[str, dict[str, Any]]
+REQUIRED, NULLABLE, OPTIONAL = Need
+OURS = None
 
-MONEY = {"data_type": "decimal", "precision": 38, "scale": 18}
-TEXT = {"data_type": "text"}
-TIME = {"data_type": "timestamp"}
-FLAG = {"data_type": "bool"}
-COUNT = {"data_type": "bigint"}
+_ACCOUNT = "Cloudflare account id, 32 hex characters"
+_WITHDRAWN = "Always NULL here: marks, while loading, what the API no longer gives"
+_STATUS = "draft, open, paid, uncollectible, void, or what the API adds"
 
-
-def _column(kind: dict[str, Any], description: str, required: bool = False, **hints: Any) -> dict[str, Any]:
-    return {**kind, "nullable": not required, "description": description, **hints}
-
-
-ACCOUNT = _column(TEXT, "Cloudflare account id, 32 hex characters", True)
-WITHDRAWN = _column(FLAG, "Always NULL here: marks, while loading, what the API no longer gives")
+ACCOUNT = Field(TEXT, OURS, _ACCOUNT)
+ACCOUNT_KEY = Field(TEXT, OURS, _ACCOUNT, hints={"primary_key": True})
+WITHDRAWN = Field(FLAG, OURS, _WITHDRAWN, hints={"nullable": True})
 
 
-def _usage(bucket: str) -> Columns:
+def _usage(bucket: str) -> Fields:
+    start = f"UTC start of the {bucket} that the bucket falls in"
     return {
-        "account_id": {**ACCOUNT, "merge_key": True},
-        "bucket_start": _column(TIME, f"UTC start of the {bucket} that the bucket falls in", True, merge_key=True),
-        "start_time": _column(TIME, "Start of the bucket, inclusive, UTC", True),
-        "end_time": _column(TIME, "End of the bucket, exclusive, UTC", True),
-        "id": _column(TEXT, "The API's id of the bucket; opaque, not promised to be stable", True),
-        "aggregated_value": _column(MONEY, "Usage in the bucket as sent; unit undocumented, most likely cents", True),
-        "withdrawn": {**WITHDRAWN, "hard_delete": True},
+        "account_id": Field(TEXT, OURS, _ACCOUNT, hints={"merge_key": True}),
+        "bucket_start": Field(TIME, OURS, start, hints={"merge_key": True}),
+        "start_time": Field(TIME, REQUIRED, "Start of the bucket, inclusive, UTC"),
+        "end_time": Field(TIME, REQUIRED, "End of the bucket, exclusive, UTC"),
+        "id": Field(TEXT, REQUIRED, "The API's id of the bucket; opaque, not promised to be stable"),
+        "aggregated_value": Field(MONEY, REQUIRED, "Usage in the bucket as sent; unit undocumented, most likely cents"),
+        "withdrawn": Field(FLAG, OURS, _WITHDRAWN, hints={"nullable": True, "hard_delete": True}),
     }
 
 
-INVOICES: Columns = {
-    "account_id": {**ACCOUNT, "primary_key": True},
-    "id": _column(TEXT, "The API's invoice id, or a stable surrogate when it gives none", True, primary_key=True),
-    "created": _column(TIME, "When the invoice was made, UTC"),
-    "status": _column(TEXT, "draft, open, paid, uncollectible, void, or what the API adds"),
-    "currency": _column(TEXT, "Currency code as sent; case varies", True),
-    "amount_due": _column(MONEY, "Cents", True),
-    "amount_paid": _column(MONEY, "Cents", True),
-    "amount_remaining": _column(MONEY, "Cents", True),
-    "attempt_count": _column(COUNT, "How often payment was tried"),
-    "attempted": _column(FLAG, "Whether payment was tried"),
-    "auto_advance": _column(FLAG, "Whether collection goes on by itself"),
-    "created_by": _column(TEXT, "Who or what made it; may name a person"),
-    "description": _column(TEXT, "Free text"),
-    "invoice_origin": _column(TEXT, "Where it came from; values undocumented"),
-    "has_surrogate_id": _column(FLAG, "True when the API gave no id", True),
-    "last_listed_at": _column(TIME, "The last load that still found it in the invoice history, UTC", True),
+_COVERAGE: Fields = {
+    "account_id": ACCOUNT_KEY,
+    "grouping": Field(TEXT, OURS, "hour or day", hints={"primary_key": True}),
+    "day": Field(DAY, OURS, "UTC day", hints={"primary_key": True}),
+    "read_until": Field(TIME, OURS, "Until when the day's closed buckets have been read completely, UTC"),
+    "read_at": Field(TIME, OURS, "When the day was last read, UTC"),
 }
-
-SENSITIVE_INVOICE: Columns = {"invoice_pdf": _column(TEXT, "Link that opens for whoever holds it")}
-
-INVOICE_PREVIEW: Columns = {
+_INVOICES: Fields = {
+    "account_id": ACCOUNT_KEY,
+    "id": Field(
+        TEXT,
+        OPTIONAL,
+        "The API's invoice id, or a stable surrogate when it gives none",
+        hints={"nullable": False, "primary_key": True},
+    ),
+    "created": Field(TIME, OPTIONAL, "When the invoice was made, UTC"),
+    "status": Field(TEXT, OPTIONAL, _STATUS),
+    "currency": Field(TEXT, REQUIRED, "Currency code as sent; case varies"),
+    "amount_due": Field(MONEY, REQUIRED, "Cents"),
+    "amount_paid": Field(MONEY, REQUIRED, "Cents"),
+    "amount_remaining": Field(MONEY, REQUIRED, "Cents"),
+    "attempt_count": Field(COUNT, OPTIONAL, "How often payment was tried"),
+    "attempted": Field(FLAG, OPTIONAL, "Whether payment was tried"),
+    "auto_advance": Field(FLAG, OPTIONAL, "Whether collection goes on by itself"),
+    "created_by": Field(TEXT, OPTIONAL, "Who or what made it; may name a person"),
+    "description": Field(TEXT, OPTIONAL, "Free text"),
+    "invoice_origin": Field(TEXT, OPTIONAL, "Where it came from; values undocumented"),
+    "has_surrogate_id": Field(FLAG, OURS, "True when the API gave no id"),
+    "last_listed_at": Field(TIME, OURS, "The last load that still found it in the invoice history, UTC"),
+    "invoice_pdf": Field(TEXT, OPTIONAL, "Link that opens for whoever holds it", sensitive=True),
+}
+_CREDITS: Fields = {
     "account_id": ACCOUNT,
-    "id": _column(TEXT, "The API's id of the preview", True),
-    "status": _column(TEXT, "draft, open, paid, uncollectible, void, or what the API adds", True),
-    "currency": _column(TEXT, "Currency code as sent", True),
-    "amount_due": _column(MONEY, "Cents, month to date; not what a card will pay", True),
-    "amount_paid": _column(MONEY, "Cents", True),
-    "amount_remaining": _column(MONEY, "Cents", True),
-    "period_start": _column(TIME, "Start of the billing period, inclusive, UTC", True),
-    "period_end": _column(TIME, "End of the billing period, exclusive, UTC", True),
+    "amount": Field(MONEY, REQUIRED, "Cents, positive: what reduces the line"),
+    "type": Field(TEXT, REQUIRED, "Kind of credit"),
+    "credit_balance_transaction": Field(TEXT, OPTIONAL, "The API's id of the drawdown"),
+    "discount": Field(TEXT, OPTIONAL, "The API's id of the discount"),
+}
+_PERIOD: Fields = {
+    "start": Field(TIME, REQUIRED, "Start of the line's period, inclusive, UTC"),
+    "end": Field(TIME, REQUIRED, "End of the line's period, exclusive, UTC"),
+}
+_PRICING: Fields = {
+    "unit_amount_decimal": Field(PRICE, NULLABLE, "Unit price as sent; unit unknown, so kept as text"),
+}
+_LINES: Fields = {
+    "account_id": ACCOUNT,
+    "description": Field(TEXT, NULLABLE, "Free text that names the model"),
+    "amount": Field(MONEY, REQUIRED, "Cents, gross: before the credits of the line"),
+    "currency": Field(TEXT, REQUIRED, "Currency code as sent"),
+    "quantity": Field(MONEY, REQUIRED, "As sent; not promised to be tokens"),
+    "period": Group(REQUIRED, _PERIOD),
+    "pricing": Group(REQUIRED, _PRICING),
+    "pretax_credit_amounts": Group(OPTIONAL, _CREDITS, many=True),
+}
+_PREVIEW: Fields = {
+    "account_id": ACCOUNT,
+    "id": Field(TEXT, REQUIRED, "The API's id of the preview"),
+    "status": Field(TEXT, REQUIRED, _STATUS),
+    "currency": Field(TEXT, REQUIRED, "Currency code as sent"),
+    "amount_due": Field(MONEY, REQUIRED, "Cents, month to date; not what a card will pay"),
+    "amount_paid": Field(MONEY, REQUIRED, "Cents"),
+    "amount_remaining": Field(MONEY, REQUIRED, "Cents"),
+    "period_start": Field(TIME, REQUIRED, "Start of the billing period, inclusive, UTC"),
+    "period_end": Field(TIME, REQUIRED, "End of the billing period, exclusive, UTC"),
+    "invoice_lines": Group(REQUIRED, _LINES, many=True),
+    "withdrawn": WITHDRAWN,
+}
+# Every key is optional: accounts without automatic top-up were seen with zeros, nulls and no keys at all.
+_TOPUP: Fields = {
+    "amount": Field(MONEY, OPTIONAL, "Cents bought by an automatic top-up, before the fee; NULL or 0 when unset"),
+    "threshold": Field(MONEY, OPTIONAL, "Cents below which an automatic top-up starts; NULL or 0 when unset"),
+    "disabled_reason": Field(TEXT, OPTIONAL, "Why automatic top-up is off", sent_as="disabledReason"),
+    "error": Field(TEXT, OPTIONAL, "The last failure's words"),
+    "last_failed_at": Field(TIME, OPTIONAL, "When an automatic top-up last failed, UTC", sent_as="lastFailedAt"),
+}
+_CARD: Fields = {
+    "brand": Field(TEXT, OPTIONAL, "Card brand"),
+    "last4": Field(TEXT, OPTIONAL, "Last four digits of the card"),
+}
+_BALANCE: Fields = {
+    "account_id": ACCOUNT,
+    "balance": Field(MONEY, REQUIRED, "Cents of prepaid credit, fractional; may be negative"),
+    "first_topup_success": Field(FLAG, OPTIONAL, "Whether a first top-up went through"),
+    "has_default_payment_method": Field(FLAG, REQUIRED, "Whether a card is on file"),
+    "topup_config": Group(REQUIRED, _TOPUP),
+    "payment_method": Group(OPTIONAL, _CARD, sensitive=True),
+    "withdrawn": WITHDRAWN,
+}
+_LIMIT: Fields = {
+    "amount": Field(MONEY, NULLABLE, "Cents; without meaning while the limit is not enabled"),
+    "duration": Field(TEXT, NULLABLE, "daily, weekly or monthly"),
+    "strategy": Field(TEXT, NULLABLE, "fixed or sliding"),
+}
+_SPENDING_LIMIT: Fields = {
+    "account_id": ACCOUNT,
+    "enabled": Field(FLAG, REQUIRED, "Whether the limit is in force"),
+    "config": Group(REQUIRED, _LIMIT),
     "withdrawn": WITHDRAWN,
 }
 
-PREVIEW_LINES: Columns = {
-    "account_id": ACCOUNT,
-    "description": _column(TEXT, "Free text that names the model"),
-    "amount": _column(MONEY, "Cents, gross: before the credits of the line", True),
-    "currency": _column(TEXT, "Currency code as sent", True),
-    "quantity": _column(MONEY, "As sent; not promised to be tokens", True),
-    "period__start": _column(TIME, "Start of the line's period, inclusive, UTC", True),
-    "period__end": _column(TIME, "End of the line's period, exclusive, UTC", True),
-    "pricing__unit_amount_decimal": _column(TEXT, "Unit price as sent; unit unknown, so kept as text"),
+_ROOTS: dict[str, Fields] = {
+    "usage_hourly": _usage("hour"),
+    "usage_daily": _usage("day"),
+    "usage_coverage": _COVERAGE,
+    "invoices": _INVOICES,
+    "invoice_preview": _PREVIEW,
+    "credit_balance": _BALANCE,
+    "topup_config": {"account_id": ACCOUNT, **_TOPUP, "withdrawn": WITHDRAWN},
+    "spending_limit": _SPENDING_LIMIT,
 }
 
-PREVIEW_CREDITS: Columns = {
-    "account_id": ACCOUNT,
-    "amount": _column(MONEY, "Cents, positive: what reduces the line", True),
-    "type": _column(TEXT, "Kind of credit", True),
-    "credit_balance_transaction": _column(TEXT, "The API's id of the drawdown"),
-    "discount": _column(TEXT, "The API's id of the discount"),
-}
-
-_TOPUP: Columns = {
-    "amount": _column(MONEY, "Cents bought by an automatic top-up, before the fee; NULL or 0 when unset"),
-    "threshold": _column(MONEY, "Cents below which an automatic top-up starts; NULL or 0 when unset"),
-    "disabled_reason": _column(TEXT, "Why automatic top-up is off"),
-    "error": _column(TEXT, "The last failure's words"),
-    "last_failed_at": _column(TIME, "When an automatic top-up last failed, UTC"),
-}
-
-TOPUP_CONFIG: Columns = {"account_id": ACCOUNT, **_TOPUP, "withdrawn": WITHDRAWN}
-
-CREDIT_BALANCE: Columns = {
-    "account_id": ACCOUNT,
-    "balance": _column(MONEY, "Cents of prepaid credit, fractional; may be negative", True),
-    "first_topup_success": _column(FLAG, "Whether a first top-up went through"),
-    "has_default_payment_method": _column(FLAG, "Whether a card is on file", True),
-    **{f"topup_config__{name}": hint for name, hint in _TOPUP.items()},
-    "withdrawn": WITHDRAWN,
-}
-
-SENSITIVE_BALANCE: Columns = {
-    "payment_method__brand": _column(TEXT, "Card brand"),
-    "payment_method__last4": _column(TEXT, "Last four digits of the card"),
-}
-
-SPENDING_LIMIT: Columns = {
-    "account_id": ACCOUNT,
-    "enabled": _column(FLAG, "Whether the limit is in force", True),
-    "config__amount": _column(MONEY, "Cents; without meaning while the limit is not enabled"),
-    "config__duration": _column(TEXT, "daily, weekly or monthly"),
-    "config__strategy": _column(TEXT, "fixed or sliding"),
-    "withdrawn": WITHDRAWN,
-}
-
-USAGE_COVERAGE: Columns = {
-    "account_id": {**ACCOUNT, "primary_key": True},
-    "grouping": _column(TEXT, "hour or day", True, primary_key=True),
-    "day": _column({"data_type": "date"}, "UTC day", True, primary_key=True),
-    "read_until": _column(TIME, "Until when the day's closed buckets have been read completely, UTC", True),
-    "read_at": _column(TIME, "When the day was last read, UTC", True),
-}
-
-USAGE_HOURLY = _usage("hour")
-USAGE_DAILY = _usage("day")
-
-TABLES: dict[str, Columns] = {
-    "usage_hourly": USAGE_HOURLY,
-    "usage_daily": USAGE_DAILY,
-    "usage_coverage": USAGE_COVERAGE,
-    "invoices": INVOICES,
-    "invoice_preview": INVOICE_PREVIEW,
-    "invoice_preview__invoice_lines": PREVIEW_LINES,
-    "invoice_preview__invoice_lines__pretax_credit_amounts": PREVIEW_CREDITS,
-    "credit_balance": CREDIT_BALANCE,
-    "topup_config": TOPUP_CONFIG,
-    "spending_limit": SPENDING_LIMIT,
-}
-"""Every raw table, dlt's child tables included."""
-
-RESOURCES = tuple(name for name in TABLES if not name.startswith("invoice_preview__"))
+RESOURCES = tuple(_ROOTS)
 """The resources of the source; each is a table of the same name."""
+
+FIELDS: dict[str, Fields] = {table: fields for root in RESOURCES for table, fields in with_children(root, _ROOTS[root])}
+"""The fields of every raw table, dlt's child tables included."""
+
+TABLES: dict[str, Columns] = {table: columns(fields) for table, fields in FIELDS.items()}
+"""The columns of every raw table."""
+
+SENSITIVE: dict[str, Columns] = {
+    table: found for table, fields in FIELDS.items() if (found := columns(fields, sensitive=True))
+}
+"""The columns that a table has only when they are asked for."""
+
+
+def columns_of(table: str, include_sensitive: bool) -> Columns:
+    """The columns that a load gives the table."""
+    return TABLES[table] | (SENSITIVE.get(table, {}) if include_sensitive else {})

@@ -8,11 +8,17 @@ from decimal import Decimal
 from typing import Any
 
 from . import values
+from .tables import FIELDS
 
 _SENSITIVE_NAME = re.compile(r"pdf|url|link|href|card|last_?4|payment_method|password|fingerprint|iban", re.IGNORECASE)
 _SECRET_NAME = re.compile(r"secret|token", re.IGNORECASE)
 _LINK = re.compile(r"https?://", re.IGNORECASE)
-_OURS = frozenset(("account_id", "bucket_start", "withdrawn", "has_surrogate_id", "last_listed_at"))
+_OURS = {
+    name
+    for table, fields in FIELDS.items()
+    for name, each in fields.items()
+    if not each.need and table != "usage_coverage"
+}
 """Columns that the load adds; a field of the API that has such a name must not overwrite them."""
 _MAX_NAME = 60
 

@@ -49,15 +49,14 @@ def _plain(number: Decimal) -> Decimal:
     return number.quantize(Decimal(1), context=_EXACT) if int(number.as_tuple().exponent) > 0 else number
 
 
-def units(numbers: Sequence[Any]) -> list[int]:
-    """JSON numbers as multiples of 10^-18. Raises `ValueError` when DECIMAL(38,18) cannot hold one as it is."""
+def exact(numbers: Sequence[Any]) -> list[Decimal]:
+    """JSON numbers with 18 places each. Raises `ValueError` when DECIMAL(38,18) cannot hold one as it is."""
     if not {*map(type, numbers)} <= {int, Decimal}:
         raise ValueError("holds something else than numbers")
     if not all(-_LIMIT < number < _LIMIT for number in numbers):  # abs() would round to the context's 28 digits
         raise ValueError("has more than 20 digits before the point")
-    scaled = [Decimal(number).scaleb(SCALE, _EXACT) for number in numbers]
-    found = list(map(int, scaled))
-    if found != scaled:
+    found = [Decimal(number).quantize(_STEP, context=_EXACT) for number in numbers]
+    if found != numbers:
         raise ValueError("has more than 18 places")
     return found
 
@@ -79,6 +78,11 @@ def text(value: Any) -> str:
     return value
 
 
+def number_as_text(value: Any) -> str:
+    """A JSON string; a number, whose unit is unknown either way, in the digits it was sent in."""
+    return str(value) if kind(value) == "number" else text(value)
+
+
 def flag(value: Any) -> bool:
     """A JSON boolean."""
     if type(value) is not bool:
@@ -98,11 +102,6 @@ def sequence(value: Any) -> list[Any]:
     if type(value) is not list:
         raise ValueError(f"holds {kind(value)} where an array is due")
     return value
-
-
-def microseconds(moment: datetime) -> int:
-    """Unix time of a moment, in whole microseconds."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def instant(value: Any, now: datetime) -> datetime:

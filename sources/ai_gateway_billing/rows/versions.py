@@ -9,25 +9,23 @@ import dlt
 
 from ai_gateway_billing.outcome import Report
 
-from . import tables
-from . import unknown as extras
+from . import tables, unknown
+from .fields import FLAG, MONEY, TEXT, Columns
 from .records import Row
 
-_HINTS: tables.Columns = {"decimal": tables.MONEY, "text": tables.TEXT, "bool": tables.FLAG}
+_HINTS: Columns = {kind.hint["data_type"]: kind.hint for kind in (MONEY, TEXT, FLAG)}
 
 
-def hints(columns: tables.Columns) -> Any:
+def hints(columns: Columns) -> Any:
     """The columns as dlt takes them, each with its name."""
     return {name: {"name": name, **hint} for name, hint in columns.items()}
 
 
-def nested_hints(resource: str, unknown: Mapping[str, tables.Columns] = MappingProxyType({})) -> Any:
+def nested_hints(resource: str, more: Mapping[str, Columns] = MappingProxyType({})) -> Any:
     """The hints of all child tables as dlt takes them, with those for their unknown fields. None without children."""
     children = [name for name in tables.TABLES if name.startswith(f"{resource}__")]
     return {
-        tuple(name.split("__")[1:]): dlt.mark.make_nested_hints(
-            columns=hints(tables.TABLES[name] | unknown.get(name, {}))
-        )
+        tuple(name.split("__")[1:]): dlt.mark.make_nested_hints(columns=hints(tables.TABLES[name] | more.get(name, {})))
         for name in children
     } or None
 
@@ -99,22 +97,22 @@ def hinted(report: Report, resource: str, row: Row, seen_types: dict[str, str]) 
     store true as 1 where it has seen numbers. A field whose type is not the one it had at first goes to a column of
     its own, as dlt names variants. `seen_types` remembers that first type and is added to.
     """
-    unknown: dict[str, tables.Columns] = {}
+    more: dict[str, Columns] = {}
     for table, part in _children(resource, row):
         prefix = "" if table == resource else f"{table}."
         for place, name, column in list(_unknown_fields(table, part)):
-            kind = extras.column_type([place[name]])
+            kind = unknown.column_type([place[name]])
             fits = seen_types.setdefault(prefix + column, kind) == kind
             if not fits:
                 place[name] = {f"v_{kind}": place[name]}  # dlt joins the names of nested fields by two underscores
             own_column = column if fits else f"{column}__v_{kind}"
             report.saw(table, {own_column: kind})
-            unknown.setdefault(table, {})[own_column] = _HINTS[kind]
-    if not unknown:
+            more.setdefault(table, {})[own_column] = _HINTS[kind]
+    if not more:
         return row
     # dlt adds columns to those of the resource, but takes nested hints in place of all that it had, and {} as "none".
-    columns = hints(unknown[resource]) if resource in unknown else None
-    return dlt.mark.with_hints(row, dlt.mark.make_hints(columns=columns, nested_hints=nested_hints(resource, unknown)))
+    columns = hints(more[resource]) if resource in more else None
+    return dlt.mark.with_hints(row, dlt.mark.make_hints(columns=columns, nested_hints=nested_hints(resource, more)))
 
 
 def _unknown_fields(table: str, part: Row, prefix: str = "") -> Iterator[tuple[Row, str, str]]:
@@ -123,5 +121,7 @@ def _unknown_fields(table: str, part: Row, prefix: str = "") -> Iterator[tuple[R
         column = prefix + name
         if isinstance(value, dict):
             yield from _unknown_fields(table, value, f"{column}__")
-        elif column not in tables.TABLES[table] | tables.SENSITIVE_BALANCE and not isinstance(value, list | None):
+        elif column not in tables.TABLES[table] | tables.SENSITIVE.get(table, {}) and not isinstance(
+            value, list | None
+        ):
             yield part, name, column

@@ -15,10 +15,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from ai_gateway_billing.errors import RecordError
-from ai_gateway_billing.rows import arrow, values
-from ai_gateway_billing.rows import unknown as extras
-from ai_gateway_billing.rows.records import Reading, Row, field
-from ai_gateway_billing.rows.tables import TABLES
+from ai_gateway_billing.rows import arrow, records, unknown, values
+from ai_gateway_billing.rows.records import Reading, Row
+from ai_gateway_billing.rows.tables import FIELDS, TABLES
 
 from . import windows
 from .windows import Window
@@ -26,7 +25,7 @@ from .windows import Window
 TABLE: dict[windows.Grouping, str] = {"hour": "usage_hourly", "day": "usage_daily"}
 _SCHEMAS = {grouping: arrow.schema_of(TABLES[table]) for grouping, table in TABLE.items()}
 _ZERO = Decimal(0)
-_KNOWN = frozenset(("id", "aggregated_value", "start_time", "end_time"))
+_KNOWN = frozenset(name for name, each in FIELDS["usage_hourly"].items() if each.need)
 
 
 class Rejected(NamedTuple):
@@ -37,12 +36,12 @@ class Rejected(NamedTuple):
 
 
 class Plain(NamedTuple):
-    """Rows with nothing but documented fields, then markers, by columns. Unix milliseconds; units of 10^-18."""
+    """Rows with nothing but documented fields, then markers, by columns. Times are Unix milliseconds."""
 
     starts: list[int]
     ends: list[int]
     ids: list[str]
-    units: list[int]
+    numbers: list[Decimal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +84,23 @@ def tables(read: Iterable[Buckets]) -> Iterator[pa.Table]:
 def _table_of_plain(read: Sequence[Buckets]) -> pa.Table:
     grouping = read[0].window.grouping
     width = windows.width_ms(grouping)
-    starts, ends, ids, units = (
+    starts, ends, ids, numbers = (
         list(chain.from_iterable(column)) for column in zip(*(each.content for each in read), strict=True)
     )
     columns = [
-        arrow.column("text", [each.account_id for each in read for _ in range(each.length)]),
-        arrow.times(start - start % width for start in starts),
-        arrow.times(starts),
-        arrow.times(ends),
-        arrow.column("text", ids),
-        arrow.decimals(units),
-        arrow.column("bool", [True if n >= each.rows else None for each in read for n in range(each.length)]),
+        pa.array([each.account_id for each in read for _ in range(each.length)], pa.string()),
+        _times([start - start % width for start in starts]),
+        _times(starts),
+        _times(ends),
+        pa.array(ids, pa.string()),
+        pa.array(numbers, arrow.TYPES["decimal"]),
+        pa.array([True if n >= each.rows else None for each in read for n in range(each.length)], pa.bool_()),
     ]
     return pa.Table.from_arrays(columns, schema=_SCHEMAS[grouping])
+
+
+def _times(milliseconds: list[int]) -> pa.Array:
+    return pa.array(milliseconds, pa.timestamp("ms", "UTC")).cast(arrow.TYPES["timestamp"])
 
 
 def _plain(history: list[Any], window: Window) -> Plain | None:
@@ -108,19 +111,22 @@ def _plain(history: list[Any], window: Window) -> Plain | None:
     columns = _plain_columns(history)
     if columns is None:
         return None
-    starts, ends, ids, units = columns
+    starts, ends, ids, numbers = columns
     first, last, width = windows.epoch_ms(window.start), windows.epoch_ms(window.end), windows.width_ms(window.grouping)
     in_place = all(first <= start < end <= start + width for start, end in zip(starts, ends, strict=True))
     if not in_place or max(starts, default=first) >= last or len(set(zip(starts, ends, ids, strict=True))) < len(ids):
         return None
     silent = sorted(set(range(first, last, width)).difference(start - start % width for start in starts))
     return Plain(
-        starts + silent, ends + [start + width for start in silent], ids + [""] * len(silent), units + [0] * len(silent)
+        starts + silent,
+        ends + [start + width for start in silent],
+        ids + [""] * len(silent),
+        numbers + [_ZERO] * len(silent),
     )
 
 
 def _plain_columns(history: list[Any]) -> Plain | None:
-    """Starts and ends in Unix milliseconds, ids, and values in units of 10^-18; None unless all are as documented."""
+    """Starts and ends in Unix milliseconds, ids and values; None unless all are as documented."""
     if not all(type(item) is dict and item.keys() == _KNOWN for item in history):
         return None
     starts, ends = [item["start_time"] for item in history], [item["end_time"] for item in history]
@@ -130,7 +136,7 @@ def _plain_columns(history: list[Any]) -> Plain | None:
     if max(ends, default=0) < values.SECONDS_BELOW:
         starts, ends = [1_000 * start for start in starts], [1_000 * end for end in ends]
     try:
-        return Plain(starts, ends, ids, values.units(numbers))
+        return Plain(starts, ends, ids, values.exact(numbers))
     except ValueError:
         return None
 
@@ -142,8 +148,8 @@ def _row_by_row(history: list[Any], window: Window, reading: Reading) -> Buckets
     rows, items = [row for row, _ in pairs], [item for _, item in pairs]
     marked = rows + ([] if None in unsure else _markers(rows, unsure, window, reading))
     table = arrow.table(marked, TABLES[TABLE[window.grouping]])
-    unknown = {} if all(item.keys() == _KNOWN for item in items) else _unknown(items, reading)
-    return Buckets(window, reading.account_id, arrow.append(table, unknown), len(rows), rejected)
+    more = {} if all(item.keys() == _KNOWN for item in items) else _unknown(items, reading)
+    return Buckets(window, reading.account_id, arrow.append(table, more), len(rows), rejected)
 
 
 def _sort_out(
@@ -168,27 +174,18 @@ def _sort_out(
 
 
 def _unknown(items: list[Row], reading: Reading) -> dict[str, list[Any]]:
-    return extras.typed(items, _KNOWN, reading.include_sensitive)
+    return unknown.typed(items, _KNOWN, reading.include_sensitive)
 
 
 def _row(item: Any, window: Window, reading: Reading) -> Row:
     table = TABLE[window.grouping]
-    if not isinstance(item, dict):
-        raise RecordError(table, "history", f"holds {values.kind(item)} where an object is due")
-    start = field(table, item, "start_time", reading.instant)
-    end = field(table, item, "end_time", reading.instant)
+    row = records.documented(table, item, reading)
+    start = row["start_time"]
     if not window.start <= start <= window.end:
         raise RecordError(table, "start_time", "lies outside the time asked for")
-    if end <= start:
+    if row["end_time"] <= start:
         raise RecordError(table, "end_time", "is not after start_time")
-    return {
-        "account_id": reading.account_id,
-        "bucket_start": windows.floor(window.grouping, start),
-        "start_time": start,
-        "end_time": end,
-        "id": field(table, item, "id", values.text),
-        "aggregated_value": field(table, item, "aggregated_value", values.decimal),
-    }
+    return row | {"bucket_start": windows.floor(window.grouping, start)}
 
 
 def _markers(rows: list[Row], unsure: set[datetime | None], window: Window, reading: Reading) -> list[Row]:

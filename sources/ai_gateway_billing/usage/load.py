@@ -8,7 +8,7 @@ import pyarrow as pa
 from ai_gateway_billing.errors import BillingError
 from ai_gateway_billing.extraction import Reader
 from ai_gateway_billing.rows import arrow, unknown
-from ai_gateway_billing.rows import tables as schema
+from ai_gateway_billing.rows.tables import TABLES
 
 from . import buckets, cursors, windows
 from .buckets import Buckets
@@ -22,7 +22,7 @@ class UsageLoad:
         self.reader = reader
         self.grouping = grouping
         self.resource = buckets.TABLE[grouping]
-        self.columns = schema.TABLES[self.resource]
+        self.columns = TABLES[self.resource]
         self.state = state
         self.seen_types = seen_types
         self.passes: dict[str, cursors.Pass] = {}
@@ -79,7 +79,7 @@ class UsageLoad:
             self._account_for(account_id, result)
         tables = [arrow.settle(table, self.columns, self.seen_types) for table in buckets.tables(batch)]
         for table in tables:
-            self.reader.report.saw(self.resource, arrow.unknown(table, self.columns))
+            self.reader.report.saw(self.resource, arrow.not_hinted(table, self.columns))
         return arrow.join(tables)
 
     def _account_for(self, account_id: str, result: Buckets) -> None:
