@@ -47,9 +47,12 @@ def asking(record_mode: str) -> Ask:
 
     @contextmanager
     def client(
-        world: World | None = None, token: str = DEMO_TOKEN, fault: dict[str, Any] | None = None
+        world: World | None = None,
+        token: str = DEMO_TOKEN,
+        fault: dict[str, Any] | None = None,
+        now: datetime = RECORDED_AT,
     ) -> Iterator[Client]:
-        simulator = Simulator(world or demo_world(), lambda: RECORDED_AT)
+        simulator = Simulator(world or demo_world(), lambda: now)
         if fault:
             simulator.faults.add(**fault)
         live = record_mode == "none" or bool(LIVE_TOKEN)
@@ -129,6 +132,17 @@ def test_the_preview_comes_with_its_lines_and_credits(asking: Ask) -> None:
         Decimal(str(line["amount"])) for line in truth["invoice_lines"]
     ]
     assert any(line["pretax_credit_amounts"] for line in row["invoice_lines"])
+
+
+def test_until_august_the_preview_has_two_lines_for_each_model(asking: Ask) -> None:
+    before = datetime(2026, 8, 22, 10, 30, tzinfo=UTC)
+    with asking(now=before) as client:
+        answer = client.invoice_preview(account())
+
+    lines = invoice_preview(answer, READING)["invoice_lines"]
+    words = [line["description"] for line in lines if line["description"].startswith("anthropic ")]
+    assert words == ["anthropic claude-sonnet-4.5 Input Tokens", "anthropic claude-sonnet-4.5 Output Tokens"]
+    assert all(line["quantity"] > 1000 for line in lines if line["description"].endswith("Tokens"))
 
 
 def test_nothing_to_preview_is_no_failure(asking: Ask) -> None:

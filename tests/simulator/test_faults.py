@@ -284,6 +284,39 @@ def test_an_ignored_page_answers_the_first(bench: Bench) -> None:
     assert pages(bench) == [["in_3", "in_2"]] * 2
 
 
+def test_an_ignored_type_lists_everything(bench: Bench) -> None:
+    for number, kind in enumerate(("auto", "manual", "usage")):
+        bench.world.accounts[ONE].put_invoice(invoice(number), listed_as=kind)
+    lists = ("all", "auto", "manual")
+
+    heeded = [len(bench.get("invoice-history", type=each).json()["result"]["invoices"]) for each in lists]
+    bench.faults.add("ignored_type")
+    ignored = [len(bench.get("invoice-history", type=each).json()["result"]["invoices"]) for each in lists]
+
+    assert (heeded, ignored) == ([3, 1, 1], [3, 3, 3])
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 407, 429, 500, 503, 511])
+def test_something_in_between_answers_at_any_status(bench: Bench, status: int) -> None:
+    bench.faults.add("html", status=status, nth=1)
+    bench.faults.add("foreign", status=status, nth=2)
+    bench.faults.add("foreign", status=status, nth=3, body=["up"])
+
+    page, answer, other = (bench.get() for _ in range(3))
+
+    assert [each.status_code for each in (page, answer, other)] == [status] * 3
+    assert page.headers["content-type"].startswith("text/html")
+    assert page.text.startswith("<!DOCTYPE")
+    assert "success" not in answer.json()
+    assert other.json() == ["up"]
+
+
+def test_a_challenge_is_plain_text(bench: Bench) -> None:
+    bench.faults.add("challenge")
+
+    assert (bench.get().status_code, bench.get().text) == (403, "error code: 1010")
+
+
 def test_a_body_can_be_altered(bench: Bench) -> None:
     bench.faults.add("alter", change=lambda body: body.replace(b'"balance":0', b'"balance":1e2'))
 
@@ -301,7 +334,8 @@ def test_faults_combine(bench: Bench) -> None:
 def test_every_kind_has_a_test_or_is_a_status() -> None:
     assert set(FAULT_KINDS) == set(BROKEN) | {
         "truncated_json", "invalid_json", "html_200", "html_502", "plain_429", "empty_body", "wrong_content_type",
-        "success_false_200", "null_result_200", "filled_errors", "slow", "ignored_page", "mutate", "alter",
+        "success_false_200", "null_result_200", "filled_errors", "slow", "ignored_page", "ignored_type", "mutate",
+        "alter", "html", "foreign", "challenge",
     }  # fmt: skip
 
 

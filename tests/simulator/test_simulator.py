@@ -132,6 +132,15 @@ def test_bad_usage_queries_are_refused(generated: World, query: dict[str, Any], 
     assert answer.status_code == status
 
 
+@pytest.mark.parametrize("spelled", ["{}", "{}.0", "{}.00"])
+def test_whole_bounds_are_read_in_every_spelling(generated: World, spelled: str) -> None:
+    bounds = {name: spelled.format(LAST_DAY[name]) for name in ("start_time", "end_time")}
+
+    answer = client(generated).get(path("usage-history"), params=LAST_DAY | bounds)
+
+    assert result(answer) == result(client(generated).get(path("usage-history"), params=LAST_DAY))
+
+
 def test_missing_bounds_are_told_as_nan(generated: World) -> None:
     answer = client(generated).get(path("usage-history"), params={"value_grouping_window": "day"})
 
@@ -232,9 +241,15 @@ def test_invoices_come_in_pages(generated: World) -> None:
 def test_invoices_filter_by_type(generated: World) -> None:
     api = client(generated)
 
-    autos = result(api.get(path("invoice-history"), params={"type": "auto", "per_page": 100}))["invoices"]
+    lists = {
+        kind: result(api.get(path("invoice-history"), params={"type": kind, "per_page": 100}))["invoices"]
+        for kind in ("auto", "manual")
+    }
 
-    assert {each["invoice_origin"] for each in autos} == {"auto"}
+    assert {each["invoice_origin"] for each in lists["auto"]} == {"auto"}
+    assert {each["invoice_origin"] for each in lists["manual"]} == {"manual"}
+    everything = generated.truth_invoices(DEMO_ACCOUNT_ID, NOW)
+    assert {each["invoice_origin"] for each in everything if each not in lists["auto"] + lists["manual"]} == {"monthly"}
     assert api.get(path("invoice-history"), params={"type": "other"}).status_code == 400
 
 

@@ -200,9 +200,84 @@ def test_preview_lines_follow_usage_and_miss_the_amount_due(account: Account) ->
     descriptions = [line["description"] for line in lines]
     assert "Workers AI prepaid" in descriptions
     assert "openai/gpt-5.5" in descriptions
-    assert len(set(descriptions)) < len(descriptions), "one model takes two lines"
+    assert len(set(descriptions)) == len(descriptions), "one total per model"
     assert preview["period_start"] == datetime(2026, 11, 1, tzinfo=UTC).timestamp()
     assert preview["period_end"] == datetime(2026, 12, 1, tzinfo=UTC).timestamp()
+
+
+def test_until_august_a_model_has_a_line_for_what_goes_in_and_one_for_what_comes_out(account: Account) -> None:
+    before, after = (account.preview(datetime(2026, month, 20, tzinfo=UTC)) for month in (8, 9))
+    assert before
+    assert after
+    old = {line["description"]: line for line in before["invoice_lines"]}
+    new = [line["description"] for line in after["invoice_lines"]]
+
+    assert {"anthropic claude-sonnet-4.5 Input Tokens", "anthropic claude-sonnet-4.5 Output Tokens"} < set(old)
+    assert {"anthropic/claude-sonnet-4.5", "openai/gpt-5.5", "Workers AI prepaid"} < set(new)
+    assert not [words for words in new if words.endswith("Tokens")]
+    for words, line in old.items():
+        if words.endswith("Tokens"):
+            price = Decimal(line["pricing"]["unit_amount_decimal"])
+            assert abs(line["quantity"] * price - line["amount"]) <= 2, words
+    used = sum(
+        day.value
+        for day in account.buckets("day", datetime(2026, 8, 20, tzinfo=UTC))
+        if day.start.month == 8 and day.start.year == 2026
+    )
+    assert abs(sum(line["amount"] for line in old.values()) - used) <= len(old)
+
+
+def paid(account: Account, origin: str, now: datetime = NOW) -> dict[datetime, int]:
+    return {
+        datetime.fromtimestamp(each["created"], UTC): each["amount_paid"]
+        for each in account.invoices(now)
+        if each["invoice_origin"] == origin and each["status"] == "paid"
+    }
+
+
+def usage_world(meaning: str) -> Account:
+    """An account whose credit runs out after the first weeks, as usage invoices of that meaning show it."""
+    world = World()
+    return world.add_generated_account(
+        ID, start=datetime(2026, 6, 1, tzinfo=UTC), size=300, usage_invoices=meaning, tops_up=False
+    )
+
+
+@pytest.mark.parametrize("meaning", ["zero", "uncovered", "full"])
+def test_every_month_begins_with_an_invoice_for_the_usage_of_the_month_before(meaning: str) -> None:
+    account = usage_world(meaning)
+    invoices = paid(account, "monthly")
+    days = values(account.buckets("day", NOW))
+
+    assert [(day.month, day.day, day.hour) for day in sorted(invoices)] == [(month, 1, 0) for month in range(7, 12)]
+    for created, amount in invoices.items():
+        month = sum(value for day, value in days.items() if day.month == created.month - 1)
+        if meaning == "zero":
+            assert amount == 0
+        elif meaning == "full":
+            assert 0 <= amount - month < 1
+        else:
+            assert 0 <= amount <= month + 1
+    bought = sum(paid(account, "manual").values())
+    if meaning == "uncovered":
+        assert bought < sum(days.values())
+        assert 0 < sum(invoices.values()) < sum(days.values())
+
+
+@pytest.mark.parametrize("meaning", ["uncovered", "full"])
+def test_the_debt_of_a_month_is_paid_with_its_usage_invoice(meaning: str) -> None:
+    account = usage_world(meaning)
+    first = datetime(2026, 9, 1, tzinfo=UTC)
+    before, after = (account.balance(moment)["balance"] for moment in (first, first + 2 * HOUR))
+
+    assert before < -1000
+    assert -500 < after < 1
+    assert usage_world("zero").balance(first + 2 * HOUR)["balance"] < before
+
+
+def test_a_meaning_that_nobody_thought_of_is_refused() -> None:
+    with pytest.raises(ValueError, match="uncovered"):
+        usage_world("half")
 
 
 def test_accounts_of_one_world_differ() -> None:

@@ -43,15 +43,21 @@ class Account(UsageBook):
         self.declines_card = False
         self._topups: list[Payment] = []
         self._invoices: dict[str, JsonObject | None] = {}
+        self._lists: dict[str, str] = {}
         self._preview: JsonObject | None = NOT_SET
         self._balance: JsonObject = {}
         self._topup_config: JsonObject = NOT_SET
         self._topup_limits: JsonObject = {"min_cents": 1000, "max_cents": 1_000_000, "currency": "USD"}
         self._spending_limit: JsonObject | None = NOT_SET
 
-    def put_invoice(self, invoice: JsonObject, key: str | None = None) -> str:
-        """Add an invoice, or replace that of the same key; returns the key: its id, or a made-up one."""
+    def put_invoice(self, invoice: JsonObject, key: str | None = None, listed_as: str | None = None) -> str:
+        """Add an invoice, or replace that of the same key; returns the key: its id, or a made-up one.
+
+        `listed_as`: the type that lists it besides `all`, `auto` or `manual`; any other word for none. Else its origin.
+        """
         key = key or invoice.get("id") or f"without-id-{len(self._invoices)}"
+        if listed_as:
+            self._lists[key] = listed_as
         self._invoices[key] = dict(invoice)
         return key
 
@@ -68,9 +74,13 @@ class Account(UsageBook):
         return [key for key, _ in _newest_first(self._invoices_by_key(now))]
 
     def invoices(self, now: datetime, kind: str = "all") -> list[JsonObject]:
-        """Every invoice, newest first; `kind` is `all`, `auto` or `manual`, by origin."""
-        listed = [invoice for _, invoice in _newest_first(self._invoices_by_key(now))]
-        return [each for each in listed if kind == "all" or each.get("invoice_origin") == kind]
+        """Every invoice, newest first, or those of one type, `auto` or `manual`: usage invoices are of neither."""
+        listed = _newest_first(self._invoices_by_key(now))
+        return [
+            invoice
+            for key, invoice in listed
+            if kind == "all" or self._lists.get(key, invoice.get("invoice_origin")) == kind
+        ]
 
     def top_up(self, cents: int, now: datetime) -> str:
         """Buy credits with the card, as a person does; returns the invoice's id."""

@@ -22,7 +22,7 @@ _BILLING = re.compile(r"/accounts/([^/]+)/ai-gateway/billing/(.+)")
 _ACCOUNT_VERIFY = re.compile(r"/accounts/([^/]+)/tokens/verify")
 _ACCOUNT_ID = re.compile(r"[0-9a-fA-F]{32}")
 _TOKEN = re.compile(r"Bearer [A-Za-z0-9._~+/=-]+")
-_WHOLE = re.compile(r"-?\d+")
+_WHOLE = re.compile(r"(-?\d+)(\.0+)?")
 
 
 class _Asked(NamedTuple):
@@ -231,8 +231,9 @@ _BILLING_ANSWERS: dict[str, Callable[[_Asked], Answer]] = {
 
 
 def _number(call: Call, name: str, default: int | None = None) -> int | None:
-    """A whole number of the query; None when it is no number, as a missing one is without a default."""
+    """A whole number of the query, also like `12.0`; None when it is none, as a missing one is without a default."""
     text = call.query.get(name)
     if text is None:
         return default
-    return int(text) if _WHOLE.fullmatch(text) else None
+    whole = _WHOLE.fullmatch(text)
+    return int(whole[1]) if whole else None

@@ -5,6 +5,7 @@
     faults.add(429, retry_after=7, times=2)                   the first two
     faults.add("timeout", account_id=other, probability=0.2)  by a seeded coin
     faults.add("mutate", action=lambda world: ...)            change the world just before the answer
+    faults.add("html", status=404)                            a page of something in between, at any status
     faults.add("alter", change=lambda body: ...)              change the bytes of the answer
 
 Rules count only the requests that match their endpoint and account, from the moment they were added.
@@ -199,6 +200,21 @@ def _ignored_page(struck: _Struck) -> Answer:
     return struck.proceed(replace(struck.call, query=struck.call.query | {"page": "1"}))
 
 
+def _ignored_type(struck: _Struck) -> Answer:
+    return struck.proceed(replace(struck.call, query=struck.call.query | {"type": "all"}))
+
+
+def _html(_struck: _Struck, status: int = 200, title: str = "Just a moment...") -> Answer:
+    """A page that a proxy, a login or a challenge puts in place of the API's answer."""
+    return Answer(status, PAGE.format(title).encode(), dict(HTML))
+
+
+def _foreign(_struck: _Struck, status: int = 200, body: object = None) -> Answer:
+    """JSON of somebody else, without the API's envelope."""
+    return Answer(status, encode(_GATEWAY if body is None else body).encode(), dict(JSON))
+
+
+_GATEWAY = {"message": "no Route matched with those values", "request_id": "0f0e"}
 _LIMITED = "More than 1200 requests per 300 seconds reached. Please wait and consider throttling your request speed"
 
 KINDS: dict[str, Callable[..., Answer]] = {
@@ -206,8 +222,11 @@ KINDS: dict[str, Callable[..., Answer]] = {
     **{kind: partial(_broken, kind=kind) for kind in ("reset", "timeout", "torn_body")},
     "truncated_json": _truncated,
     "invalid_json": partial(_body, body='{"result": {,}, "success": true}'),
-    "html_200": partial(_body, body=PAGE.format("Just a moment..."), headers=HTML),
-    "html_502": partial(_body, body=PAGE.format("502 Bad gateway"), headers=HTML, status=502),
+    "html": _html,
+    "html_200": _html,
+    "html_502": partial(_html, status=502, title="502 Bad gateway"),
+    "foreign": _foreign,
+    "challenge": partial(_body, body="error code: 1010", headers=TEXT, status=403),
     "plain_429": partial(_body, body=_LIMITED, headers=TEXT, status=429),
     "empty_body": partial(_body, body=""),
     "wrong_content_type": _wrong_content_type,
@@ -216,6 +235,7 @@ KINDS: dict[str, Callable[..., Answer]] = {
     "filled_errors": _filled_errors,
     "slow": _slow,
     "ignored_page": _ignored_page,
+    "ignored_type": _ignored_type,
     "mutate": _mutate,
     "alter": _alter,
 }

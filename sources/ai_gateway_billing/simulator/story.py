@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from .exact import JsonObject, from_nano
 from .ledger import NANO, Ledger
 from .usage import DAY, HOUR, LATE_HORIZON, MODELS, Model, Usage, cost
 
 _DISCOUNT = 937  # of ten thousand: the credits that lower the first and largest model's line
+_NAMED_SINCE = int(datetime(2026, 9, 1, tzinfo=UTC).timestamp())
+"""From this month on a statement has one total per model; before, one line for the tokens that went in, one for those
+that came out."""
 _UNEXPLAINED = 7  # of ten thousand: what amount_due exceeds the net lines by, as reported by a real account
 
 
@@ -19,10 +23,11 @@ class Story:
     late_horizon = LATE_HORIZON
     """Seconds after which a closed bucket does not grow any more."""
 
-    def __init__(self, name: str, seed: str, start: int, scale: int = 1000) -> None:
+    def __init__(self, name: str, seed: str, start: int, scale: int = 1000, **payments: Any) -> None:
+        """`payments`: the options of the `Ledger`, `usage_invoices` and `tops_up`."""
         self.start = start
         self.usage = Usage(seed, start, scale)
-        self.ledger = Ledger(name, self.usage, scale)
+        self.ledger = Ledger(name, self.usage, scale, **payments)
         self._name = name
 
     def value(self, grouping: str, start: int, now: int) -> Decimal | None:
@@ -78,10 +83,12 @@ class Story:
         month = [self.usage.day_tokens(day, now) for day in days]
         sums = [sum(column) for column in zip(*month, strict=True)]
         period = {"start": first, "end": last}
-        lines = [_line(model, count, period) for model, count in zip(MODELS, sums, strict=True) if count]
+        form = _total if first >= _NAMED_SINCE else _in_and_out
+        used = [(model, count) for model, count in zip(MODELS, sums, strict=True) if count]
+        lines = [line for model, count in used for line in form(model, count, period)]
         if lines:
             _credit(max(lines, key=lambda line: int(line["amount"])))
-        return _split(lines)
+        return lines
 
 
 def _month(now: int) -> tuple[int, int]:
@@ -90,29 +97,37 @@ def _month(now: int) -> tuple[int, int]:
     return int(first.timestamp()), int(after.timestamp())
 
 
-def _line(model: Model, tokens: int, period: JsonObject) -> JsonObject:
-    unit = None if model.prepaid else format(from_nano(model.price), "f")
+def _total(model: Model, tokens: int, period: JsonObject) -> list[JsonObject]:
+    """The form since 2026-09-01: one total, named `provider/model`. Prepaid Workers AI is counted in thousands."""
+    amount = _cents(tokens * model.price)
+    if not model.prepaid:
+        return [_line(model.name, amount, 1, str(amount), period)]
+    return [_line("Workers AI prepaid", amount, Decimal(tokens).scaleb(-3), None, period)]
+
+
+def _in_and_out(model: Model, tokens: int, period: JsonObject) -> list[JsonObject]:
+    """The form before: two lines with counts and unit prices. What comes out costs five times what goes in."""
+    if model.prepaid:
+        return _total(model, tokens, period)
+    words = f"workers-ai {model.name}" if model.name.startswith("@") else model.name.replace("/", " ", 1)
+    out, price = tokens // 4, from_nano(model.price)
+    amount = _cents(out * model.price * 5 // 2)
+    rest = _cents(tokens * model.price) - amount
+    return [
+        _line(f"{words} Input Tokens", rest, tokens - out, f"{price / 2:f}", period),
+        _line(f"{words} Output Tokens", amount, out, f"{price * 5 / 2:f}", period),
+    ]
+
+
+def _line(description: str, amount: int, quantity: int | Decimal, unit: str | None, period: JsonObject) -> JsonObject:
     return {
-        "description": "Workers AI prepaid" if model.prepaid else model.name,
-        "amount": _cents(tokens * model.price),
+        "description": description,
+        "amount": amount,
         "currency": "usd",
         "period": period,
         "pricing": {"unit_amount_decimal": unit},
-        "quantity": Decimal(tokens).scaleb(-3) if model.prepaid else tokens,
+        "quantity": quantity,
     }
-
-
-def _split(lines: list[JsonObject]) -> list[JsonObject]:
-    """Bill Anthropic's models in two lines of the same description, as a price with two tiers would."""
-    result = []
-    for line in lines:
-        if not line["description"].startswith("anthropic/"):
-            result.append(line)
-            continue
-        part = {"amount": line["amount"] * 3 // 10, "quantity": line["quantity"] * 3 // 10}
-        rest = {key: line[key] - part[key] for key in part}
-        result += [{**line, **rest}, {**line, **part}]
-    return result
 
 
 def _credit(line: JsonObject) -> None:

@@ -91,10 +91,15 @@ class World:
         start: datetime = DEMO_START,
         size: int = 1000,
         seed: str = "",
+        **payments: Any,
     ) -> Account:
-        """Add one with believable usage and payments since `start`; `size`: per mille of the demo."""
+        """Add one with believable usage and payments since `start`; `size`: per mille of the demo.
+
+        `usage_invoices` says what usage invoices ask for: `zero`, `uncovered` (what credit did not cover) or `full`
+        (the month before). Without `tops_up` nobody buys credit after the first weeks, so that it runs out.
+        """
         midnight = int(start.timestamp()) // 86_400 * 86_400
-        return self.add_account(account_id, name, Story(account_id, seed or account_id, midnight, size))
+        return self.add_account(account_id, name, Story(account_id, seed or account_id, midnight, size, **payments))
 
     def add_token(
         self, token: str, reads: Iterable[str] | None = None, sees: Iterable[str] | None = None, **fields: Any
