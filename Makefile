@@ -116,6 +116,16 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 	@$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
+# What reads the published file in a test: the oldest DuckDB that is promised, newer ones, and Node's, where there is one.
+READER := $(PIP) --no-deps --only-binary=:all: --target $(VENV)/readers
+$(VENV)/.readers: $(VENV)/.pip Makefile
+	@rm -rf $(VENV)/readers
+	@$(READER)/oldest 'duckdb==1.1.0; python_version<"3.13"' 'duckdb==1.1.3; python_version>="3.13"'
+	@$(READER)/newest-1 duckdb==1.5.6
+	@$(READER)/newest duckdb==2.0.1
+	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --prefix $(VENV)/readers/node @duckdb/node-api@1.5.6-r.1; fi
+	@touch $@
+
 # The benchmark has an environment of its own, as users have it and compiled, and the peers' packages beside it.
 
 build/bench/.runtime: requirements/pip.txt $(LOCKS) pyproject.toml

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from ai_gateway_billing.rows.tables import SENSITIVE, TABLES, Columns
-from ai_gateway_billing_pipeline.database import views
+from ai_gateway_billing_pipeline.database import storage, views
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 QUESTION = re.compile(r"```sql\n(?P<sql>.*?)```\n(?:\n(?P<answer>(?:\|[^\n]*\n)+))?", re.DOTALL)
@@ -52,6 +52,17 @@ VIEWS_HEAD = """## Views
 Schema `spend`. Amounts are DECIMAL(38,22) in major units and lose no digit; nothing is converted between currencies.
 No answer depends on the session's time zone or on the moment of asking: "now" is the last load. `daily_in` is a table
 macro; in a database that was attached, `use` it first.
+"""
+STORAGE = f"""## The file
+
+`billing.duckdb` has storage version {storage.VERSION}, whatever DuckDB a load runs with, so that DuckDB 1.1 and every
+later one opens it, and with them the Node, WebAssembly and JDBC clients and the programs that are built on those. Its
+views and macros use nothing that DuckDB 1.1 does not know. A file in another storage version is converted by the next
+load, with all that is in it. Something that only a newer version can hold, such as a column of a new type in a table of
+your own, keeps the file in the version that it has; the load then says so.
+
+`copy from database billing to other` copies the whole database. `export database` followed by `import database` does
+not: DuckDB writes views in the order of their names and then fails at the first view that reads a later one.
 """
 
 
@@ -171,7 +182,7 @@ def grid(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Container[
 
 def tables(connection: duckdb.DuckDBPyConnection) -> str:
     """docs/TABLES.md, with the types that a loaded database has."""
-    return "\n".join([HEAD, *_raw_tables(), *_own_tables(), *_views(connection)])
+    return "\n".join([HEAD, *_raw_tables(), *_own_tables(), *_views(connection), STORAGE.removesuffix("\n")])
 
 
 def _raw_tables() -> Iterator[str]:

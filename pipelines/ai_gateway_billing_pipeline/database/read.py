@@ -10,6 +10,8 @@ import duckdb
 from ai_gateway_billing.errors import DatabaseBusyError, DatabaseError, SettingsError
 from ai_gateway_billing.rows.tables import RESOURCES, TABLES
 
+from . import storage
+
 SCHEMA = "ai_gateway_billing"
 _FETCH_ROWS = 10_000
 _STATES = """
@@ -113,7 +115,7 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
         if "lock" in str(error).lower():
             message = f"{path} is open for writing in another program: {_first_lines(error)}"
             raise DatabaseBusyError(message) from error
-        raise DatabaseError(f"{path} is damaged or no DuckDB database: {_first_lines(error)}") from error
+        raise DatabaseError(storage.why_unreadable(path, error, named=path)) from error
     connection.execute("set timezone = 'UTC'")
     connection.execute("set python_enable_replacements = false")  # a missing table is not a variable of ours
     return connection

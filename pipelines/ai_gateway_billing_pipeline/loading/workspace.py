@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from ai_gateway_billing.errors import DatabaseBusyError, DatabaseError, SettingsError, redact
+from ai_gateway_billing_pipeline.database import storage
 
 DATASET = "ai_gateway_billing"
 _SYSTEM = ("information_schema", "main", "memory", "pg_catalog", "system", "temp")
@@ -67,7 +68,11 @@ class Workspace:
         self.discard()
         remove(self.dlt)
         self.working.parent.mkdir()
-        return self._settled() if self._copy() else duckdb.connect(str(self.working))
+        if not self._copy():
+            storage.create(self.working)
+            return duckdb.connect(str(self.working))
+        connection = self._settled()
+        return connection if storage.number(self.working) == storage.NUMBER else self._converted(connection)
 
     def publish(self) -> None:
         """Replace the published file by the working one, atomically and durably.
@@ -126,10 +131,26 @@ class Workspace:
                 log.warning("%s does not belong to the database beside it; left out.", _log_of(self.published))
                 _log_of(self.working).unlink()
                 return self._settled()
-            reason = redact(str(error).partition("\n")[0])
-            message = f"{self.published} is damaged or no DuckDB database ({reason}). Nothing was changed. "
-            raise DatabaseError(message + "Move it away or choose another with --database, and run again.") from error
+            reason = storage.why_unreadable(self.working, error, named=self.published)
+            raise DatabaseError(f"{reason} Nothing was changed.") from error
         return connection
+
+    def _converted(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+        """The working file, open, in the storage version that is promised.
+
+        Who keeps something in the file that only newer versions can hold keeps it, and is told.
+        """
+        connection.close()
+        converted = self.working.with_name("converted")
+        try:
+            storage.convert(self.working, converted)
+            converted.replace(self.working)
+            log.info("%s is now in the storage version of DuckDB %s.", self.published, storage.VERSION)
+        except duckdb.Error as error:
+            reason = redact(str(error).partition("\n")[0])
+            message = "%s stays in a storage version that only newer DuckDB programs read: %s"
+            log.warning(message, self.published, reason)
+        return duckdb.connect(str(self.working))
 
 
 def unwritable(path: Path, error: OSError) -> DatabaseError:

@@ -41,7 +41,7 @@ paid as (
     on versions.account_id = invoices.account_id
     and versions.previous_from < invoices.created_at
   where invoices.amount_paid > 0
-    and invoices.created_at <= versions.valid_from
+    and (invoices.created_at <= versions.valid_from) is true -- DuckDB 1.1 would take a bare one for a part of the asof
     and invoices.currency = versions.currency
   group by all
 ),
@@ -74,7 +74,7 @@ select
   change as change,
   case when change is not null then invoices_paid end as invoices_paid,
   topups,
-  case when topups > 0 then if(topups in (credited, invoices_paid), 'invoice', 'jump') end as topup_source,
+  case when topups in (credited, invoices_paid) and topups > 0 then 'invoice' when topups > 0 then 'jump' end as topup_source,
   (topups - change) as drawdown,
   currency_is_assumed
 from recognised;

@@ -143,14 +143,17 @@ within_day as (
   select
     account_id,
     moment,
-    sum(if(passed = 3600, amount, (amount * passed / 3600)::decimal(22, 6))) as amount
+    sum(case when passed = 3600 then amount else (amount * passed / 3600)::decimal(22, 6) end) as amount
   from within_hours
   group by all
   union all
   select
     account_id,
     moment,
-    if(hours_known < 24 or seconds = 86400, amount, (amount * seconds / 86400)::decimal(22, 6)) as amount
+    case
+      when hours_known < 24 or seconds = 86400 then amount
+      else (amount * seconds / 86400)::decimal(22, 6)
+    end as amount
   from placed
   where source = 'day'
 ),
@@ -201,8 +204,8 @@ select
   case
     when is_telling and (ratio between 50 and 200 or ratio between 0.005 and 0.02) then 'unit error'
     when not is_telling or not is_covered or usage is null then null
-    when place = 'invoices' then if(abs(amount - usage) <= largest, 'agrees', null)
-    when deviation <= if(place = 'daily', 0.01, 0.05) then 'agrees'
+    when place = 'invoices' then case when abs(amount - usage) <= largest then 'agrees' end
+    when deviation <= case when place = 'daily' then 0.01 else 0.05 end then 'agrees'
     else 'differs'
   end as finding
 from compared;

@@ -34,7 +34,7 @@ chosen as (
   select
     account_id,
     day,
-    if(takes_day, by_day, by_hour) as source
+    case when takes_day then by_day else by_hour end as source
   from both_sources
 )
 select

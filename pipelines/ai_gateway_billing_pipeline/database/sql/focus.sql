@@ -137,7 +137,7 @@ select
   'AI Gateway' as ServiceName,
   'Cloudflare' as ServiceProviderName,
   'Generative AI' as ServiceSubcategory,
-  if(ends_at > day, 'invoice preview', 'calendar month') as x_BillingPeriodSource,
+  case when ends_at > day then 'invoice preview' else 'calendar month' end as x_BillingPeriodSource,
   currency_is_assumed as x_CurrencyIsAssumed,
   invoice_origin as x_InvoiceOrigin,
   invoice_status as x_InvoiceStatus,

@@ -49,11 +49,10 @@ models as (
     lines.currency,
     lines.model,
     any_value(lines.named) as named,
-    if(
-      min(lines.words) = max(lines.words),
-      min(lines.words),
-      array_to_string(list_sort(list_distinct(list(lines.words))), ' | ')
-    ) as description,
+    case
+      when min(lines.words) = max(lines.words) then min(lines.words)
+      else array_to_string(list_sort(list_distinct(list(lines.words))), ' | ')
+    end as description,
     count(*) as lines,
     sum(lines.quantity) as quantity,
     sum(lines.gross) as gross,
@@ -70,7 +69,7 @@ select
   models.is_day_end,
   models.currency,
   models.model,
-  if(starts_with(models.named, '@'), 'workers-ai', split_part(models.named, '/', 1)) as provider,
+  case when starts_with(models.named, '@') then 'workers-ai' else nullif(split_part(models.named, '/', 1), '') end as provider,
   models.description,
   models.lines,
   models.quantity,

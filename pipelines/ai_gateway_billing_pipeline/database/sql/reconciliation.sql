@@ -78,7 +78,7 @@ select
     when witnesses > 0 then 'agrees'
     else 'not enough data'
   end as verdict,
-  coalesce(in_error, differing, if(witnesses > 0, agreeing, null)) as reason,
+  coalesce(in_error, differing, case when witnesses > 0 then agreeing end) as reason,
   hourly_sum,
   daily_sum,
   preview_gross,

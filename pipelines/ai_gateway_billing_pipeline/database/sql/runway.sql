@@ -146,13 +146,13 @@ select
   per_day_7d::decimal(20, 4) as burn_per_day_7d,
   per_day_30d::decimal(20, 4) as burn_per_day_30d,
   days_left::decimal(9, 1) as days_left,
-  (as_of at time zone 'UTC' + days_left * interval 1 day)::date as runs_out_date,
+  (as_of at time zone 'UTC' + to_seconds(days_left * 86400))::date as runs_out_date,
   auto_topup,
   coalesce(disabled_reason, error) as auto_topup_reason,
   case when auto_topup <> 'off' then threshold end as topup_threshold,
   case when auto_topup = 'on' then amount end as next_topup_amount,
   case when auto_topup = 'on' then (amount * 1.05)::decimal(20, 4) end as next_topup_cost,
-  case when auto_topup = 'on' then (as_of at time zone 'UTC' + topup_in_days * interval 1 day)::date end
+  case when auto_topup = 'on' then (as_of at time zone 'UTC' + to_seconds(topup_in_days * 86400))::date end
     as next_topup_date,
   forecast.month,
   forecast.month_to_date,
