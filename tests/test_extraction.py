@@ -1,281 +1,165 @@
-"""The reader asks for complete windows: halves what may be cut off, gives up a future end, stops after failures."""
+"""One run: what each answer came to, account by account; whatever an answer does is that account's failure alone."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+import logging
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
-from ai_gateway_billing.api.client import UsageAnswer
-from ai_gateway_billing.errors import (
-    ApiError,
-    BadRequestError,
-    BillingError,
-    BillingPermissionError,
-    InvalidAnswerError,
-    ServerError,
-)
-from ai_gateway_billing.extraction import Reader
-from ai_gateway_billing.outcome import Report
-from ai_gateway_billing.usage import buckets as usage
-from ai_gateway_billing.usage.buckets import Buckets
-from ai_gateway_billing.usage.windows import epoch_ms
+from ai_gateway_billing.errors import BillingError, BillingPermissionError, ServerError, UnforeseenError
+from ai_gateway_billing.extraction import Extraction, Runs
+from ai_gateway_billing.outcome import Outcomes, Part
+from ai_gateway_billing.usage.cursors import Extent
+from support.bench import ACCOUNT, DAY, NOW, OTHER, TODAY
 
-A, B = "a" * 32, "b" * 32
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
-TODAY = datetime(2026, 11, 22, tzinfo=UTC)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-WIDTH = {"hour": HOUR, "day": DAY}
-
-Rule = Callable[[str, str, datetime, datetime], None]
+SECRET = "a-link-or-a-token-that-the-answer-quoted"
 
 
 class FakeClient:
-    """Answers from a dense world of `per_bucket` rows, cut off at `limit`; `rule` may raise instead."""
+    """No network; only the API's clock."""
 
-    def __init__(self, per_bucket: int = 1, limit: int = 100, rule: Rule = lambda *_: None) -> None:
-        self.per_bucket, self.limit, self.rule = per_bucket, limit, rule
-        self.asked: list[tuple[str, str, datetime, datetime]] = []
-        self.server_time: datetime | None = None
-        self.tells = False
+    server_time: Any = None
 
-    def usage_history(self, account_id: str, grouping: str, start_ms: int, end_ms: int) -> UsageAnswer:
-        start, end = (datetime.fromtimestamp(each / 1000, UTC) for each in (start_ms, end_ms))
-        self.asked.append((account_id, grouping, start, end))
-        self.rule(account_id, grouping, start, end)
-        buckets = (min(end, NOW + HOUR) - start) // WIDTH[grouping]
-        rows = [
-            row(start + number * WIDTH[grouping], grouping, copy)
-            for number in reversed(range(buckets))
-            for copy in range(self.per_bucket)
-        ]
-        return UsageAnswer(rows[: self.limit], self.tells and len(rows) > self.limit)
 
+def extraction(accounts: Any = (ACCOUNT, OTHER), **more: Any) -> Extraction:
+    return Extraction(FakeClient(), accounts, Extent(TODAY - DAY, NOW), **more)  # type: ignore[arg-type]
 
-def row(start: datetime, grouping: str, copy: int) -> dict[str, Any]:
-    end = epoch_ms(start + WIDTH[grouping])
-    return {"id": f"m{copy}", "aggregated_value": Decimal(5), "start_time": epoch_ms(start), "end_time": end}
 
+def jobs(**of: Any) -> dict[str, Any]:
+    """A job for each account that gives or raises what is given."""
 
-def reader(client: FakeClient, accounts: Sequence[str] = (A,), **more: Any) -> Reader:
-    return Reader(client, lambda: accounts, start=TODAY - 30 * DAY, now=NOW, **more)  # type: ignore[arg-type]
+    def work(result: Any) -> Any:
+        if isinstance(result, BaseException):
+            raise result
+        return result
 
+    return {
+        {"one": ACCOUNT, "other": OTHER}[name]: [partial(work, each) for each in given] for name, given in of.items()
+    }
 
-def read(client: FakeClient, start: datetime, end: datetime, grouping: Any = "hour", accounts: Any = (A,)) -> list[Any]:
-    return [each.result for each in reader(client, accounts).usage(grouping, dict.fromkeys(accounts, start), end)]
 
+def made(account_id: str, answer: Any) -> Part:
+    if isinstance(answer, BaseException):
+        raise answer
+    return Part(answer, {"invoices": 1})
 
-def starts(results: list[Any]) -> list[datetime]:
-    """The start of every row that was read, without markers."""
-    tables = [next(usage.tables([result])).to_pylist() for result in results if isinstance(result, Buckets)]
-    return sorted(row["start_time"] for table in tables for row in table if not row["withdrawn"])
 
+UNFORESEEN = [
+    RecursionError(SECRET),
+    MemoryError(SECRET),
+    UnicodeEncodeError("utf-8", SECRET, 0, 1, SECRET),
+    ValueError(SECRET),
+    KeyError(SECRET),
+    TypeError(SECRET),
+    OSError(5, SECRET),
+]
 
-def hours(start: datetime, end: datetime) -> list[datetime]:
-    return [start + number * HOUR for number in range((end - start) // HOUR)]
 
+@pytest.mark.parametrize("error", [ServerError("down"), BillingPermissionError("no"), *UNFORESEEN], ids=repr)
+@pytest.mark.parametrize("while_asking", [True, False])
+def test_whatever_an_answer_does_is_the_failure_of_its_account(
+    error: Exception, while_asking: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = extraction()
+    answer = error if while_asking else Wrapped(error)
 
-def test_a_window_is_asked_for_once_when_nothing_is_suspicious() -> None:
-    client = FakeClient()
+    with caplog.at_level(logging.DEBUG):
+        found = dict(run.each("invoices", jobs(one=[answer], other=["fine"]), unwrapped))
 
-    results = read(client, TODAY - 8 * DAY, TODAY)
+    assert found == {ACCOUNT: None, OTHER: "fine"}
+    ((key, told),) = run.outcomes.failures().items()
+    assert key == (ACCOUNT, "invoices")
+    assert told is error if isinstance(error, BillingError) else type(error).__name__ in str(told)
+    assert told.exit_code in (3, 4)
+    assert SECRET not in str(told) + caplog.text
 
-    assert len(client.asked) == 2
-    assert starts(results) == hours(TODAY - 8 * DAY, TODAY)
 
+class Wrapped:
+    """An answer that raises when rows are made of it."""
 
-@pytest.mark.parametrize("per_bucket", [2, 3, 50])
-def test_what_may_be_cut_off_at_a_hundred_rows_is_asked_for_in_halves(per_bucket: int) -> None:
-    client = FakeClient(per_bucket)
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
-    results = read(client, TODAY - 4 * DAY, TODAY)
 
-    assert Counter(starts(results)) == Counter(hours(TODAY - 4 * DAY, TODAY) * per_bucket)
+def unwrapped(account_id: str, answer: Any) -> Part:
+    return made(account_id, answer.error if isinstance(answer, Wrapped) else answer)
 
 
-@pytest.mark.parametrize("count", [10, 100])
-def test_exactly_ten_or_a_hundred_rows_may_be_a_cut_off_answer(count: int) -> None:
-    client = FakeClient(per_bucket=1, limit=10) if count == 10 else FakeClient(per_bucket=50)
-    span = timedelta(hours=20 if count == 10 else 2)
+def test_an_unforeseen_error_is_told_with_its_place_at_debug(caplog: pytest.LogCaptureFixture) -> None:
+    run = extraction()
 
-    results = read(client, TODAY, TODAY + span) if count == 100 else read(client, TODAY - DAY, TODAY - DAY + span)
+    with caplog.at_level(logging.DEBUG):
+        list(run.each("invoices", jobs(one=[RecursionError()]), made))
 
-    assert len(client.asked) > 1
-    assert len(starts(results)) == (20 if count == 10 else 100)
+    (error,) = run.outcomes.failures().values()
+    assert type(error) is UnforeseenError
+    assert "RecursionError" in caplog.text
+    assert "test_extraction.py" in caplog.text
 
 
-def test_what_the_api_says_is_cut_off_is_asked_for_in_halves() -> None:
-    client = FakeClient(limit=30)
-    client.tells = True
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1)])
+def test_what_ends_the_process_ends_the_run(error: BaseException) -> None:
+    with pytest.raises(type(error)):
+        list(extraction().each("invoices", jobs(one=[error]), made))
 
-    results = read(client, TODAY - 4 * DAY, TODAY)
 
-    assert starts(results) == hours(TODAY - 4 * DAY, TODAY)
-
-
-def test_one_bucket_with_ten_rows_is_taken_as_it_is() -> None:
-    """It cannot be split, and ten is a number like any other."""
-    results = read(FakeClient(per_bucket=10), TODAY, TODAY + HOUR)
-
-    assert len(starts(results)) == 10
-
-
-def test_one_bucket_that_the_api_says_is_cut_off_is_an_error() -> None:
-    client = FakeClient(per_bucket=101)
-    client.tells = True
-
-    (result,) = read(client, TODAY, TODAY + HOUR)
-
-    assert isinstance(result, InvalidAnswerError)
-
-
-# --- the running bucket ---------------------------------------------------------------------------------------------
-
-
-def refuse_future(error: type[ApiError]) -> Rule:
-    def rule(account_id: str, grouping: str, start: datetime, end: datetime) -> None:
-        if end > NOW:
-            raise error("end_time lies ahead")
-
-    return rule
-
-
-def test_a_future_end_is_tried_so_that_the_running_bucket_is_seen() -> None:
-    client = FakeClient()
-
-    assert starts(read(client, TODAY, TODAY + 11 * HOUR))[-1] == TODAY + 10 * HOUR
-
-
-@pytest.mark.parametrize("error", [BadRequestError, ServerError])
-def test_a_future_end_that_is_refused_is_given_up_for_this_run(error: type[ApiError]) -> None:
-    client = FakeClient(rule=refuse_future(error))
-    accounts = tuple(f"{number:032x}" for number in range(20))
-
-    results = read(client, TODAY - DAY, TODAY + 11 * HOUR, accounts=accounts)
-
-    assert Counter(starts(results)) == Counter(hours(TODAY - DAY, TODAY + 10 * HOUR) * 20)
-    assert {result.window.end for result in results} == {TODAY + 10 * HOUR}
-    refused = sum(end > NOW for *_, end in client.asked)
-    assert refused < 20  # those under way at the same time, and no more
-
-
-def test_a_refused_future_day_leaves_nothing_to_ask_for() -> None:
-    client = FakeClient(rule=refuse_future(BadRequestError))
-
-    (result,) = read(client, TODAY, TODAY + DAY, "day")
-
-    assert result.length == 0
-    assert result.window.buckets == 0
-
-
-def test_an_outage_is_not_taken_for_a_refused_future_end() -> None:
-    def down(*_: Any) -> None:
-        raise ServerError("down")
-
-    (result,) = read(FakeClient(rule=down), TODAY, TODAY + 11 * HOUR)
-
-    assert isinstance(result, ServerError)
-
-
-@pytest.mark.parametrize("error", [BillingPermissionError, InvalidAnswerError])
-def test_other_errors_are_not_asked_again_with_another_end(error: type[ApiError]) -> None:
-    client = FakeClient(rule=refuse_future(error))
-
-    (result,) = read(client, TODAY, TODAY + 11 * HOUR)
-
-    assert isinstance(result, error)
-    assert len(client.asked) == 1
-
-
-# --- failures -------------------------------------------------------------------------------------------------------
-
-
-def fail_within(start: datetime, end: datetime, account: str = A) -> Rule:
-    def rule(account_id: str, grouping: str, asked_start: datetime, asked_end: datetime) -> None:
-        if account_id == account and asked_start < end and asked_end > start:
-            raise ServerError("broken", account_id=account_id)
-
-    return rule
-
-
-def test_a_failed_window_leaves_the_others() -> None:
-    client = FakeClient(rule=fail_within(TODAY - 10 * DAY, TODAY - 9 * DAY))
-
-    results = read(client, TODAY - 20 * DAY, TODAY)
-
-    assert sum(isinstance(result, BillingError) for result in results) == 1
-    assert len(starts(results)) == 4 * 96
-
-
-def test_after_three_failed_windows_the_rest_of_the_account_is_not_asked_for() -> None:
-    """A repeating 500 is not worth endless retries; the other account goes on."""
-    client = FakeClient(rule=fail_within(TODAY - 400 * DAY, TODAY))
-    both = dict.fromkeys((A, B), TODAY - 200 * DAY)
-
-    results = list(reader(client, (A, B)).usage("hour", both, TODAY))
-
-    assert sum(account == A for account, *_ in client.asked) <= 3 + 8  # those that were under way
-    assert all(isinstance(each.result, BillingError) for each in results if each.account_id == A)
-    assert all(isinstance(each.result, Buckets) for each in results if each.account_id == B)
-    assert len(results) == 100
-
-
-def test_windows_of_an_account_come_in_order() -> None:
-    client = FakeClient()
-
-    results = list(reader(client, (A, B)).usage("hour", {A: TODAY - 80 * DAY, B: TODAY - 40 * DAY}, TODAY))
-
-    for account in (A, B):
-        found = [each.result.window.start for each in results if each.account_id == account]  # type: ignore[union-attr]
-        assert found == sorted(found)
-
-
-def test_progress_is_planned_before_it_is_made() -> None:
+def test_progress_is_planned_before_it_is_made_and_counts_what_went_well() -> None:
     seen: list[Any] = []
+    run = extraction(outcomes=Outcomes(seen.append))
 
-    list(reader(FakeClient(), report=Report(seen.append)).usage("hour", {A: TODAY - 20 * DAY}, TODAY))
+    list(run.each("invoices", jobs(one=["a", ServerError("down"), "b"]), made))
 
-    assert seen[0] == (A, "usage_hourly", 0, 5)
+    assert seen == [
+        (ACCOUNT, "invoices", 0, 3, False),
+        (ACCOUNT, "invoices", 1, 3, False),
+        (ACCOUNT, "invoices", 1, 3, True),
+        (ACCOUNT, "invoices", 2, 3, True),
+    ]
 
 
-# --- clocks ---------------------------------------------------------------------------------------------------------
+def test_after_three_failures_the_rest_of_the_account_is_not_asked_for() -> None:
+    """A repeating 500 is not worth endless retries; the other account goes on."""
+    run = extraction()
+
+    found = list(run.each("invoices", jobs(one=[ServerError("down")] * 50, other=["fine"] * 50), made, 3))
+
+    assert 3 <= sum(account_id == ACCOUNT for account_id, _ in found) <= 3 + 8  # those that were under way
+    assert sum(content == "fine" for _, content in found) == 50
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_resource_that_fails_for_every_account_is_an_error_only_where_nobody_looks(strict: bool) -> None:
+    run = extraction(strict=strict)
+    reading = run.each("invoices", jobs(one=[ServerError("first")], other=[ServerError("second")]), made)
+
+    if strict:
+        with pytest.raises(BillingError):
+            list(reading)
+    else:
+        assert len(list(reading)) == 2
+    assert len(run.outcomes.failures()) == 2
 
 
 @pytest.mark.parametrize(
     ("server", "seen"),
-    [(None, NOW), (NOW + 40 * DAY, NOW), (NOW - 40 * DAY, NOW - 40 * DAY), (NOW.replace(second=1), NOW)],
+    [(None, NOW), (NOW + 40 * DAY, NOW), (NOW - 40 * DAY, NOW - 40 * DAY), (NOW + timedelta(seconds=1), NOW)],
 )
-def test_no_more_counts_as_seen_than_both_clocks_agree_on(server: datetime | None, seen: datetime) -> None:
-    client = FakeClient()
-    client.server_time = server
+def test_no_more_counts_as_seen_than_both_clocks_agree_on(server: Any, seen: Any) -> None:
+    run = extraction()
+    run.client.server_time = server  # type: ignore[misc]
 
-    assert reader(client).seen_until == seen
-
-
-def test_accounts_are_asked_for_once() -> None:
-    asked = []
-
-    def accounts() -> list[str]:
-        asked.append(1)
-        return [A]
-
-    found = Reader(FakeClient(), accounts, start=TODAY, now=NOW)  # type: ignore[arg-type]
-    assert [found.account_ids, found.account_ids] == [[A], [A]]
-    assert asked == [1]
+    assert run.seen_until() == seen
 
 
-def test_every_account_is_asked_and_errors_are_answers() -> None:
-    refused = BillingPermissionError("no")
+def test_resources_that_are_read_together_share_a_run_and_a_second_reading_begins_another() -> None:
+    runs = Runs(extraction)
 
-    def ask(account_id: str) -> str:
-        if account_id == A:
-            raise refused
-        return "fine"
+    first = [runs.of(name) for name in ("usage_hourly", "invoices")]
+    second = [runs.of(name) for name in ("invoices", "usage_hourly")]
 
-    assert sorted(map(str, dict(reader(FakeClient(), (A, B)).of_each_account(ask)).items())) == sorted(
-        map(str, {A: refused, B: "fine"}.items())
-    )
+    assert first[0] is first[1]
+    assert second[0] is second[1]
+    assert first[0] is not second[0]

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,20 +22,18 @@ import pytest
 
 from ai_gateway_billing import errors, extraction
 from ai_gateway_billing.api.client import Client
+from ai_gateway_billing.api.endpoints import ENDPOINTS
+from ai_gateway_billing.outcome import Part
 from ai_gateway_billing.simulator import Account
+from ai_gateway_billing.usage.cursors import Extent
+from ai_gateway_billing.usage.reading import WindowReader
+from ai_gateway_billing.usage.windows import plan
 from support import processes
 from support.bench import ACCOUNT, DAY, HOUR, NOW, OTHER, TODAY, TOKEN, Bench, Ticking
 
 Kind = str | int
 
-RESOURCES = {
-    "usage-history": ("usage_hourly", "usage_daily"),
-    "invoice-history": ("invoices",),
-    "invoice-preview": ("invoice_preview",),
-    "credit-balance": ("credit_balance",),
-    "topup/config": ("topup_config",),
-    "spending-limit": ("spending_limit",),
-}
+RESOURCES = {endpoint.name: endpoint.resources for endpoint in ENDPOINTS}
 ALL = {resource for resources in RESOURCES.values() for resource in resources}
 
 PASSING: dict[Kind, type[errors.ApiError]] = {
@@ -130,7 +129,7 @@ def fill(account: Account) -> None:
 def failures(bed: Bed, result: Any) -> dict[str, dict[str, errors.BillingError]]:
     """Account -> resource -> error."""
     found: dict[str, dict[str, errors.BillingError]] = {}
-    for (account_id, resource), error in result.report.failures().items():
+    for (account_id, resource), error in result.outcomes.failures().items():
         found.setdefault(account_id, {})[resource] = error
     return found
 
@@ -200,7 +199,7 @@ def assert_only_the_struck_failed(bed: Bed, result: Any) -> None:
             assert type(error) is (PASSING | LASTING)[case.kind], (case, error)
             assert isinstance(error, errors.ApiError)
             assert (error.account_id, error.path) == (case.account_id, f"ai-gateway/billing/{case.endpoint}")
-        outcomes = {r for (a, r), outcome in result.report.outcomes.items() if a == case.account_id}
+        outcomes = {r for (a, r), outcome in result.outcomes.of.items() if a == case.account_id}
         assert outcomes == ALL
     assert found == {}
     assert result.exit_code == 4
@@ -469,7 +468,7 @@ def test_a_limit_that_stays_ends_with_6_and_changes_nothing(
     result = watched.load([ACCOUNT, OTHER])
 
     assert result.exit_code == 6
-    assert all(type(error) is errors.RateLimitedError for error in result.report.failures().values())
+    assert all(type(error) is errors.RateLimitedError for error in result.outcomes.failures().values())
     assert watched.database.read_bytes() == base
     assert watched.clock.passed < 1800
     if retry_after:
@@ -481,7 +480,7 @@ def test_a_limit_on_one_account_leaves_the_other_loaded(watched: Watched) -> Non
 
     result = watched.load()
 
-    assert {*result.report.failures()} == {(OTHER, "credit_balance")}
+    assert {*result.outcomes.failures()} == {(OTHER, "credit_balance")}
     assert result.exit_code == 4
     watched.assert_equals_world(ACCOUNT)
     watched.assert_never_undercut()
@@ -503,10 +502,10 @@ def test_eight_threads_obey_one_retry_after(tmp_path: Path) -> None:
 
     transport = httpx.MockTransport(bench.simulator.handle)
     with Client(TOKEN, transport=transport, sleep=sleep, clock=clock.monotonic, budget=None) as client:
-        start = TODAY - 200 * DAY
-        reading = extraction.Reader(client, lambda: [ACCOUNT], start=start, now=NOW)
-        windows = list(reading.usage("hour", {ACCOUNT: start}, TODAY))
+        reader = WindowReader(client, NOW)
+        jobs = [partial(reader.read, ACCOUNT, window) for window in plan("hour", TODAY - 200 * DAY, TODAY)]
+        run = extraction.Extraction(client, [ACCOUNT], Extent(TODAY, NOW))
+        found = [read for _, read in run.each("usage_hourly", {ACCOUNT: jobs}, lambda _, read: Part(read))]
 
     assert waits == [1.0] * extraction.WORKERS
-    assert sum(read.result.rows for read in windows if not isinstance(read.result, errors.BillingError)) == 24
-    assert not any(isinstance(read.result, errors.BillingError) for read in windows)
+    assert sum(read.rows for read in found) == 24

@@ -19,7 +19,6 @@ import pytest
 
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.errors import ApiError, RecordError
-from ai_gateway_billing.outcome import Report
 from ai_gateway_billing.rows import arrow, records, unknown
 from ai_gateway_billing.rows.records import Reading
 from ai_gateway_billing.rows.tables import TABLES
@@ -311,7 +310,7 @@ def check_object(resource: str, convert: Callable[[Any, Reading], Any], fields: 
             return "rejected"
         assert row["account_id"] == ACCOUNT
         same(row, fields, answer)
-        hinted(Report(), resource, row, {})
+        hinted(resource, row, {})
         return "loaded"
 
     return check

@@ -333,7 +333,7 @@ class Loads(RuleBasedStateMachine):
         if result.exit_code in (3, 6):
             assert (self.bench.database.exists() and self.bench.database.read_bytes()) == before
             return
-        failed = {(account_id, resource) for account_id, resource in result.report.failures()}
+        failed = {(account_id, resource) for account_id, resource in result.outcomes.failures()}
         assert bool(failed) == (result.exit_code == 4)
         only = options.get("only") or (*USAGE.values(), "invoices", *SNAPSHOTS)
         for account_id in chosen:

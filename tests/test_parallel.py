@@ -1,4 +1,4 @@
-"""Jobs of several streams at once: each stream in its order, errors of ours as results, everything else raised."""
+"""Jobs of several streams at once: each stream in its order, errors as results, what ends the process raised."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
+def failing(error: BaseException) -> Callable[[], Any]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
 def value(result: Any) -> Callable[[], Any]:
     return lambda: result
 
@@ -34,9 +41,9 @@ def test_every_job_comes_once_and_in_the_order_of_its_stream(sizes: dict[int, in
     with ThreadPoolExecutor(4) as pool:
         found = list(parallel.ordered(pool, streams, at_once))
 
-    assert all(result == (key, n) for key, n, result in found)
     for key, size in sizes.items():
-        assert [n for other, n, _ in found if other == key] == list(range(size))
+        assert [result for other, result in found if other == key] == [(key, n) for n in range(size)]
+    assert len(found) == sum(sizes.values())
 
 
 def test_no_stream_and_empty_streams_yield_nothing(pool: ThreadPoolExecutor) -> None:
@@ -49,7 +56,7 @@ def test_a_slow_stream_holds_up_no_other(pool: ThreadPoolExecutor) -> None:
     streams = {"slow": [finished.wait], "quick": [value(n) for n in range(50)]}
     found = []
 
-    for key, _, _ in parallel.ordered(pool, streams, 4):
+    for key, _ in parallel.ordered(pool, streams, 4):
         found.append(key)
         if found == ["quick"] * 50:
             finished.set()
@@ -73,23 +80,26 @@ def test_never_more_jobs_are_under_way_than_allowed(pool: ThreadPoolExecutor) ->
     assert most <= 2
 
 
-def test_an_error_of_ours_is_a_result_and_the_rest_goes_on(pool: ThreadPoolExecutor) -> None:
-    error = BillingError("refused")
+@pytest.mark.parametrize("error", [BillingError("refused"), ZeroDivisionError(), RecursionError(), MemoryError()])
+def test_an_error_is_a_result_and_the_rest_goes_on(pool: ThreadPoolExecutor, error: Exception) -> None:
+    found = list(parallel.ordered(pool, {"a": [value(1), failing(error), value(3)]}, 1))
 
-    def fail() -> None:
-        raise error
-
-    found = list(parallel.ordered(pool, {"a": [value(1), fail, value(3)]}, 1))
-
-    assert found == [("a", 0, 1), ("a", 1, error), ("a", 2, 3)]
+    assert found == [("a", 1), ("a", error), ("a", 3)]
 
 
-def test_any_other_error_is_raised(pool: ThreadPoolExecutor) -> None:
-    def fail() -> None:
-        raise ZeroDivisionError
+def test_what_ends_the_process_is_raised(pool: ThreadPoolExecutor) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        list(parallel.ordered(pool, {"a": [failing(KeyboardInterrupt())]}, 1))
 
-    with pytest.raises(ZeroDivisionError):
-        list(parallel.ordered(pool, {"a": [fail]}, 1))
+
+def test_a_stream_that_keeps_failing_ends_early_and_no_other_with_it(pool: ThreadPoolExecutor) -> None:
+    error = BillingError("down")
+    streams = {"a": [failing(error)] * 50, "b": [value(n) for n in range(50)]}
+
+    found = list(parallel.ordered(pool, streams, 2, give_up_after=3))
+
+    assert 3 <= [key for key, _ in found].count("a") <= 5  # those that were under way
+    assert [result for key, result in found if key == "b"] == list(range(50))
 
 
 def test_whoever_stops_listening_stops_the_rest(pool: ThreadPoolExecutor) -> None:

@@ -44,7 +44,7 @@ def asked_from(bench: Bench) -> Starts:
 
 
 def test_cursors_are_per_account_and_grouping(bench: Bench) -> None:
-    bench.load_well([ACCOUNT], groupings=("hour",))
+    bench.load_well([ACCOUNT], grouping="hour")
 
     found = asked_from(bench)
 

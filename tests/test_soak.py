@@ -128,7 +128,7 @@ class Soak(Bench):
         result = self.load(list(self.world.accounts))
         self.exits[result.exit_code] += 1
         if result.exit_code != 6:
-            self.compare(self.read_deep() - {(one, GROUPING.get(table)) for one, table in result.report.failures()})
+            self.compare(self.read_deep() - {(one, GROUPING.get(table)) for one, table in result.outcomes.failures()})
         return result.exit_code
 
     def compare(self, read: set[Series]) -> None:

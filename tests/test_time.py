@@ -272,7 +272,7 @@ def test_the_running_hour_and_day_equal_what_the_api_said_and_closed_ones_always
 
 def test_deep_passes_are_counted_per_account_and_grouping(bench: Bench) -> None:
     """An account or grouping that comes later has its own 24 hours."""
-    load(bench, groupings=("hour",))
+    load(bench, grouping="hour")
     bench.account(OTHER)
     bench.now += 12 * HOUR
 

@@ -166,7 +166,7 @@ def load(
         with attempt.told():
             options = Options(
                 only=_resources(only or []),
-                groupings=grouping.words,
+                grouping=grouping.value,
                 lookback_days=lookback,
                 full_refresh=full_refresh,
                 wait_s=wait,

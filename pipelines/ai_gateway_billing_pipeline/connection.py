@@ -1,12 +1,11 @@
 """The API client that a command's settings ask for."""
 
 from ai_gateway_billing.api.client import Client
+from ai_gateway_billing.api.endpoints import BUDGET
 from ai_gateway_billing.api.inputs import checked_base_url, is_loopback
 from ai_gateway_billing_pipeline.terminal import logs
 
 from .settings import Settings
-
-_BUDGET = (1200, 300.0)  # requests and seconds that Cloudflare grants a token
 
 
 def client_for(settings: Settings, max_requests_per_second: float | None = None) -> Client:
@@ -21,5 +20,5 @@ def client_for(settings: Settings, max_requests_per_second: float | None = None)
         token,
         base_url=settings.base_url,
         max_requests_per_second=max_requests_per_second,
-        budget=None if is_loopback(host) else _BUDGET,
+        budget=None if is_loopback(host) else BUDGET,
     )

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
 
+from ai_gateway_billing.api.endpoints import BASE_URL
 from ai_gateway_billing.errors import SettingsError
+from ai_gateway_billing.usage.windows import HISTORY_STARTS
 
 UsageUnit = Literal["cents", "dollars"]
 
-DEFAULT_BASE_URL = "https://api.cloudflare.com/client/v4"
-DEFAULT_START = "2025-08-01"
 DEFAULT_DATABASE = "billing.duckdb"
 
 NO_CREDENTIALS = (
@@ -73,8 +73,8 @@ def resolve(
     return Settings(
         api_token=setting(None, "CLOUDFLARE_API_TOKEN", "api_token"),
         accounts=list(account) if account else setting(None, "CLOUDFLARE_ACCOUNT_ID", "account_ids"),
-        base_url=str(setting(base_url, "CLOUDFLARE_BASE_URL", "base_url", DEFAULT_BASE_URL)),
-        start=str(setting(start, "AIG_BILLING_START", "start", DEFAULT_START)),
+        base_url=str(setting(base_url, "CLOUDFLARE_BASE_URL", "base_url", BASE_URL)),
+        start=str(setting(start, "AIG_BILLING_START", "start", HISTORY_STARTS)),
         database=database_path(database, environ),
         destination=destination or environ.get("AIG_BILLING_DESTINATION") or "duckdb",
         include_sensitive=_flag(str(setting(None, "AIG_BILLING_INCLUDE_SENSITIVE", "include_sensitive", "false"))),

@@ -15,6 +15,7 @@ BillingError                       1  base of all
 │  ├─ PaymentDeclinedError         4  402: the card was not charged
 │  └─ OutcomeUnknownError          1  a change that may have happened or not: never repeat it blindly
 ├─ RecordError                     4  an answer whose fields break the contract
+├─ UnforeseenError                 4  an answer did what nobody foresaw
 ├─ DatabaseBusyError               5  another process writes the database
 └─ DatabaseError                   1  corrupt, foreign or unwritable database
 
@@ -158,6 +159,12 @@ class RecordError(BillingError):
 
     def __str__(self) -> str:
         return f"{self.resource}: field {self.field} {self.reason}"
+
+
+class UnforeseenError(BillingError):
+    """Reading one resource of one account ended in a way that nobody foresaw. All else is loaded."""
+
+    exit_code = 4
 
 
 class DatabaseBusyError(BillingError):

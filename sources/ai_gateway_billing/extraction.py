@@ -1,132 +1,91 @@
-"""Reads what the resources need: which accounts, and complete windows of usage, several requests at once."""
+"""One run over the API: the client, the accounts, the moment that counts as now, and what came of each answer."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
-from functools import cached_property, partial
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from threading import Lock
+from typing import Any, TypeVar
 
 from ai_gateway_billing.api.client import Client
-from ai_gateway_billing.rows.records import Reading
-from ai_gateway_billing.usage import windows
-from ai_gateway_billing.usage.buckets import TABLE, Buckets, buckets
-from ai_gateway_billing.usage.windows import Grouping, Window
+from ai_gateway_billing.rows.records import Reading, Row
+from ai_gateway_billing.usage.cursors import Extent
+from ai_gateway_billing.usage.windows import Grouping
 
 from . import parallel
-from .errors import BadRequestError, BillingError, InvalidAnswerError, ServerError
-from .outcome import Report
+from .outcome import Outcomes, Part, failure
 
 WORKERS = 8
-_SUSPICIOUS_COUNTS = (10, 100)
-"""The default and the largest page size of the meters behind the API: as many rows may mean that more were cut off."""
-_WINDOW_FAILURES = 3
-"""After this many failed windows the rest of an account's usage waits for the next load."""
+"""How many requests may be under way at once."""
+
+Answer = TypeVar("Answer")
 
 
-class WindowRead(NamedTuple):
-    """A window of an account, read completely, or the error that kept it from being read."""
+@dataclass(slots=True, weakref_slot=True)
+class Extraction:
+    """What all resources of one run share. `strict`: a resource that fails for every account raises its error."""
 
-    account_id: str
-    result: Buckets | BillingError
-
-
-class Reader:
-    """One extraction: the client, the accounts, the moment that counts as now, and the report."""
-
-    def __init__(
-        self,
-        client: Client,
-        accounts: Callable[[], Sequence[str]],
-        *,
-        start: datetime,
-        now: datetime,
-        lookback_days: int | None = None,
-        backfill: tuple[date, date] | None = None,
-        full_refresh: bool = False,
-        groupings: Sequence[Grouping] = ("hour", "day"),
-        include_sensitive: bool = False,
-        report: Report | None = None,
-        strict: bool = False,
-    ) -> None:
-        self.client = client
-        self._accounts = accounts
-        self.start = windows.floor("day", start)
-        self.now = now.astimezone(UTC)
-        self.lookback_days = lookback_days
-        self.backfill = backfill
-        self.full_refresh = full_refresh
-        self.groupings = groupings
-        self.include_sensitive = include_sensitive
-        self.report = report or Report()
-        self.strict = strict
-        self.usage_under_way: set[Grouping] = set()
-        self.coverage: list[dict[str, Any]] = []
-        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="ai-gateway-billing")
-        self._future_refused: set[Grouping] = set()
-
-    @cached_property
-    def account_ids(self) -> Sequence[str]:
-        """The accounts to read, asked for once."""
-        return self._accounts()
+    client: Client
+    account_ids: Sequence[str]
+    extent: Extent
+    groupings: Sequence[Grouping] = ("hour", "day")
+    include_sensitive: bool = False
+    outcomes: Outcomes = field(default_factory=Outcomes)
+    strict: bool = False
+    coverage: list[Row] = field(default_factory=list)
+    usage_under_way: set[Grouping] = field(default_factory=set)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WORKERS, "ai-gateway-billing"))
 
     def reading(self, account_id: str) -> Reading:
         """What this account's rows depend on besides the answer."""
-        return Reading(account_id, self.now, self.include_sensitive)
+        return Reading(account_id, self.extent.now, self.include_sensitive)
 
-    @property
     def seen_until(self) -> datetime:
         """Now, but never later than the API's clock: a wrong one here must not carry a cursor past unread time."""
-        server = self.client.server_time
-        return min(self.now, server) if server else self.now
+        return min(self.extent.now, self.client.server_time or self.extent.now)
 
-    def of_each_account(self, ask: Callable[[str], Any]) -> Iterator[tuple[str, Any]]:
-        """`ask`'s answer, or its error, for each account as it arrives."""
-        jobs = {account: [partial(ask, account)] for account in self.account_ids}
-        for account, _, answer in parallel.ordered(self._pool, jobs, WORKERS):
-            yield account, answer
+    def each(
+        self,
+        resource: str,
+        jobs: Mapping[str, Sequence[Callable[[], Answer]]],
+        make: Callable[[str, Answer], Part],
+        give_up_after: int | None = None,
+    ) -> Iterator[tuple[str, Any]]:
+        """What `make` gives dlt of each job's answer, by account, several jobs at once; None where that failed.
 
-    def usage(self, grouping: Grouping, starts: dict[str, datetime], end: datetime) -> Iterator[WindowRead]:
-        """Every window from each account's start to `end`, in order within an account."""
-        plans = {account: list(windows.plan(grouping, start, end)) for account, start in starts.items()}
-        for account, plan in plans.items():
-            self.report.plan(account, TABLE[grouping], len(plan))
-        failures = dict.fromkeys(plans, 0)
-        jobs = {account: [partial(self._window, account, w, failures) for w in plan] for account, plan in plans.items()}
-        for account, _, result in parallel.ordered(self._pool, jobs, WORKERS):
-            if isinstance(result, BillingError):
-                failures[account] += 1
-            yield WindowRead(account, result)
+        Whatever a job or its answer does is the failure of that account's resource alone, and written down here.
+        """
+        self.outcomes.plan(resource, {account_id: len(own) for account_id, own in jobs.items()})
+        for account_id, answer in parallel.ordered(self._pool, jobs, WORKERS, give_up_after):
+            part = _made(partial(make, account_id), answer)
+            self.outcomes.take(account_id, resource, part)
+            yield account_id, part.content
+        error = self.outcomes.error_of_all(resource, self.account_ids) if self.strict else None
+        if error:
+            raise error
 
-    def _window(self, account_id: str, window: Window, failures: dict[str, int]) -> Buckets:
-        if failures[account_id] >= _WINDOW_FAILURES:
-            raise ServerError("not asked: several earlier windows failed", path="usage-history", account_id=account_id)
-        closed = windows.floor(window.grouping, self.now)
-        if window.end > closed and window.grouping in self._future_refused:
-            return self._complete(account_id, window.until(closed), window)
-        try:
-            return self._complete(account_id, window, window)
-        except (BadRequestError, ServerError):
-            if window.end <= closed:
-                raise
-            result = self._complete(account_id, window.until(closed), window)
-            self._future_refused.add(window.grouping)
-            return result
 
-    def _complete(self, account_id: str, asked: Window | None, window: Window) -> Buckets:
-        history = self._history(account_id, asked) if asked else []
-        nothing = Window(window.grouping, window.start, window.start)
-        return buckets(history, asked or nothing, self.reading(account_id))
+def _made(make: Callable[[Answer], Part], answer: Answer | Exception) -> Part:
+    try:
+        return Part(error=failure(answer)) if isinstance(answer, Exception) else make(answer)
+    except Exception as error:  # noqa: BLE001 - an answer may do what it likes, the others are loaded
+        return Part(error=failure(error))
 
-    def _history(self, account_id: str, window: Window) -> list[Any]:
-        """All rows of the window: split and asked again as long as the answer may have been cut off."""
-        answer = self.client.usage_history(
-            account_id, window.grouping, windows.epoch_ms(window.start), windows.epoch_ms(window.end)
-        )
-        if not answer.has_more and len(answer.history) not in _SUSPICIOUS_COUNTS:
-            return answer.history
-        if window.buckets > 1:
-            return [row for half in window.split() for row in self._history(account_id, half)]
-        if answer.has_more:
-            message = f"usage-history has more rows for the one {window.grouping} from {window.start} than it gives."
-            raise InvalidAnswerError(message, path="usage-history", account_id=account_id)
-        return answer.history
+
+class Runs:
+    """Begins a run when a resource is read for the first time, and another one when it is read again."""
+
+    def __init__(self, begin: Callable[[], Extraction]) -> None:
+        self._begin = begin
+        self._run: Extraction | None = None
+        self._joined: set[str] = set()
+        self._lock = Lock()
+
+    def of(self, resource: str) -> Extraction:
+        """The run that this reading of the resource belongs to. Raises what `begin` raises."""
+        with self._lock:
+            if self._run is None or resource in self._joined:
+                self._run, self._joined = self._begin(), set()
+            self._joined.add(resource)
+            return self._run

@@ -1,13 +1,20 @@
 """What a load did and what it failed to do, account by account and resource by resource."""
 
+import logging
+import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Literal, NamedTuple
 
-from .errors import BillingError, RecordError
+from .errors import BillingError, RecordError, UnforeseenError
+
+log = logging.getLogger(__name__)
 
 Status = Literal["ok", "failed", "skipped"]
+Kinds = Mapping[str, Mapping[str, str]]
+"""Table -> column -> type, by dlt's names."""
 
 
 class Quarantined(NamedTuple):
@@ -20,71 +27,136 @@ class Quarantined(NamedTuple):
     payload: str
 
 
+class Rejected(NamedTuple):
+    """An item that breaks the contract, and the JSON text of it that may be kept."""
+
+    error: RecordError
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one answer, or one window of usage, of an account came to.
+
+    `content`: what goes on to dlt. `rows`: how many, by table. `skipped`: why there was nothing to load, which is no
+    failure. `unknown`: columns of fields that the contract does not know. `error`: nothing could be read.
+    """
+
+    content: Any = None
+    rows: Mapping[str, int] = field(default_factory=dict)
+    rejected: Sequence[Rejected] = ()
+    skipped: str | None = None
+    unknown: Kinds = field(default_factory=dict)
+    error: BillingError | None = None
+
+    @property
+    def failure(self) -> BillingError | None:
+        """Why the part is not, or not whole, what the API holds."""
+        return self.error or next((each.error for each in self.rejected), None)
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the API's word was taken over, at least in part; that there is nothing counts."""
+        return self.failure is None or any(self.rows.values())
+
+
 @dataclass(slots=True)
 class Outcome:
-    """How one resource of one account went. `skipped` gives the reason why there was nothing to load."""
+    """How one resource of one account went. `skipped` gives the reason why there was nothing to load.
+
+    `is_loaded`: something of it was, be it only that there is nothing.
+    """
 
     status: Status = "ok"
     error: BillingError | None = None
     skipped: str | None = None
+    is_loaded: bool = False
 
 
 class Progress(NamedTuple):
-    """How many steps (windows or requests) of one account's resource are done, of those planned."""
+    """How many steps (windows or requests) of one account's resource went well, of those planned; or that it failed."""
 
     account_id: str
     resource: str
     done: int
     planned: int
+    failed: bool = False
 
 
-@dataclass(slots=True)
-class Report:
-    """Collects outcomes while a source is read. Not thread-safe: only dlt's thread writes to it.
+class Outcomes:
+    """Collects what every part came to while a source is read. Thread-safe.
 
-    `on_failure` is told account, resource and error of each that fails.
+    `listener` is told the progress; `on_failure` account, resource and error of each that fails.
     """
 
-    listener: Callable[[Progress], None] = lambda _: None
-    on_failure: Callable[[str, str, BillingError], None] = lambda *_: None
-    outcomes: dict[tuple[str, str], Outcome] = field(default_factory=dict)
-    rows: Counter[str] = field(default_factory=Counter)
-    quarantined: list[Quarantined] = field(default_factory=list)
-    new_fields: dict[tuple[str, str], str] = field(default_factory=dict)
-    steps: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    def __init__(
+        self,
+        listener: Callable[[Progress], None] = lambda _: None,
+        on_failure: Callable[[str, str, BillingError], None] = lambda *_: None,
+    ) -> None:
+        self.of: dict[tuple[str, str], Outcome] = {}
+        self.rows: Counter[str] = Counter()
+        self.quarantined: list[Quarantined] = []
+        self.new_fields: dict[tuple[str, str], str] = {}
+        self._listener = listener
+        self._on_failure = on_failure
+        self._steps: dict[tuple[str, str], tuple[int, int]] = {}
+        self._lock = Lock()
 
-    def plan(self, account_id: str, resource: str, steps: int) -> None:
-        """Announce how many steps a resource of an account will take."""
-        self.steps[account_id, resource] = [0, steps]
-        self.outcomes.setdefault((account_id, resource), Outcome())
-        self.listener(Progress(account_id, resource, 0, steps))
+    def plan(self, resource: str, steps: Mapping[str, int]) -> None:
+        """Announce how many parts the resource of each account will have."""
+        for account_id, count in steps.items():
+            self.of[account_id, resource] = Outcome(is_loaded=not count)
+            self._progress(account_id, resource, 0, count)
 
-    def step(self, account_id: str, resource: str) -> None:
-        """One step is done."""
-        steps = self.steps[account_id, resource]
-        steps[0] += 1
-        self.listener(Progress(account_id, resource, *steps))
-
-    def fail(self, account_id: str, resource: str, error: BillingError) -> None:
-        """The resource failed for this account; the first error is kept."""
-        outcome = self.outcomes.setdefault((account_id, resource), Outcome())
-        if outcome.status != "failed":
-            outcome.status, outcome.error = "failed", error
-            self.on_failure(account_id, resource, error)
-
-    def skip(self, account_id: str, resource: str, reason: str) -> None:
-        """There was nothing to load, which is no failure."""
-        self.outcomes[account_id, resource] = Outcome("skipped", skipped=reason)
-
-    def reject(self, account_id: str, error: RecordError, payload: str) -> None:
-        """An item broke the contract: it is put aside, and its resource counts as failed."""
-        self.quarantined.append(Quarantined(account_id, error.resource, error.field, error.reason, payload))
+    def take(self, account_id: str, resource: str, part: Part) -> None:
+        """Write down what a part came to. The first failure of a resource is the one that is told."""
+        with self._lock:
+            outcome = self.of.setdefault((account_id, resource), Outcome())
+            outcome.is_loaded |= part.is_loaded
+            self._count(account_id, part)
+            failure = part.failure
+            if failure is None:
+                if part.skipped:
+                    outcome.status, outcome.skipped = "skipped", part.skipped
+            elif outcome.error is None:
+                outcome.status, outcome.error = "failed", failure
+                self._on_failure(account_id, resource, failure)
+            done, planned = self._steps.get((account_id, resource), (0, 1))
+            self._progress(account_id, resource, done + (failure is None), planned)
 
     def failures(self) -> dict[tuple[str, str], BillingError]:
         """Every failed account and resource with its error."""
-        return {key: outcome.error for key, outcome in self.outcomes.items() if outcome.error is not None}
+        return {key: outcome.error for key, outcome in self.of.items() if outcome.error is not None}
 
-    def saw(self, table: str, fields: dict[str, Any]) -> None:
-        """Unknown fields that arrived, with the type of the column each became."""
-        for name, kind in fields.items():
-            self.new_fields.setdefault((table, name), kind)
+    def error_of_all(self, resource: str, account_ids: Iterable[str]) -> BillingError | None:
+        """The first account's error, when the resource could be loaded for none of them."""
+        errors = [outcome.error for outcome in (self.of.get((each, resource)) for each in account_ids) if outcome]
+        return errors[0] if errors and all(errors) else None
+
+    def _count(self, account_id: str, part: Part) -> None:
+        self.rows.update(part.rows)
+        for error, payload in part.rejected:
+            self.quarantined.append(Quarantined(account_id, error.resource, error.field, error.reason, payload))
+        for table, columns in part.unknown.items():
+            for name, kind in columns.items():
+                self.new_fields.setdefault((table, name), kind)
+
+    def _progress(self, account_id: str, resource: str, done: int, planned: int) -> None:
+        self._steps[account_id, resource] = done, planned
+        self._listener(Progress(account_id, resource, done, planned, self.of[account_id, resource].status == "failed"))
+
+
+def failure(error: Exception) -> BillingError:
+    """The error as one of ours.
+
+    Of one that nobody foresaw only the name is told, and at debug the place as well: what it says may quote an answer.
+    """
+    if isinstance(error, BillingError):
+        return error
+    place = "".join(traceback.format_tb(error.__traceback__, limit=-8))
+    log.debug("Unexpected %s at\n%s", type(error).__qualname__, place)
+    return UnforeseenError(
+        f"Reading it ended with an unexpected {type(error).__name__}, so it stays as it was. "
+        "Report this with what --log-level debug tells."
+    )

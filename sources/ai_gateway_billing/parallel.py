@@ -1,39 +1,44 @@
 """Run jobs of several streams at once: in order within a stream, none held up by another's slow ones."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from typing import Any, TypeVar
-
-from .errors import BillingError
 
 Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
 
 
 def ordered(
-    pool: Executor, streams: Mapping[Key, Sequence[Callable[[], Result]]], at_once: int
-) -> Iterator[tuple[Key, int, Result | BillingError]]:
-    """Yield `(key, position, result)` for every job; a stream's results come in its order, errors as results.
+    pool: Executor,
+    streams: Mapping[Key, Sequence[Callable[[], Result]]],
+    at_once: int,
+    give_up_after: int | None = None,
+) -> Iterator[tuple[Key, Result | Exception]]:
+    """Yield `(key, result)` for every job; a stream's results come in its order, exceptions as results.
 
-    At most `at_once` jobs are under way. Closing the iterator cancels what has not started.
+    At most `at_once` jobs are under way. A stream ends early once it has had `give_up_after` exceptions. Closing
+    the iterator cancels what has not started.
     """
     waiting = deque(
         (key, n) for n in range(max(map(len, streams.values()), default=0)) for key in streams if n < len(streams[key])
     )
     running: dict[Future[Result], tuple[Key, int]] = {}
-    done: dict[tuple[Key, int], Result | BillingError] = {}
+    done: dict[tuple[Key, int], Result | Exception] = {}
     due = dict.fromkeys(streams, 0)
+    errors: Counter[Key] = Counter()
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
                 key, n = waiting.popleft()
-                running[pool.submit(streams[key][n])] = key, n
+                if give_up_after is None or errors[key] < give_up_after:
+                    running[pool.submit(streams[key][n])] = key, n
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 key, n = running.pop(future)
-                done[key, n] = _outcome(future)
+                done[key, n] = result = _outcome(future)
+                errors[key] += isinstance(result, Exception)
                 while (key, due[key]) in done:
-                    yield key, due[key], done.pop((key, due[key]))
+                    yield key, done.pop((key, due[key]))
                     due[key] += 1
     finally:
         for future in running:
@@ -44,6 +49,6 @@ def _outcome(future: Future[Any]) -> Any:
     error = future.exception()
     if error is None:
         return future.result()
-    if isinstance(error, BillingError):
+    if isinstance(error, Exception):
         return error
     raise error

@@ -1,24 +1,36 @@
 """The dlt source `ai_gateway_billing`: every resource with its grain, key, write disposition and cursor."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import dlt
 import pyarrow as pa
-from dlt.common.schema.typing import TScd2StrategyDict
+from dlt.common.destination.exceptions import DestinationCapabilitiesException
+from dlt.common.destination.utils import resolve_merge_strategy
+from dlt.common.schema.typing import TScd2StrategyDict, TTableSchema
 from dlt.extract import DltResource
+from dlt.extract.exceptions import CurrentSourceNotAvailable
 
+from ai_gateway_billing.api.endpoints import OF_RESOURCE
 from ai_gateway_billing.rows import arrow, records, unknown, versions
 from ai_gateway_billing.rows.fields import Columns
 from ai_gateway_billing.rows.records import Reading, Row
 from ai_gateway_billing.rows.tables import TABLES, columns_of
 from ai_gateway_billing.rows.versions import hints
 from ai_gateway_billing.usage import buckets
+from ai_gateway_billing.usage.buckets import Buckets
 from ai_gateway_billing.usage.load import UsageLoad
+from ai_gateway_billing.usage.reading import WindowReader
 from ai_gateway_billing.usage.windows import Grouping
 
-from .errors import BillingError, RecordError
-from .extraction import Reader
+from .errors import RecordError
+from .extraction import Extraction, Runs
+from .outcome import Part, Rejected
+
+_GIVE_UP_AFTER = 3
+"""After this many failed windows the rest of an account's usage waits for the next load."""
 
 # A version of an account ends when the account's new answer differs or says that there is nothing (`withdrawn`).
 # Accounts that were not read this time are out of scope, so a failed endpoint closes nothing.
@@ -30,33 +42,34 @@ VERSIONS: TScd2StrategyDict = {
 }
 
 
-def resources(reader: Reader) -> Sequence[DltResource]:  # noqa: C901  # one page that shows them all
-    """All resources, reading through one `Reader`."""
+def resources(runs: Runs, include_sensitive: bool) -> Sequence[DltResource]:  # noqa: C901  # one page that shows them all
+    """All resources. Those that are read together share a run."""
 
     @dlt.resource(name="usage_hourly", write_disposition="merge", columns=hints(TABLES["usage_hourly"]))
     def usage_hourly() -> Iterator[Any]:
         """One row per account, UTC hour and id. A re-read hour is replaced as a whole."""
-        yield from _usage(reader, "hour")
+        yield from _usage(runs.of("usage_hourly"), "hour")
 
     @dlt.resource(name="usage_daily", write_disposition="merge", columns=hints(TABLES["usage_daily"]))
     def usage_daily() -> Iterator[Any]:
         """One row per account, UTC day and id. A re-read day is replaced as a whole."""
-        yield from _usage(reader, "day")
+        yield from _usage(runs.of("usage_daily"), "day")
 
     @dlt.resource(name="usage_coverage", write_disposition="merge", columns=hints(TABLES["usage_coverage"]))
     def usage_coverage() -> Iterator[Any]:
         """One row per account, grouping and UTC day that was read: until when completely."""
+        run = runs.of("usage_coverage")
         yield None  # dlt turns to the usage resources, which then say that they are under way
-        while reader.usage_under_way:
+        while run.usage_under_way:
             yield None
-        yield arrow.table(reader.coverage, TABLES["usage_coverage"])
+        yield arrow.table(run.coverage, TABLES["usage_coverage"])
 
-    invoice_columns = columns_of("invoices", reader.include_sensitive)
+    invoice_columns = columns_of("invoices", include_sensitive)
 
     @dlt.resource(name="invoices", write_disposition="merge", columns=hints(invoice_columns))
     def invoices() -> Iterator[Any]:
         """One row per account and invoice. All pages are read each time, because old invoices change."""
-        tables = arrow.batches(_invoice_tables(reader, invoice_columns))
+        tables = arrow.batches(_invoice_tables(runs.of("invoices"), invoice_columns))
         yield from arrow.at_least_one(tables, invoice_columns)
 
     @dlt.resource(
@@ -68,23 +81,23 @@ def resources(reader: Reader) -> Sequence[DltResource]:  # noqa: C901  # one pag
     )
     def invoice_preview() -> Iterator[Any]:
         """One row per account and version of the running month's statement, with its lines and their credits."""
-        yield from _snapshots(reader, "invoice_preview", reader.client.invoice_preview, records.invoice_preview)
+        yield from _snapshots(runs.of("invoice_preview"), "invoice_preview", records.invoice_preview)
 
-    balance_columns = columns_of("credit_balance", reader.include_sensitive)
+    balance_columns = columns_of("credit_balance", include_sensitive)
 
     @dlt.resource(
         name="credit_balance", write_disposition=VERSIONS, file_format="parquet", columns=hints(balance_columns)
     )
     def credit_balance() -> Iterator[Any]:
         """One row per account and version of its prepaid credit."""
-        yield from _snapshots(reader, "credit_balance", reader.client.credit_balance, records.credit_balance)
+        yield from _snapshots(runs.of("credit_balance"), "credit_balance", records.credit_balance)
 
     @dlt.resource(
         name="topup_config", write_disposition=VERSIONS, file_format="parquet", columns=hints(TABLES["topup_config"])
     )
     def topup_config() -> Iterator[Any]:
         """One row per account and version of its automatic top-up."""
-        yield from _snapshots(reader, "topup_config", reader.client.topup_config, records.topup_config)
+        yield from _snapshots(runs.of("topup_config"), "topup_config", records.topup_config)
 
     @dlt.resource(
         name="spending_limit",
@@ -94,7 +107,7 @@ def resources(reader: Reader) -> Sequence[DltResource]:  # noqa: C901  # one pag
     )
     def spending_limit() -> Iterator[Any]:
         """One row per account and version of its spending limit."""
-        yield from _snapshots(reader, "spending_limit", reader.client.spending_limit, records.spending_limit)
+        yield from _snapshots(runs.of("spending_limit"), "spending_limit", records.spending_limit)
 
     return (
         usage_hourly,
@@ -113,92 +126,122 @@ def _seen_types() -> dict[str, str]:
     return cast(dict[str, str], dlt.current.resource_state().setdefault("unknown_fields", {}))
 
 
-def _usage(reader: Reader, grouping: Grouping) -> Iterator[Any]:
-    reader.usage_under_way.add(grouping)
+# --- usage ----------------------------------------------------------------------------------------------------------
+
+
+def _usage(run: Extraction, grouping: Grouping) -> Iterator[Any]:
+    run.usage_under_way.add(grouping)
     try:
-        tables = _usage_tables(reader, grouping) if grouping in reader.groupings else ()
+        tables = _usage_tables(run, grouping) if grouping in run.groupings else ()
         yield from arrow.at_least_one(tables, TABLES[buckets.TABLE[grouping]])
     finally:
-        reader.usage_under_way.discard(grouping)
+        run.usage_under_way.discard(grouping)
 
 
-def _usage_tables(reader: Reader, grouping: Grouping) -> Iterator[pa.Table]:
+def _usage_tables(run: Extraction, grouping: Grouping) -> Iterator[pa.Table]:
     state = dlt.current.resource_state().setdefault("cursors", {})
-    yield from UsageLoad(reader, grouping, state, _seen_types()).tables()
-    _raise_if_all_failed(reader, buckets.TABLE[grouping])
+    load = UsageLoad(
+        grouping, run.extent, run.account_ids, state=state, coverage=run.coverage, seen_until=run.seen_until
+    )
+    reader = WindowReader(run.client, run.extent.now, run.include_sensitive)
+    jobs = {
+        account_id: [partial(reader.read, account_id, each) for each in own] for account_id, own in load.plan().items()
+    }
+    make = partial(_window, buckets.TABLE[grouping], _seen_types())
+    tables = load.tables(run.each(buckets.TABLE[grouping], jobs, make, _GIVE_UP_AFTER))
+    yield from tables if _markers_go() else map(_without_markers, tables)
 
 
-def _each(reader: Reader, resource: str, ask: Callable[[str], Any]) -> Iterator[tuple[str, Any]]:
-    """The answers of all accounts that gave one; the others are reported."""
-    for account_id in reader.account_ids:
-        reader.report.plan(account_id, resource, 1)
-    for account_id, answer in reader.of_each_account(ask):
-        if isinstance(answer, BillingError):
-            reader.report.fail(account_id, resource, answer)
-        else:
-            yield account_id, answer
-        reader.report.step(account_id, resource)
-    _raise_if_all_failed(reader, resource)
+def _window(resource: str, seen_types: dict[str, str], account_id: str, found: Buckets) -> Part:
+    del account_id  # the buckets know it
+    columns = TABLES[resource]
+    kinds: dict[str, str] = {}
+    if isinstance(found.content, pa.Table):
+        found = replace(found, content=arrow.settle(found.content, columns, seen_types))
+        kinds = arrow.not_hinted(found.content, columns)
+    rejected = [_rejected(error, payload) for payload, error in found.rejected]
+    return Part(found, {resource: found.rows}, rejected, unknown={resource: kinds})
 
 
-def _raise_if_all_failed(reader: Reader, resource: str) -> None:
-    outcomes = [reader.report.outcomes.get((account_id, resource)) for account_id in reader.account_ids]
-    errors = [outcome.error for outcome in outcomes if outcome and outcome.error]
-    if reader.strict and errors and len(errors) == len(outcomes):
-        raise errors[0]
+def _without_markers(table: pa.Table) -> pa.Table:
+    return table.filter(table["withdrawn"].is_null())
 
 
-def _invoice_tables(reader: Reader, columns: Columns) -> Iterator[pa.Table]:
-    for account_id, answer in _each(reader, "invoices", reader.client.invoice_history):
-        rows = _accepted(reader, account_id, answer, records.invoice)
-        table = arrow.open_table(rows, columns, _seen_types())
-        reader.report.saw("invoices", arrow.not_hinted(table, columns))
-        reader.report.rows["invoices"] += table.num_rows
-        yield table
+# --- invoices and versions ------------------------------------------------------------------------------------------
 
 
-def _accepted(reader: Reader, account_id: str, items: list[Any], convert: Callable[[Any, Reading], Row]) -> list[Row]:
-    rows = []
+def _each(
+    run: Extraction, resource: str, ask: Callable[[str], Any], make: Callable[[Reading, Any], Part]
+) -> Iterator[Any]:
+    """What `make` gives dlt of the accounts' answers, without those that failed."""
+    jobs = {account_id: [partial(ask, account_id)] for account_id in run.account_ids}
+    for _, content in run.each(resource, jobs, lambda account_id, answer: make(run.reading(account_id), answer)):
+        if content is not None:
+            yield content
+
+
+def _invoice_tables(run: Extraction, columns: Columns) -> Iterator[pa.Table]:
+    seen_types = _seen_types()
+
+    def make(reading: Reading, answer: list[Any]) -> Part:
+        rows, rejected = _accepted(records.invoice, answer, reading)
+        table = arrow.open_table(rows, columns, seen_types)
+        return Part(table, {"invoices": len(rows)}, rejected, unknown={"invoices": arrow.not_hinted(table, columns)})
+
+    yield from _each(run, "invoices", run.client.invoice_history, make)
+
+
+def _accepted(
+    convert: Callable[[Any, Reading], Row], items: Iterable[Any], reading: Reading
+) -> tuple[list[Row], list[Rejected]]:
+    rows, rejected = [], []
     for item in items:
         try:
-            rows.append(convert(item, reader.reading(account_id)))
+            rows.append(convert(item, reading))
         except RecordError as error:
-            _reject(reader, account_id, error.resource, error, item)
-    return rows
+            rejected.append(_rejected(error, item))
+    return rows, rejected
 
 
-def _reject(reader: Reader, account_id: str, resource: str, error: RecordError, payload: Any) -> None:
-    reader.report.fail(account_id, resource, error)
-    reader.report.reject(account_id, error, unknown.as_json(unknown.redacted(payload)))
+def _rejected(error: RecordError, payload: Any) -> Rejected:
+    return Rejected(error, unknown.as_json(unknown.redacted(payload)))
 
 
-_NOTHING = {
-    "invoice_preview": "nothing to preview",
-    "spending_limit": "no manual top-up yet, so there is no spending limit",
-}
+def _snapshots(run: Extraction, resource: str, convert: Callable[[Any, Reading], Row]) -> Iterator[Any]:
+    nothing = OF_RESOURCE[resource].nothing
+    seen_types, markers_go = _seen_types(), _markers_go()
 
+    def make(reading: Reading, answer: Any) -> Part:
+        marker = [versions.withdrawn(reading.account_id, resource, reading.now)] if markers_go else []
+        if nothing and nothing.is_said_in(answer):
+            return Part(marker, skipped=nothing.words)
+        rows, rejected = _accepted(convert, [answer], reading)
+        if not rows:
+            return Part(rejected=rejected)
+        counts = versions.row_counts(resource, rows[0])
+        item, kinds = versions.hinted(resource, rows[0], seen_types)
+        return Part([*([] if versions.reaches_every_table(resource, rows[0]) else marker), item], counts, unknown=kinds)
 
-def _snapshots(
-    reader: Reader, resource: str, ask: Callable[[str], Any], convert: Callable[[Any, Reading], Row]
-) -> Iterator[Any]:
-    yield from versions.batches(_snapshot_rows(reader, resource, ask, convert))
+    contents = _each(run, resource, partial(run.client.snapshot, resource), make)
+    yield from versions.batches(item for content in contents for item in content)
     yield dlt.mark.materialize_table_schema()  # last, so that `add_limit(1)` gives a row
 
 
-def _snapshot_rows(
-    reader: Reader, resource: str, ask: Callable[[str], Any], convert: Callable[[Any, Reading], Row]
-) -> Iterator[Any]:
-    for account_id, answer in _each(reader, resource, ask):
-        if answer is None or (resource == "invoice_preview" and answer.get("invoice_lines") == []):
-            reader.report.skip(account_id, resource, _NOTHING[resource])
-            yield versions.withdrawn(account_id, resource, reader.now)
-            continue
-        try:
-            row = convert(answer, reader.reading(account_id))
-        except RecordError as error:
-            _reject(reader, account_id, resource, error, answer)
-            continue
-        if not versions.reaches_every_table(resource, row):
-            yield versions.withdrawn(account_id, resource, reader.now)
-        reader.report.rows.update(versions.row_counts(resource, row))
-        yield versions.hinted(reader.report, resource, row, _seen_types())
+# --- markers --------------------------------------------------------------------------------------------------------
+
+
+def _markers_go() -> bool:
+    """Whether dlt takes rows out again that only mark what is gone: as its users may set it, not every merge does."""
+    try:
+        resource, current = dlt.current.resource(), dlt.current.source_schema()
+        table = resource.compute_table_schema()
+        strategy = resolve_merge_strategy({**current.tables, str(table["name"]): table}, table)
+    except (CurrentSourceNotAvailable, DestinationCapabilitiesException):
+        return False
+    return _takes_out(table, strategy)
+
+
+def _takes_out(table: TTableSchema, strategy: str | None) -> bool:
+    if strategy == "scd2":
+        return table.get("x-merge-source-filter") == VERSIONS["source_filter"]
+    return strategy == "delete-insert" and bool(table["columns"]["withdrawn"].get("hard_delete"))

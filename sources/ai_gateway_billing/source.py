@@ -1,27 +1,108 @@
-"""The dlt source as people import it: settings in, resources out."""
+"""The dlt source as people import it, and as the command uses it: settings in, resources out."""
 
 import logging
 import os
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import UTC, date, datetime
-from functools import partial
+from typing import Annotated, Literal
 
 import dlt
-from dlt.extract import DltResource
+from dlt.common.configuration import NotResolved
+from dlt.extract import DltResource, DltSource
 
 from ai_gateway_billing.api import accounts
-from ai_gateway_billing.api.client import DEFAULT_BASE_URL, Client
+from ai_gateway_billing.api.client import Client
+from ai_gateway_billing.api.endpoints import BASE_URL, PERMISSION
+from ai_gateway_billing.api.inputs import checked_base_url
 from ai_gateway_billing.usage import windows
+from ai_gateway_billing.usage.buckets import TABLE
+from ai_gateway_billing.usage.cursors import Extent
 
 from .errors import BillingError, SettingsError, redact
-from .extraction import Reader
-from .outcome import Report
+from .extraction import Extraction, Runs
+from .outcome import Outcomes
 from .resources import resources
 
-DEFAULT_START = "2025-08-01"
+Grouping = Literal["hour", "day", "both"]
+_GROUPINGS: dict[Grouping, tuple[windows.Grouping, ...]] = {"hour": ("hour",), "day": ("day",), "both": ("hour", "day")}
 
 log = logging.getLogger(__name__)
+
+
+class BillingSource(DltSource):
+    """A dlt source in which whoever selects usage selects its coverage with it."""
+
+    def with_resources(self, *resource_names: str) -> DltSource:
+        """A copy with just these resources selected."""
+        coverage = ["usage_coverage"] if set(resource_names) & set(TABLE.values()) else []
+        return super().with_resources(*dict.fromkeys([*resource_names, *coverage]))
+
+    def clone(self, with_name: str | None = None) -> DltSource:
+        """A copy, with all that is selected or changed in it."""
+        return BillingSource(
+            self.schema.clone(with_name=str(with_name or self.name)), self.section, [*self.resources.values()]
+        )
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dlt.source(name="ai_gateway_billing", section="ai_gateway_billing", _impl_cls=BillingSource)
+def ai_gateway_billing(  # noqa: PLR0917  # dlt calls sources with either kind of argument
+    account_ids: str | list[str] | None = None,
+    start: str = windows.HISTORY_STARTS,
+    api_token: dlt.TSecretStrValue | None = None,
+    base_url: str | None = None,
+    lookback_days: int | None = None,
+    include_sensitive: bool = False,
+    max_requests_per_second: float | None = None,
+    grouping: Grouping = "both",
+    backfill: Annotated[Sequence[date], NotResolved()] = (),
+    full_refresh: Annotated[bool, NotResolved()] = False,
+    *,
+    client: Client | None = None,
+    now: Callable[[], datetime] = _utc_now,
+    outcomes: Outcomes | None = None,
+) -> Sequence[DltResource]:
+    """Billing of Cloudflare AI Gateway, read incrementally and never changed.
+
+    `account_ids`: one or several ids (a list or comma-separated), `"all"`, or None for the only account that the
+    token sees. `start`: the first UTC day of the history. `lookback_days`: whole UTC days before today that are read
+    again; by default 3, and 35 once in 24 hours. `include_sensitive`: keep card digits and invoice links. `grouping`:
+    which usage to read, by `"hour"`, `"day"` or `"both"`.
+
+    For one run, and never looked for in a configuration: `backfill`, two days, reads the usage from the one to the end
+    of the other and moves no cursor; `full_refresh` reads the whole history again. `client` takes the place of token,
+    base URL and rate, `now` that of the clock; with `outcomes`, what fails is written there and nowhere else.
+
+    Token and base URL come from dlt's configuration or from CLOUDFLARE_API_TOKEN and CLOUDFLARE_BASE_URL, the token
+    only when something is read. An account that fails is logged and left as it was; when all fail, the last error is
+    raised. Raises `SettingsError` for a setting that cannot be.
+    """
+    url = base_url or os.environ.get("CLOUDFLARE_BASE_URL") or BASE_URL
+    checked_base_url(url)
+    days = _checked(start, grouping, backfill, now())
+
+    def begin() -> Extraction:
+        moment = now().astimezone(UTC)
+        with ExitStack() as ours:
+            asked = client or ours.enter_context(_client(api_token, url, max_requests_per_second))
+            run = Extraction(
+                asked,
+                accounts.choose(account_ids, asked),
+                Extent(first_day(start, moment), moment, lookback_days, days, full_refresh),
+                _GROUPINGS[grouping],
+                include_sensitive,
+                outcomes or Outcomes(on_failure=_log_failure),
+                strict=outcomes is None,
+            )
+            weakref.finalize(run, ours.pop_all().close)  # dlt tells a source no end
+        return run
+
+    return resources(Runs(begin), include_sensitive)
 
 
 def first_day(start: str | date, now: datetime) -> datetime:
@@ -36,46 +117,25 @@ def first_day(start: str | date, now: datetime) -> datetime:
     return instant
 
 
-@dlt.source(name="ai_gateway_billing", section="ai_gateway_billing")
-def ai_gateway_billing(  # noqa: PLR0917  # dlt calls sources with either kind of argument
-    account_ids: str | list[str] | None = None,
-    start: str = DEFAULT_START,
-    api_token: dlt.TSecretStrValue | None = None,
-    base_url: str | None = None,
-    lookback_days: int | None = None,
-    include_sensitive: bool = False,
-    max_requests_per_second: float | None = None,
-) -> Sequence[DltResource]:
-    """Billing of Cloudflare AI Gateway, read incrementally and never changed.
+def _checked(start: str, grouping: str, backfill: Sequence[date], now: datetime) -> tuple[date, date] | None:
+    """The days of the backfill. Raises `SettingsError` for what cannot be, before anything is asked for."""
+    first_day(start, now)
+    if grouping not in _GROUPINGS:
+        raise SettingsError(f"The grouping is {redact(str(grouping))!r}. It can be hour, day or both.")
+    if not backfill:
+        return None
+    first, last = backfill
+    if first > last:
+        raise SettingsError(f"The backfill starts on {first}, after its end on {last}. Give the earlier day first.")
+    return first, last
 
-    `account_ids`: one or several ids (a list or comma-separated), `"all"`, or None for the only account that the
-    token sees. `start`: the first UTC day of the history. `lookback_days`: whole UTC days before today that are read
-    again; by default 3, and 35 once in 24 hours. `include_sensitive`: keep card digits and invoice links.
 
-    Token and base URL come from dlt's configuration or from CLOUDFLARE_API_TOKEN and CLOUDFLARE_BASE_URL. An account
-    that fails is logged and left as it was; when all fail, the last error is raised. Raises `SettingsError`.
-    """
-    token = api_token or os.environ.get("CLOUDFLARE_API_TOKEN") or ""
+def _client(token: str | None, base_url: str, max_requests_per_second: float | None) -> Client:
+    token = token or os.environ.get("CLOUDFLARE_API_TOKEN") or ""
     if not token:
-        raise SettingsError('No API token: set CLOUDFLARE_API_TOKEN to a token with the permission "AI Gateway Read".')
-    client = Client(
-        token,
-        base_url=base_url or os.environ.get("CLOUDFLARE_BASE_URL") or DEFAULT_BASE_URL,
-        max_requests_per_second=max_requests_per_second,
-    )
-    now = datetime.now(UTC)
-    reader = Reader(
-        client,
-        partial(accounts.choose, account_ids, client),
-        start=first_day(start, now),
-        now=now,
-        lookback_days=lookback_days,
-        include_sensitive=include_sensitive,
-        report=Report(on_failure=_log_failure),
-        strict=True,
-    )
-    weakref.finalize(reader, client.close)  # dlt tells a source no end
-    return resources(reader)
+        message = f'No API token: set CLOUDFLARE_API_TOKEN to a token with the permission "{PERMISSION}".'
+        raise SettingsError(message)
+    return Client(token, base_url=base_url, max_requests_per_second=max_requests_per_second)
 
 
 def _log_failure(account_id: str, resource: str, error: BillingError) -> None:

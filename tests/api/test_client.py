@@ -93,7 +93,6 @@ def failure(client: Client, call: Call = balance) -> errors.ApiError:
         (lambda client: client.invoice_preview(ACCOUNT), f"{PREFIX}/ai-gateway/billing/invoice-preview", {}),
         (lambda client: client.credit_balance(ACCOUNT), f"{PREFIX}/ai-gateway/billing/credit-balance", {}),
         (lambda client: client.topup_config(ACCOUNT), f"{PREFIX}/ai-gateway/billing/topup/config", {}),
-        (lambda client: client.topup_limits(ACCOUNT), f"{PREFIX}/ai-gateway/billing/topup/limits", {}),
         (lambda client: client.spending_limit(ACCOUNT), f"{PREFIX}/ai-gateway/billing/spending-limit", {}),
         (lambda client: client.verify_token(ACCOUNT), f"{PREFIX}/tokens/verify", {}),
         (lambda client: client.verify_token(), "/client/v4/user/tokens/verify", {}),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_gateway_billing import errors
-from ai_gateway_billing.api.envelope import Answer, Origin, drifted, judge, parse, says_no_manual_topup
+from ai_gateway_billing.api.envelope import Answer, Origin, drifted, judge, parse
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 TOKEN = "s3cret-token_of.nobody"
@@ -212,20 +212,6 @@ def test_errors_of_any_shape_are_read_as_far_as_they_can_be(
     error = refusal(500, json.dumps({"success": False, "errors": errors_sent}).encode())
 
     assert (error.code, error.reason) == (code, reason)
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "message", "expected"),
-    [
-        (400, 1000, "NO_MANUAL_TOPUP", True),
-        (404, 1000, "No manual topup", True),
-        (403, 1000, "no_manual_topup: pay first", True),
-        (401, 1000, "Invalid API Token", False),
-        (400, 1001, "NO_MANUAL_TOPUP", False),
-    ],
-)
-def test_no_manual_topup_is_told_by_code_and_words(status: int, code: int, message: str, expected: bool) -> None:
-    assert says_no_manual_topup(refusal(status, bad(code, message))) is expected
 
 
 def test_drift_is_told_and_not_retried() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ai_gateway_billing.api import endpoints
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.simulator import Simulator
 from ai_gateway_billing_pipeline import connection
@@ -20,14 +21,7 @@ from ai_gateway_billing_pipeline.commands import doctor
 from ai_gateway_billing_pipeline.commands.doctor import Check
 from support.command import ONE, TOKEN, TWO, Ran, aig, serving
 
-ENDPOINTS = (
-    "usage-history",
-    "invoice-history",
-    "invoice-preview",
-    "credit-balance",
-    "topup/config",
-    "spending-limit",
-)
+ENDPOINTS = tuple(endpoint.name for endpoint in endpoints.ENDPOINTS)
 
 
 @pytest.fixture

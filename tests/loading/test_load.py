@@ -275,7 +275,7 @@ def test_what_a_first_load_leaves_out_or_fails_at_a_later_one_can_load(bench: Be
     """Tables that dlt's own mark had made took no Arrow rows, ever."""
     for endpoint in ("invoice-history", "invoice-preview", "credit-balance", "topup/config", "spending-limit"):
         bench.faults.add(500, endpoint=endpoint)
-    assert bench.load(groupings=("hour",)).exit_code == 4
+    assert bench.load(grouping="hour").exit_code == 4
     bench.faults.clear()
 
     bench.load_well()
@@ -540,7 +540,7 @@ def test_only_what_was_chosen_is_read(bench: Bench, account: Account) -> None:
         assert {each.endpoint for each in bench.simulator.requests} - {"accounts"} == {endpoint}
         new = bench.everything()
         assert {table for table in new if new[table] != old[table]} == {only}
-    bench.load_well(groupings=("day",))
+    bench.load_well(grouping="day")
     assert bench.usage("day") == bench.true_usage("day")
     bench.load_well()
     bench.assert_equals_world()

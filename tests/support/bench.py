@@ -19,7 +19,8 @@ import duckdb
 import httpx
 import pytest
 
-from ai_gateway_billing.api.client import DEFAULT_BASE_URL, Client
+from ai_gateway_billing.api.client import Client
+from ai_gateway_billing.api.endpoints import BASE_URL, ENDPOINTS
 from ai_gateway_billing.simulator import Account, Simulator, World
 from ai_gateway_billing.simulator.exact import encode
 from ai_gateway_billing_pipeline.loading import load as loading
@@ -38,10 +39,10 @@ OTHER = "b" * 32
 WIDTH = {"hour": HOUR, "day": DAY}
 USAGE = {"hour": "usage_hourly", "day": "usage_daily"}
 SNAPSHOTS = {
-    "invoice_preview": "invoice-preview",
-    "credit_balance": "credit-balance",
-    "topup_config": "topup/config",
-    "spending_limit": "spending-limit",
+    resource: endpoint.name
+    for endpoint in ENDPOINTS
+    for resource in endpoint.resources
+    if resource not in (*USAGE.values(), "invoices")
 }
 TABLES = (*USAGE.values(), "usage_coverage", "invoices", *SNAPSHOTS)
 
@@ -123,7 +124,7 @@ class Bench:
         settings = Settings(
             api_token=self.token,
             accounts=accounts,
-            base_url=DEFAULT_BASE_URL,
+            base_url=BASE_URL,
             start=self.start,
             database=self.database,
             destination=destination,
@@ -136,7 +137,7 @@ class Bench:
     def load_well(self, accounts: Sequence[str] | str | None = "all", **options: Any) -> Result:
         """A load in which nothing fails."""
         result = self.load(accounts, **options)
-        assert result.exit_code == 0, {str(error) for error in result.report.failures().values()}
+        assert result.exit_code == 0, {str(error) for error in result.outcomes.failures().values()}
         return result
 
     def die(self, step: str) -> None:

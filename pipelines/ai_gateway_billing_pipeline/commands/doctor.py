@@ -8,10 +8,11 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from ai_gateway_billing.api import accounts
+from ai_gateway_billing.api import accounts, endpoints
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.errors import ApiError, BillingError, redact
 from ai_gateway_billing.usage import windows
@@ -142,13 +143,13 @@ def _clock(client: Client, now: datetime) -> Iterator[Check]:
 def _endpoints(client: Client, account_id: str, now: datetime) -> Iterator[Check]:
     hour = windows.floor("hour", now)
     end, start = windows.epoch_ms(hour), windows.epoch_ms(hour - timedelta(days=1))
-    tries: dict[str, Callable[[], object]] = {
-        "usage-history": lambda: client.usage_history(account_id, "hour", start, end),
-        "invoice-history": lambda: client.invoice_history(account_id),
-        "invoice-preview": lambda: client.invoice_preview(account_id),
-        "credit-balance": lambda: client.credit_balance(account_id),
-        "topup/config": lambda: client.topup_config(account_id),
-        "spending-limit": lambda: client.spending_limit(account_id),
+    special: dict[str, Callable[[], object]] = {
+        endpoints.USAGE_HISTORY.name: lambda: client.usage_history(account_id, "hour", start, end),
+        endpoints.INVOICE_HISTORY.name: lambda: client.invoice_history(account_id),
+    }
+    tries = {
+        each.name: special.get(each.name) or partial(client.snapshot, each.resources[0], account_id)
+        for each in endpoints.ENDPOINTS
     }
     for name, ask in tries.items():
         try:

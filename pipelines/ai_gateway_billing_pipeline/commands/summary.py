@@ -37,7 +37,7 @@ def tell_failures(result: Result) -> None:
 def _causes(result: Result) -> dict[tuple[str, str], list[str]]:
     causes: dict[tuple[str, str], list[str]] = {}
     seen: dict[tuple[str, type[BillingError], object], str] = {}
-    for (account_id, resource), error in result.report.failures().items():
+    for (account_id, resource), error in result.outcomes.failures().items():
         kind = account_id, type(error), getattr(error, "status", None) or str(error)
         message = seen.setdefault(kind, str(error))
         causes.setdefault((account_id, message), []).append(resource)
@@ -45,33 +45,33 @@ def _causes(result: Result) -> dict[tuple[str, str], list[str]]:
 
 
 def _print_one(result: Result) -> None:
-    outcomes = {resource: outcome for (_, resource), outcome in result.report.outcomes.items()}
+    outcomes = {resource: outcome for (_, resource), outcome in result.outcomes.of.items()}
     rows = [(table, *_line(result, table, outcomes)) for table in _tables(result)]
     output.print_table(["resource", "status", "rows", "note"], rows, title=f"Account {result.accounts[0]}", right=[2])
 
 
 def _line(result: Result, table: str, outcomes: dict[str, Outcome]) -> tuple[str, int | str, str]:
     outcome = outcomes.get(table)
-    rows = result.report.rows[table]
+    rows = result.outcomes.rows[table]
     if outcome is None:
         return "", rows, ""
     return outcome.status, rows, outcome.skipped or (type(outcome.error).__name__ if outcome.error else "")
 
 
 def _print_many(result: Result) -> None:
-    rows = [(table, result.report.rows[table], *_tally(result, table)) for table in _tables(result)]
+    rows = [(table, result.outcomes.rows[table], *_tally(result, table)) for table in _tables(result)]
     columns = ["resource", "rows", "ok", "skipped", "failed"]
     output.print_table(columns, rows, title=f"{len(result.accounts)} accounts", right=[1, 2, 3, 4])
 
 
 def _tally(result: Result, table: str) -> tuple[int | str, ...]:
-    statuses = [outcome.status for (_, resource), outcome in result.report.outcomes.items() if resource == table]
+    statuses = [outcome.status for (_, resource), outcome in result.outcomes.of.items() if resource == table]
     return tuple(statuses.count(status) if statuses else "" for status in ("ok", "skipped", "failed"))
 
 
 def _tables(result: Result) -> Iterator[str]:
     """Resources that were read and their child tables, in the order of the documentation."""
-    read = {resource for _, resource in result.report.outcomes} | set(result.report.rows)
+    read = {resource for _, resource in result.outcomes.of} | set(result.outcomes.rows)
     known = [table for table in TABLES if table in read]
     yield from known
     yield from sorted(read - set(known) - set(RESOURCES))

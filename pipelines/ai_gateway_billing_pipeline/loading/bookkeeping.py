@@ -4,12 +4,13 @@
 `unknown_fields`: fields that the contract does not know, since when.
 """
 
+import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 
 import duckdb
 
-from ai_gateway_billing.outcome import Report
+from ai_gateway_billing.outcome import Outcomes, Quarantined
 
 _TABLES = """
 create schema if not exists ai_gateway_billing;
@@ -28,6 +29,9 @@ create table if not exists ai_gateway_billing.unknown_fields (
     primary key (table_name, field)
 );
 """
+
+_PAYLOAD_LIMIT = 10_000
+"""Characters: far more than any documented item has."""
 
 _DLT_TABLES = ("_dlt_pipeline_state", "_dlt_loads", "_dlt_version")
 
@@ -55,27 +59,36 @@ on conflict do update set last_seen_at = excluded.last_seen_at
 """
 
 
-def write(connection: duckdb.DuckDBPyConnection, report: Report, now: datetime) -> None:
+def write(connection: duckdb.DuckDBPyConnection, outcomes: Outcomes, now: datetime) -> None:
     """Record the load's outcomes. A resource that went well clears its account's quarantine."""
     connection.execute("set timezone = 'UTC'")
     connection.execute(_TABLES)
-    outcomes = [
+    found = [
         (*key, each.status, None if each.error is None else str(each.error), each.skipped, None if each.error else now)
-        for key, each in report.outcomes.items()
+        for key, each in outcomes.of.items()
     ]
-    if outcomes:
-        *texts, success = map(list, zip(*outcomes, strict=True))
+    if found:
+        *texts, success = map(list, zip(*found, strict=True))
         connection.execute(_STATUS, [*texts, now, success])
         connection.execute(_RELEASE, [now])
-    if report.quarantined:
-        items = dict.fromkeys(report.quarantined)
+    if outcomes.quarantined:
+        items = dict.fromkeys(map(_short, outcomes.quarantined))
         connection.execute(_QUARANTINE, [*map(list, zip(*items, strict=True)), now])
 
 
-def new_fields(connection: duckdb.DuckDBPyConnection, report: Report, now: datetime) -> Iterable[tuple[str, str]]:
+def _short(item: Quarantined) -> Quarantined:
+    """A payload that DuckDB can keep in a key, told apart from others that begin like it."""
+    if len(item.payload) <= _PAYLOAD_LIMIT:
+        return item
+    mark = hashlib.sha256(item.payload.encode()).hexdigest()[:16]
+    payload = f"{item.payload[:_PAYLOAD_LIMIT]}… ({len(item.payload)} characters in all, sha256 {mark})"
+    return item._replace(payload=payload)
+
+
+def new_fields(connection: duckdb.DuckDBPyConnection, outcomes: Outcomes, now: datetime) -> Iterable[tuple[str, str]]:
     """Record unknown fields and return those that came for the first time, as (table, field)."""
     fresh = []
-    for (table, name), kind in sorted(report.new_fields.items()):
+    for (table, name), kind in sorted(outcomes.new_fields.items()):
         inserted = connection.execute(
             "insert into ai_gateway_billing.unknown_fields values ($1, $2, $3, $4) on conflict do nothing returning 1",
             [table, name, kind, now],

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import partial
 from typing import Any
 
 import dlt
@@ -18,18 +17,15 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from ai_gateway_billing.api import accounts
 from ai_gateway_billing.api.client import Client
-from ai_gateway_billing.errors import BillingError, DatabaseError, ServerError, UnreachableError, redact
-from ai_gateway_billing.extraction import Reader
-from ai_gateway_billing.outcome import Progress, Report
-from ai_gateway_billing.resources import resources
-from ai_gateway_billing.source import first_day
-from ai_gateway_billing.usage.windows import Grouping
+from ai_gateway_billing.errors import ApiError, BillingError, DatabaseError, redact
+from ai_gateway_billing.outcome import Outcomes, Progress
+from ai_gateway_billing.source import Grouping, ai_gateway_billing, first_day
 from ai_gateway_billing_pipeline.database import views
 from ai_gateway_billing_pipeline.settings import Settings
 
 from . import bookkeeping, mixing
 from .lock import locked
-from .result import Result
+from .result import Result, exit_code, nothing_loaded
 from .workspace import DATASET, Workspace, remove, unwritable
 
 log = logging.getLogger(__name__)
@@ -42,7 +38,7 @@ class Options:
     """What one run does differently. `only`: resources; `backfill`: first and last UTC day, both included."""
 
     only: Sequence[str] = ()
-    groupings: Sequence[Grouping] = ("hour", "day")
+    grouping: Grouping = "both"
     lookback_days: int | None = None
     full_refresh: bool = False
     backfill: tuple[date, date] | None = None
@@ -63,10 +59,10 @@ def load(
     read. Everything that one account or resource fails at is in the result.
     """
     began = time.monotonic()
-    start = first_day(settings.start, now)
+    first_day(settings.start, now)
     workspace = Workspace(settings.database.resolve())  # a link stays one: what it leads to is replaced
     workspace.create()
-    run = _Run(settings, options, client, workspace, now.astimezone(UTC), start, Report(listener))
+    run = _Run(settings, options, client, workspace, now.astimezone(UTC), Outcomes(listener))
     try:
         with locked(workspace.folder, options.wait_s):
             run.to_duckdb() if settings.destination == "duckdb" else run.to_other()
@@ -74,7 +70,7 @@ def load(
         raise unwritable(workspace.folder, error) from error
     except duckdb.Error as error:
         raise _unwritten(error) from error
-    return Result(run.report, run.account_ids, client.requests, time.monotonic() - began)
+    return Result(run.outcomes, run.account_ids, client.requests, time.monotonic() - began)
 
 
 @dataclass(slots=True)
@@ -84,8 +80,7 @@ class _Run:
     client: Client
     workspace: Workspace
     now: datetime
-    start: datetime
-    report: Report
+    outcomes: Outcomes
     account_ids: Sequence[str] = ()
 
     def to_duckdb(self) -> None:
@@ -116,15 +111,12 @@ class _Run:
         """
         pipeline = self._pipeline()
         self._extract(pipeline)
-        if not self._result().worth_publishing:
+        if exit_code(self.outcomes) not in (0, 4):
             return False
         with _dug_out():
             pipeline.normalize()
             pipeline.load()
         return True
-
-    def _result(self) -> Result:
-        return Result(self.report, self.account_ids, self.client.requests, 0.0)
 
     def _pipeline(self) -> dlt.Pipeline:
         destination: Any = self.settings.destination
@@ -145,29 +137,28 @@ class _Run:
     def _choose(self) -> Sequence[str]:
         try:
             return accounts.choose(self.settings.accounts, self.client)
-        except ServerError as error:  # without the list nothing at all is loaded, which is exit code 6 and not 4
-            raise UnreachableError(str(error), status=error.status, code=error.code, path=error.path) from error
+        except ApiError as error:
+            error.exit_code = nothing_loaded([error])
+            raise
 
     def _source(self) -> DltSource:
-        reader = Reader(
-            self.client,
-            lambda: self.account_ids,
-            start=self.start,
-            now=self.now,
-            lookback_days=self.options.lookback_days,
-            backfill=self.options.backfill,
-            full_refresh=self.options.full_refresh,
-            groupings=self.options.groupings,
-            include_sensitive=self.settings.include_sensitive,
-            report=self.report,
+        """Every argument is given, so that nothing of it is looked for in some environment."""
+        source = ai_gateway_billing(
+            list(self.account_ids),
+            self.settings.start,
+            None,
+            self.settings.base_url,
+            self.options.lookback_days,
+            self.settings.include_sensitive,
+            None,
+            self.options.grouping,
+            self.options.backfill or (),
+            self.options.full_refresh,
+            client=self.client,
+            now=lambda: self.now,
+            outcomes=self.outcomes,
         )
-        source = dlt.source(partial(resources, reader), name=DATASET, section=DATASET)()
-        return source.with_resources(*self._selected()) if self.options.only else source
-
-    def _selected(self) -> list[str]:
-        """Usage is nothing without its coverage."""
-        usage = [name for name in self.options.only if name.startswith("usage_")]
-        return list(dict.fromkeys([*self.options.only, *(["usage_coverage"] if usage else [])]))
+        return source.with_resources(*self.options.only) if self.options.only else source
 
     def _check_state(self, connection: duckdb.DuckDBPyConnection) -> None:
         lost = bookkeeping.lost_tables(connection)
@@ -176,8 +167,8 @@ class _Run:
             bookkeeping.forget_state(connection)
 
     def _finish(self, connection: duckdb.DuckDBPyConnection) -> None:
-        bookkeeping.write(connection, self.report, self.now)
-        for table, name in bookkeeping.new_fields(connection, self.report, self.now):
+        bookkeeping.write(connection, self.outcomes, self.now)
+        for table, name in bookkeeping.new_fields(connection, self.outcomes, self.now):
             log.warning("The API sent a new field: %s.%s. It is kept as a column.", table, name)
         views.apply(connection, self.settings.usage_unit)
         bookkeeping.tidy(connection)

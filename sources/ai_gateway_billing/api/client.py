@@ -12,17 +12,18 @@ from typing import Any, Final, NamedTuple, Self
 
 import httpx
 
-from ai_gateway_billing.errors import ApiError, NotFoundError
+from ai_gateway_billing.errors import ApiError
 
-from .envelope import Answer, Origin, drifted, says_no_manual_topup
+from . import endpoints
+from .endpoints import BASE_URL, BUDGET, Endpoint
+from .envelope import Answer, Origin, drifted
 from .http import Params, Wire
 from .inputs import checked_account_id, checked_base_url, checked_token
 from .limits import Pace
 from .pages import PAGE_CAP, Pages
 
-__all__ = ["DEFAULT_BASE_URL", "Client", "UsageAnswer", "checked_account_id"]
+__all__ = ["BASE_URL", "Client", "UsageAnswer", "checked_account_id"]
 
-DEFAULT_BASE_URL: Final = "https://api.cloudflare.com/client/v4"
 PER_PAGE: Final = 50
 
 
@@ -47,13 +48,13 @@ class Client:
         self,
         api_token: str,
         *,
-        base_url: str = DEFAULT_BASE_URL,
+        base_url: str = BASE_URL,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         max_requests_per_second: float | None = None,
-        budget: tuple[int, float] | None = (1200, 300.0),
+        budget: tuple[int, float] | None = BUDGET,
     ) -> None:
         token, url = checked_token(api_token), checked_base_url(base_url)
         self._secret = token
@@ -104,7 +105,7 @@ class Client:
             "start_time": operator.index(start_ms),
             "end_time": operator.index(end_ms),
         }
-        origin = self._billing(account_id, "usage-history")
+        origin = self._origin(endpoints.USAGE_HISTORY, account_id)
         answer = self._wire.get(origin, params)
         history = _object(origin, answer).get("history")
         if not (isinstance(history, list) and all(isinstance(bucket, dict) for bucket in history)):
@@ -113,42 +114,40 @@ class Client:
 
     def invoice_history(self, account_id: str) -> list[dict[str, Any]]:
         """Every invoice, from all pages of one consistent read; `PagesInconsistentError` when none was."""
-        origin = self._billing(account_id, "invoice-history")
+        origin = self._origin(endpoints.INVOICE_HISTORY, account_id)
 
         def fetch(page: int) -> dict[str, Any]:
             return _object(origin, self._wire.get(origin, {"type": "all", "page": page, "per_page": PER_PAGE}))
 
         return Pages(fetch, origin.path, origin.account_id).read()
 
+    def snapshot(self, resource: str, account_id: str) -> dict[str, Any] | None:
+        """What the resource's endpoint says now; None when it says, in a way of its own, that there is nothing."""
+        endpoint = endpoints.OF_RESOURCE[resource]
+        origin, nothing = self._origin(endpoint, account_id), endpoint.nothing
+        try:
+            answer = self._wire.get(origin, null_is_a_state=bool(nothing and nothing.null))
+        except ApiError as error:
+            if nothing and nothing.is_said_by(error):
+                return None
+            raise
+        return None if answer.result is None else _object(origin, answer)
+
     def invoice_preview(self, account_id: str) -> dict[str, Any] | None:
         """The coming invoice; None when the API has none to preview (404 or null)."""
-        origin = self._billing(account_id, "invoice-preview")
-        try:
-            answer = self._wire.get(origin, null_is_a_state=True)
-        except NotFoundError:
-            return None
-        return None if answer.result is None else _object(origin, answer)
+        return self.snapshot("invoice_preview", account_id)
 
     def credit_balance(self, account_id: str) -> dict[str, Any]:
         """The prepaid credit (`balance`, cents with fractions, may be negative) and the card's state."""
-        return self._read(self._billing(account_id, "credit-balance"))
+        return self._read(self._origin(endpoints.CREDIT_BALANCE, account_id))
 
     def topup_config(self, account_id: str) -> dict[str, Any]:
         """The automatic top-up: `amount` and `threshold` in cents; zero, null or missing when not set up."""
-        return self._read(self._billing(account_id, "topup/config"))
-
-    def topup_limits(self, account_id: str) -> dict[str, Any]:
-        """The bounds of a top-up, in cents."""
-        return self._read(self._billing(account_id, "topup/limits"))
+        return self._read(self._origin(endpoints.TOPUP_CONFIG, account_id))
 
     def spending_limit(self, account_id: str) -> dict[str, Any] | None:
         """The account's spending limit; None while it has never topped up by hand (`NO_MANUAL_TOPUP`)."""
-        try:
-            return self._read(self._billing(account_id, "spending-limit"))
-        except ApiError as error:
-            if says_no_manual_topup(error):
-                return None
-            raise
+        return self.snapshot("spending_limit", account_id)
 
     def accounts(self) -> list[dict[str, Any]]:
         """`id` and `name` of every account that the token sees. It may see one and yet not its billing."""
@@ -175,8 +174,8 @@ class Client:
             return self._read(Origin("user/tokens/verify", secret=self._secret))
         return self._read(Origin("tokens/verify", checked_account_id(account_id), self._secret))
 
-    def _billing(self, account_id: str, endpoint: str) -> Origin:
-        return Origin(f"ai-gateway/billing/{endpoint}", checked_account_id(account_id), self._secret)
+    def _origin(self, endpoint: Endpoint, account_id: str) -> Origin:
+        return Origin(endpoint.path, checked_account_id(account_id), self._secret)
 
     def _read(self, origin: Origin) -> dict[str, Any]:
         return _object(origin, self._wire.get(origin))

@@ -24,12 +24,11 @@ from ai_gateway_billing.errors import (
     redact,
 )
 
-PERMISSION: Final = "AI Gateway Read"
+from .endpoints import PERMISSION
 
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _MALFORMED_HEADER: Final = frozenset({6003, 6111, 6103})
 _THROTTLED: Final = 971
-_NO_MANUAL_TOPUP: Final = 1000
 
 
 class Answer(NamedTuple):
@@ -88,12 +87,6 @@ def drifted(origin: Origin, what: str) -> InvalidAnswerError:
         account_id=origin.account_id,
         status=200,
     )
-
-
-def says_no_manual_topup(error: ApiError) -> bool:
-    """Whether a refusal is the state "no manual top-up yet". Products share codes, so words count too."""
-    words = (error.reason or "").upper().replace(" ", "_")
-    return error.code == _NO_MANUAL_TOPUP and "NO_MANUAL_TOPUP" in words
 
 
 def parse(body: bytes) -> Any:

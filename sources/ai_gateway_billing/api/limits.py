@@ -49,7 +49,7 @@ class Pace:
         *,
         sleep: Callable[[float], None],
         clock: Callable[[], float],
-        budget: tuple[int, float] | None = (1200, 300.0),
+        budget: tuple[int, float] | None = None,
         max_per_second: float | None = None,
     ) -> None:
         self._sleep = sleep

@@ -12,7 +12,8 @@ from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
 
 import httpx
 
-from ai_gateway_billing.api.envelope import Origin, judge, says_no_manual_topup
+from ai_gateway_billing.api.endpoints import BASE_URL, SPENDING_LIMIT
+from ai_gateway_billing.api.envelope import Origin, judge
 from ai_gateway_billing.api.inputs import checked_base_url, checked_token, is_loopback
 from ai_gateway_billing.errors import (
     ApiError,
@@ -26,7 +27,6 @@ from ai_gateway_billing.errors import (
 
 from .answers import UnusableError
 
-DEFAULT_BASE_URL: Final = "https://api.cloudflare.com/client/v4"
 PERMISSION: Final = "AI Gateway Write"
 
 _ANSWER_LIMIT_S: Final = 120.0
@@ -85,7 +85,7 @@ class Sender:
         self,
         api_token: str,
         *,
-        base_url: str = DEFAULT_BASE_URL,
+        base_url: str = BASE_URL,
         transport: httpx.BaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -211,7 +211,7 @@ def _explained(operation: Operation[Any], origin: Origin, error: ApiError) -> Ap
     words = operation.words.get(error.status or 0)
     if words is None and error.status == 403 and operation.method != "GET":
         words = _NO_PERMISSION
-    if says_no_manual_topup(error):
+    if SPENDING_LIMIT.nothing and SPENDING_LIMIT.nothing.is_said_by(error):
         words = _NO_MANUAL_TOPUP
     if words is None:
         return error

@@ -7,8 +7,6 @@ from typing import Any
 
 import dlt
 
-from ai_gateway_billing.outcome import Report
-
 from . import tables, unknown
 from .fields import FLAG, MONEY, TEXT, Columns
 from .records import Row
@@ -90,14 +88,14 @@ def row_counts(table: str, row: Row) -> dict[str, int]:
     return counts
 
 
-def hinted(report: Report, resource: str, row: Row, seen_types: dict[str, str]) -> Any:
-    """The row, with a hint for every unknown field.
+def hinted(resource: str, row: Row, seen_types: dict[str, str]) -> tuple[Any, dict[str, dict[str, str]]]:
+    """The row, with a hint for every unknown field; and their types by table and column.
 
     dlt by itself would cut a number's digits after the ninth, make a timestamp of text that looks like one, and
     store true as 1 where it has seen numbers. A field whose type is not the one it had at first goes to a column of
     its own, as dlt names variants. `seen_types` remembers that first type and is added to.
     """
-    more: dict[str, Columns] = {}
+    kinds: dict[str, dict[str, str]] = {}
     for table, part in _children(resource, row):
         prefix = "" if table == resource else f"{table}."
         for place, name, column in list(_unknown_fields(table, part)):
@@ -106,13 +104,15 @@ def hinted(report: Report, resource: str, row: Row, seen_types: dict[str, str]) 
             if not fits:
                 place[name] = {f"v_{kind}": place[name]}  # dlt joins the names of nested fields by two underscores
             own_column = column if fits else f"{column}__v_{kind}"
-            report.saw(table, {own_column: kind})
-            more.setdefault(table, {})[own_column] = _HINTS[kind]
-    if not more:
-        return row
+            kinds.setdefault(table, {})[own_column] = kind
+    if not kinds:
+        return row, {}
+    more = {table: {name: _HINTS[kind] for name, kind in found.items()} for table, found in kinds.items()}
     # dlt adds columns to those of the resource, but takes nested hints in place of all that it had, and {} as "none".
     columns = hints(more[resource]) if resource in more else None
-    return dlt.mark.with_hints(row, dlt.mark.make_hints(columns=columns, nested_hints=nested_hints(resource, more)))
+    return dlt.mark.with_hints(
+        row, dlt.mark.make_hints(columns=columns, nested_hints=nested_hints(resource, more))
+    ), kinds
 
 
 def _unknown_fields(table: str, part: Row, prefix: str = "") -> Iterator[tuple[Row, str, str]]:

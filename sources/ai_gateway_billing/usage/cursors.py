@@ -17,6 +17,27 @@ DEEP_EVERY = timedelta(hours=24)
 State = dict[str, dict[str, str]]
 
 
+class Extent(NamedTuple):
+    """How far a run reaches. `start`: of the history. `backfill`: first and last UTC day, in place of what is new."""
+
+    start: datetime
+    now: datetime
+    lookback_days: int | None = None
+    backfill: tuple[date, date] | None = None
+    full_refresh: bool = False
+
+    def next_pass(self, cursor: dict[str, str] | None) -> "Pass":
+        """Where the pass of an account with this cursor starts."""
+        if self.backfill:
+            return Pass(windows.midnight(self.backfill[0]), False)
+        return next_pass(cursor, self.start, self.now, self.lookback_days, self.full_refresh)
+
+    def end(self, grouping: Grouping) -> datetime:
+        """Where it ends: with the running bucket, or with the last day of the backfill before that."""
+        running_end = windows.running_end(grouping, self.now)
+        return min(running_end, windows.midnight(self.backfill[1]) + windows.DAY) if self.backfill else running_end
+
+
 class Pass(NamedTuple):
     """One pass over an account's usage: from where, and whether what was read before counts no more."""
 

@@ -1,104 +1,95 @@
 """One grouping's usage as Arrow tables for dlt; cursors and coverage move with what has been handed over."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import pyarrow as pa
 
-from ai_gateway_billing.errors import BillingError
-from ai_gateway_billing.extraction import Reader
-from ai_gateway_billing.rows import arrow, unknown
-from ai_gateway_billing.rows.tables import TABLES
+from ai_gateway_billing.rows import arrow
+from ai_gateway_billing.rows.records import Row
 
 from . import buckets, cursors, windows
 from .buckets import Buckets
-from .windows import Grouping
+from .windows import Grouping, Window
+
+
+class _Read(NamedTuple):
+    """A window that was read. `moves`: nothing before it in this pass is missing, so the cursor may pass it."""
+
+    buckets: Buckets
+    moves: bool
 
 
 class UsageLoad:
-    """Reads one grouping of every account. A failed window stops its account's cursor, not the other accounts."""
+    """Reads one grouping of every account. A failed window stops its account's cursor, not the other accounts.
 
-    def __init__(self, reader: Reader, grouping: Grouping, state: cursors.State, seen_types: dict[str, str]) -> None:
-        self.reader = reader
-        self.grouping = grouping
-        self.resource = buckets.TABLE[grouping]
-        self.columns = TABLES[self.resource]
-        self.state = state
-        self.seen_types = seen_types
-        self.passes: dict[str, cursors.Pass] = {}
-        self.with_gap: set[str] = set()
+    `state`: the accounts' cursors. `coverage` gets a row for each day that was read. `seen_until`: no more counts as
+    ended than both clocks agree on.
+    """
 
-    def tables(self) -> Iterator[pa.Table]:
-        """Tables of at least `BATCH_ROWS` rows, but for the last one."""
-        self.passes = {account_id: self._pass(account_id) for account_id in self.reader.account_ids}
-        if not self.reader.backfill:
-            for account_id, this in self.passes.items():
-                cursors.begin(self.state, account_id, this)
-        starts = {account_id: this.start for account_id, this in self.passes.items()}
-        batch: list[Buckets] = []
-        accounts: list[str] = []
+    def __init__(
+        self,
+        grouping: Grouping,
+        extent: cursors.Extent,
+        account_ids: Sequence[str],
+        *,
+        state: cursors.State,
+        coverage: list[Row],
+        seen_until: Callable[[], datetime],
+    ) -> None:
+        self._grouping = grouping
+        self._extent = extent
+        self._state = state
+        self._coverage = coverage
+        self._seen_until = seen_until
+        self._with_gap: set[str] = set()
+        self._passes = {account_id: extent.next_pass(state.get(account_id)) for account_id in account_ids}
+
+    def plan(self) -> dict[str, list[Window]]:
+        """The windows of each account, oldest first."""
+        end = self._extent.end(self._grouping)
+        return {id_: list(windows.plan(self._grouping, this.start, end)) for id_, this in self._passes.items()}
+
+    def tables(self, found: Iterable[tuple[str, Buckets | None]]) -> Iterator[pa.Table]:
+        """The windows, None for one that failed, as tables of at least `BATCH_ROWS` rows but for the last one."""
+        if not self._extent.backfill:
+            for account_id, this in self._passes.items():
+                cursors.begin(self._state, account_id, this)
+        batch: list[_Read] = []
         rows = 0
-        for read in self.reader.usage(self.grouping, starts, self._end()):
-            self.reader.report.step(read.account_id, self.resource)
-            if isinstance(read.result, BillingError):
-                if read.account_id in accounts:  # what came before the gap still counts
-                    yield self._hand_over(accounts, batch)
-                    accounts, batch, rows = [], [], 0
-                self._failed(read.account_id, read.result)
-                continue
-            accounts.append(read.account_id)
-            batch.append(read.result)
-            rows += read.result.length
+        for account_id, read in found:
+            if read is None or read.rejected:
+                self._with_gap.add(account_id)
+            if read is not None:
+                batch.append(_Read(read, account_id not in self._with_gap))
+                rows += read.length
             if rows >= arrow.BATCH_ROWS:
-                yield self._hand_over(accounts, batch)
-                accounts, batch, rows = [], [], 0
+                yield self._hand_over(batch)
+                batch, rows = [], 0
         if batch:
-            yield self._hand_over(accounts, batch)
+            yield self._hand_over(batch)
         self._finish()
 
-    def _pass(self, account_id: str) -> cursors.Pass:
-        reader = self.reader
-        if reader.backfill:
-            return cursors.Pass(windows.midnight(reader.backfill[0]), False)
-        cursor = self.state.get(account_id)
-        return cursors.next_pass(cursor, reader.start, reader.now, reader.lookback_days, reader.full_refresh)
-
-    def _end(self) -> datetime:
-        running_end = windows.running_end(self.grouping, self.reader.now)
-        if self.reader.backfill:
-            return min(running_end, windows.midnight(self.reader.backfill[1]) + windows.DAY)
-        return running_end
-
-    def _failed(self, account_id: str, error: BillingError) -> None:
-        self.with_gap.add(account_id)
-        self.reader.report.fail(account_id, self.resource, error)
-
-    def _hand_over(self, accounts: list[str], batch: list[Buckets]) -> pa.Table:
+    def _hand_over(self, batch: Sequence[_Read]) -> pa.Table:
         """The batch as one table. Only now do cursors and coverage count it as read."""
-        for account_id, result in zip(accounts, batch, strict=True):
-            self._account_for(account_id, result)
-        tables = [arrow.settle(table, self.columns, self.seen_types) for table in buckets.tables(batch)]
-        for table in tables:
-            self.reader.report.saw(self.resource, arrow.not_hinted(table, self.columns))
-        return arrow.join(tables)
+        for read in batch:
+            self._account_for(read)
+        return arrow.join(list(buckets.tables(read.buckets for read in batch)))
 
-    def _account_for(self, account_id: str, result: Buckets) -> None:
-        report, window = self.reader.report, result.window
-        report.rows[self.resource] += result.rows
-        for payload, error in result.rejected:
-            self._failed(account_id, error)
-            report.reject(account_id, error, unknown.as_json(unknown.redacted(payload)))
-        if result.rejected:
+    def _account_for(self, read: _Read) -> None:
+        """A window with a rejected row is not known completely: it is covered by nothing and passed by no cursor."""
+        account_id, window = read.buckets.account_id, read.buckets.window
+        if read.buckets.rejected:
             return
-        seen_until = self.reader.seen_until
-        self.reader.coverage += cursors.coverage(account_id, self.grouping, window.days(), window.end, seen_until)
-        if account_id not in self.with_gap and not self.reader.backfill:
-            ended = min(window.end, windows.floor(self.grouping, seen_until))
-            cursors.advance(self.state, account_id, ended)
+        seen_until = self._seen_until()
+        self._coverage += cursors.coverage(account_id, self._grouping, window.days(), window.end, seen_until)
+        if read.moves and not self._extent.backfill:
+            cursors.advance(self._state, account_id, min(window.end, windows.floor(self._grouping, seen_until)))
 
     def _finish(self) -> None:
-        if self.reader.backfill:
+        if self._extent.backfill:
             return
-        for account_id, this in self.passes.items():
-            if account_id not in self.with_gap:
-                cursors.finish(self.state, account_id, this, self.reader.start, self.reader.seen_until)
+        for account_id, this in self._passes.items():
+            if account_id not in self._with_gap:
+                cursors.finish(self._state, account_id, this, self._extent.start, self._seen_until())

@@ -15,6 +15,9 @@ BUCKET: dict[Grouping, timedelta] = {"hour": timedelta(hours=1), "day": timedelt
 MAX_BUCKETS = 96
 """Four days of hours; below the API's hundred, so that a full window is not mistaken for a truncated one."""
 
+HISTORY_STARTS = "2025-08-01"
+"""The first UTC day that is read unless another is asked for."""
+
 DAY = BUCKET["day"]
 LATE_EVENT_HORIZON = timedelta(days=35)
 """Usage events may be stamped this far back (documented by Stripe, whose meters the API passes on)."""
