@@ -6,6 +6,7 @@ What an answer must load to is worked out here from a table of fields and types,
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -41,35 +42,47 @@ class Field(NamedTuple):
     kind: Any
     required: bool = True
     nullable: bool = False
+    informs: bool = False
 
 
 def optional(kind: Any) -> Field:
     return Field(kind, required=False, nullable=True)
 
 
-NUMBER, TEXT, FLAG, TIME = Field("number"), Field("text"), Field("flag"), Field("time")
-AMOUNTS = {"amount_due": NUMBER, "amount_paid": NUMBER, "amount_remaining": NUMBER, "currency": TEXT}
+def informative(kind: Any) -> Field:
+    """Whatever it holds, it costs no row."""
+    return Field(kind, required=False, nullable=True, informs=True)
+
+
+NUMBER, TEXT, FLAG, TIME, CODE = Field("number"), Field("text"), Field("flag"), Field("time"), Field("code")
+AMOUNTS = {"amount_due": NUMBER, "amount_paid": NUMBER, "amount_remaining": NUMBER, "currency": CODE}
 TOPUP = {
     **{name: optional("number") for name in ("amount", "threshold")},
-    **{name: optional("text") for name in ("disabledReason", "error")},
-    "lastFailedAt": optional("time"),
+    **{name: informative("text") for name in ("disabledReason", "error")},
+    "lastFailedAt": informative("maybe time"),
 }
 BUCKET = {"id": TEXT, "aggregated_value": NUMBER, "start_time": TIME, "end_time": TIME}
 INVOICE = {
     **AMOUNTS,
-    **{name: optional("text") for name in ("id", "status", "created_by", "description", "invoice_origin")},
-    **{name: optional("flag") for name in ("attempted", "auto_advance")},
-    "created": optional("time"),
-    "attempt_count": optional("whole"),
+    "id": optional("text"),
+    **{name: informative("text") for name in ("status", "created_by", "description", "invoice_origin")},
+    **{name: informative("flag") for name in ("attempted", "auto_advance")},
+    "created": informative("maybe time"),
+    "attempt_count": informative("whole"),
 }
-CREDIT = {"amount": NUMBER, "type": TEXT, "credit_balance_transaction": optional("text"), "discount": optional("text")}
+CREDIT = {
+    "amount": NUMBER,
+    "type": TEXT,
+    "credit_balance_transaction": informative("text"),
+    "discount": informative("text"),
+}
 LINE = {
     "amount": NUMBER,
-    "currency": TEXT,
+    "currency": CODE,
     "quantity": NUMBER,
-    "description": Field("text", nullable=True),
+    "description": informative("text"),
     "period": Field({"start": TIME, "end": TIME}),
-    "pricing": Field({"unit_amount_decimal": Field("price", nullable=True)}),
+    "pricing": informative({"unit_amount_decimal": informative("price")}),
     "pretax_credit_amounts": optional([CREDIT]),
 }
 PREVIEW = {
@@ -83,7 +96,7 @@ PREVIEW = {
 BALANCE = {
     "balance": NUMBER,
     "has_default_payment_method": FLAG,
-    "first_topup_success": optional("flag"),
+    "first_topup_success": informative("flag"),
     "topup_config": Field(TOPUP),
 }
 LIMIT = {
@@ -91,8 +104,8 @@ LIMIT = {
     "config": Field(
         {
             "amount": Field("number", nullable=True),
-            "duration": Field("text", nullable=True),
-            "strategy": Field("text", nullable=True),
+            "duration": informative("text"),
+            "strategy": informative("text"),
         }
     ),
 }
@@ -105,6 +118,15 @@ class BrokenError(Exception):
 
 def value_of(field: Field, value: Any) -> Any:
     """What a field's value has to become. Raises `BrokenError`."""
+    try:
+        return strict_value_of(field, value)
+    except BrokenError:
+        if field.informs:
+            return None
+        raise
+
+
+def strict_value_of(field: Field, value: Any) -> Any:
     if value is None:
         if field.nullable:
             return None
@@ -164,6 +186,27 @@ def time(value: Any) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
 
 
+def maybe_time(value: Any) -> datetime | None:
+    """0 is never; text may tell a time in digits or as a date."""
+    if type(value) is not str:
+        return time(value) if type(value) not in {int, Decimal} or number(value) else None
+    if re.fullmatch("[0-9.]+", value):
+        return time(Decimal(value)) if value.count(".") < 2 else None
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found if datetime(2020, 1, 1, tzinfo=UTC) <= found <= NOW + timedelta(days=731) else None
+
+
+def code(value: Any) -> str:
+    of_type(str)(value)
+    if not value.strip():
+        raise BrokenError
+    return str(value)
+
+
 def price(value: Any) -> str:
     of_type(int, Decimal, str)(value)
     return str(value)
@@ -174,7 +217,9 @@ SCALARS: dict[str, Callable[[Any], Any]] = {
     "whole": whole,
     "text": of_type(str),
     "flag": of_type(bool),
+    "code": code,
     "time": time,
+    "maybe time": maybe_time,
     "price": price,
 }
 

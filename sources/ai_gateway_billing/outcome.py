@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 Status = Literal["ok", "failed", "skipped"]
 Kinds = Mapping[str, Mapping[str, str]]
 """Table -> column -> type, by dlt's names."""
+STILL_LOADED = "; its row is loaded all the same"
+"""How a reason ends that cost no row: `check` then warns where it would find an error."""
 
 
 class Quarantined(NamedTuple):
@@ -38,13 +40,15 @@ class Rejected(NamedTuple):
 class Part:
     """What one answer, or one window of usage, of an account came to.
 
-    `content`: what goes on to dlt. `rows`: how many, by table. `skipped`: why there was nothing to load, which is no
-    failure. `unknown`: columns of fields that the contract does not know. `error`: nothing could be read.
+    `content`: what goes on to dlt. `rows`: how many, by table. `told`: fields that are not as documented and cost no
+    row. `skipped`: why there was nothing to load, which is no failure. `unknown`: columns of fields that the contract
+    does not know. `error`: nothing could be read.
     """
 
     content: Any = None
     rows: Mapping[str, int] = field(default_factory=dict)
     rejected: Sequence[Rejected] = ()
+    told: Sequence[Rejected] = ()
     skipped: str | None = None
     unknown: Kinds = field(default_factory=dict)
     error: BillingError | None = None
@@ -101,6 +105,7 @@ class Outcomes:
         self._listener = listener
         self._on_failure = on_failure
         self._steps: dict[tuple[str, str], tuple[int, int]] = {}
+        self._told: set[tuple[str, ...]] = set()
         self._lock = Lock()
 
     def plan(self, resource: str, steps: Mapping[str, int]) -> None:
@@ -138,9 +143,17 @@ class Outcomes:
         self.rows.update(part.rows)
         for error, payload in part.rejected:
             self.quarantined.append(Quarantined(account_id, error.resource, error.field, error.reason, payload))
+        for error, payload in part.told:
+            self._tell(Quarantined(account_id, error.resource, error.field, error.reason + STILL_LOADED, payload))
         for table, columns in part.unknown.items():
             for name, kind in columns.items():
                 self.new_fields.setdefault((table, name), kind)
+
+    def _tell(self, item: Quarantined) -> None:
+        self.quarantined.append(item)
+        if item[:-1] not in self._told:
+            log.warning("%s of account %s: field %s %s", item.resource, item.account_id, item.field, item.reason)
+        self._told.add(item[:-1])
 
     def _progress(self, account_id: str, resource: str, done: int, planned: int) -> None:
         self._steps[account_id, resource] = done, planned

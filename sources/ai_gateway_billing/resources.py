@@ -186,7 +186,8 @@ def _invoice_tables(run: Extraction, columns: Columns) -> Iterator[pa.Table]:
     def make(reading: Reading, answer: list[Any]) -> Part:
         rows, rejected = _accepted(records.invoice, answer, reading)
         table = arrow.open_table(rows, columns, seen_types)
-        return Part(table, {"invoices": len(rows)}, rejected, unknown={"invoices": arrow.not_hinted(table, columns)})
+        kinds = {"invoices": arrow.not_hinted(table, columns)}
+        return Part(table, {"invoices": len(rows)}, rejected, _told(reading), unknown=kinds)
 
     yield from _each(run, "invoices", run.client.invoice_history, make)
 
@@ -207,6 +208,10 @@ def _rejected(error: RecordError, payload: Any) -> Rejected:
     return Rejected(error, unknown.as_json(unknown.redacted(payload)))
 
 
+def _told(reading: Reading) -> list[Rejected]:
+    return [_rejected(error, sent) for error, sent in reading.told]
+
+
 def _snapshots(run: Extraction, resource: str, convert: Callable[[Any, Reading], Row]) -> Iterator[Any]:
     nothing = OF_RESOURCE[resource].nothing
     seen_types, markers_go = _seen_types(), _markers_go()
@@ -220,7 +225,8 @@ def _snapshots(run: Extraction, resource: str, convert: Callable[[Any, Reading],
             return Part(rejected=rejected)
         counts = versions.row_counts(resource, rows[0])
         item, kinds = versions.hinted(resource, rows[0], seen_types)
-        return Part([*([] if versions.reaches_every_table(resource, rows[0]) else marker), item], counts, unknown=kinds)
+        content = [*([] if versions.reaches_every_table(resource, rows[0]) else marker), item]
+        return Part(content, counts, told=_told(reading), unknown=kinds)
 
     contents = _each(run, resource, partial(run.client.snapshot, resource), make)
     yield from versions.batches(item for content in contents for item in content)

@@ -82,30 +82,6 @@ ANSWERS = {
     "credit_balance": (records.credit_balance, BALANCE),
     "spending_limit": (records.spending_limit, LIMIT),
 }
-REQUIRED = [
-    ("invoices", "amount_due"), ("invoices", "amount_paid"), ("invoices", "amount_remaining"), ("invoices", "currency"),
-    *(("invoice_preview", name) for name in PREVIEW),
-    *(("invoice_preview", f"invoice_lines.0.{name}") for name in LINE if name != "pretax_credit_amounts"),
-    ("invoice_preview", "invoice_lines.0.period.start"), ("invoice_preview", "invoice_lines.0.period.end"),
-    ("invoice_preview", "invoice_lines.0.pricing.unit_amount_decimal"),
-    ("invoice_preview", "invoice_lines.0.pretax_credit_amounts.0.amount"),
-    ("invoice_preview", "invoice_lines.0.pretax_credit_amounts.0.type"),
-    ("credit_balance", "balance"), ("credit_balance", "has_default_payment_method"), ("credit_balance", "topup_config"),
-    ("spending_limit", "enabled"), ("spending_limit", "config"), ("spending_limit", "config.amount"),
-    ("spending_limit", "config.duration"), ("spending_limit", "config.strategy"),
-]  # fmt: skip
-NULLABLE = {
-    "invoice_lines.0.description", "invoice_lines.0.pricing.unit_amount_decimal",
-    "config.amount", "config.duration", "config.strategy",
-}  # fmt: skip
-OPTIONAL = [
-    *(("invoices", name) for name in INVOICE if not name.startswith("amount") and name not in ("currency", "id")),
-    ("invoice_preview", "invoice_lines.0.pretax_credit_amounts"),
-    ("invoice_preview", "invoice_lines.0.pretax_credit_amounts.0.discount"),
-    *(("topup_config", name) for name in TOPUP),
-    ("credit_balance", "first_topup_success"), ("credit_balance", "topup_config.amount"),
-    ("credit_balance", "payment_method"),
-]  # fmt: skip
 
 
 def changed(document: Any, path: str, change: Any) -> Any:
@@ -173,58 +149,6 @@ def test_every_column_of_a_row_is_in_the_schema_and_every_hinted_one_in_the_row(
     hinted |= tables.SENSITIVE.get(resource, {}).keys()
 
     assert flat - {"invoice_lines"} == hinted - {"withdrawn"}
-
-
-@pytest.mark.parametrize(("resource", "path"), REQUIRED)
-def test_a_missing_required_field_is_an_error_and_never_null_or_zero(resource: str, path: str) -> None:
-    with pytest.raises(RecordError) as caught:
-        row_of(resource, without(ANSWERS[resource][1], path))
-
-    assert caught.value.field == path.rpartition(".")[2]
-    assert caught.value.resource.startswith(resource)
-
-
-@pytest.mark.parametrize(("resource", "path"), REQUIRED)
-def test_a_required_field_may_be_null_only_where_the_contract_says_so(resource: str, path: str) -> None:
-    answer = with_value(ANSWERS[resource][1], path, None)
-
-    if path in NULLABLE:
-        row_of(resource, answer)
-        return
-    with pytest.raises(RecordError):
-        row_of(resource, answer)
-
-
-@pytest.mark.parametrize(("resource", "path"), OPTIONAL)
-def test_an_optional_field_may_be_null_or_missing(resource: str, path: str) -> None:
-    good = ANSWERS[resource][1]
-
-    assert row_of(resource, without(good, path)) == row_of(resource, with_value(good, path, None))
-
-
-LEAVES = [*REQUIRED, *OPTIONAL, ("invoices", "id")]
-
-
-@pytest.mark.parametrize(
-    ("resource", "path"), [leaf for leaf in LEAVES if leaf[1] not in ("payment_method", "topup_config", "invoice_pdf")]
-)
-def test_a_field_of_another_type_is_an_error(resource: str, path: str) -> None:
-    with pytest.raises(RecordError):
-        row_of(resource, with_value(ANSWERS[resource][1], path, {"odd": [1]} if path != "config" else 7))
-
-
-@pytest.mark.parametrize(
-    ("resource", "path", "value"),
-    [
-        ("credit_balance", "topup_config", 7),
-        ("credit_balance", "payment_method", "visa"),
-        ("credit_balance", "payment_method.last4", 4242),
-        ("invoices", "invoice_pdf", ["x"]),
-    ],
-)
-def test_an_object_or_a_sensitive_field_of_another_type_is_an_error(resource: str, path: str, value: Any) -> None:
-    with pytest.raises(RecordError):
-        row_of(resource, with_value(ANSWERS[resource][1], path, value), SENSITIVE)
 
 
 @pytest.mark.parametrize("resource", ANSWERS)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ai_gateway_billing.rows import fields
-from ai_gateway_billing.rows.fields import Field, Fields, Need
+from ai_gateway_billing.rows.fields import Field, Fields
 from ai_gateway_billing.rows.tables import FIELDS, RESOURCES, SENSITIVE, TABLES, columns_of
 from support import api_schemas
 from support.api_schemas import Schema
@@ -40,19 +40,19 @@ KEYS = {
 
 def compare(declared: Fields, contract: Schema, path: str) -> None:
     """Every key of the contract is declared once, with its type, and never stricter than it is promised."""
-    sent = {each.sent_as or name: each for name, each in declared.items() if each.need}
+    sent = {each.sent_as or name: each for name, each in declared.items() if each.need is not fields.OURS}
     assert sent.keys() == contract["properties"].keys(), path
     for name, each in sent.items():
         schema: dict[str, Any] = contract["properties"][name]
         may_be_null = "anyOf" in schema
         schema = schema["anyOf"][0] if may_be_null else schema
         where = f"{path}.{name}"
-        if each.need is Need.REQUIRED:
+        if each.need is fields.REQUIRED:
             assert name in contract["required"], where
             assert not may_be_null, where
-        elif each.need is Need.NULLABLE:
+        elif each.need in {fields.NULLABLE, fields.EXPECTED}:
             assert name in contract["required"], where
-            assert may_be_null, where
+            assert may_be_null or not isinstance(each, Field), where
         if isinstance(each, Field):
             assert schema.get("type", "string") == JSON[each.kind.hint["data_type"]], where
         else:

@@ -194,7 +194,7 @@ BROKEN: dict[tuple[str, str], tuple[Any, str, str]] = {
     ("usage-history", "history.*.end_time"): ("2026", "usage_hourly", "end_time"),
     ("invoice-history", "invoices.*.amount_due"): (REMOVED, "invoices", "amount_due"),
     ("invoice-history", "invoices.*.amount_paid"): (None, "invoices", "amount_paid"),
-    ("invoice-history", "invoices.*.created"): ("yesterday", "invoices", "created"),
+    ("invoice-history", "invoices.*.id"): (7, "invoices", "id"),
     ("invoice-preview", "period_end"): (REMOVED, "invoice_preview", "period_end"),
     ("invoice-preview", "invoice_lines.*.amount"): ("1", "invoice_preview", "amount"),
     ("invoice-preview", "invoice_lines.*.pretax_credit_amounts.*.amount"): (True, "invoice_preview", "amount"),

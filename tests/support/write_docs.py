@@ -18,6 +18,7 @@ import duckdb
 
 from ai_gateway_billing.rows.tables import SENSITIVE, TABLES, Columns
 from ai_gateway_billing_pipeline.database import storage, views
+from support import field_cases
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 QUESTION = re.compile(r"```sql\n(?P<sql>.*?)```\n(?:\n(?P<answer>(?:\|[^\n]*\n)+))?", re.DOTALL)
@@ -46,6 +47,21 @@ RAW_HEAD = """## Raw tables
 
 Schema `ai_gateway_billing`. dlt adds `_dlt_load_id`, `_dlt_id` and, to versions, `_dlt_valid_from` and `_dlt_valid_to`,
 which is NULL in the version in force. Fields that the API adds come as new columns.
+"""
+CASES_HEAD = """## When a field is not as documented
+
+A field that is missing, null or holds something else never becomes a zero or a guess. Each is declared once, and this
+table follows from there:
+
+- **refused**: the row is put aside in `quarantine`, and its resource fails for that account (exit code 4). Of usage the
+  bucket stays as it was and is read again; a preview, a balance, a setting keeps the version that it has.
+- **NULL, told**: the row is loaded with NULL there. A warning is logged, a line in `quarantine` says what was sent, and
+  `check` warns until an answer is well again; nothing fails.
+- **NULL**: as documented, or 0 for a time that may never have come. Nothing is told.
+- **kept**: stored as sent. An empty invoice id counts as none.
+
+An informative time that comes as text (Unix time in digits, or a date, UTC unless it names a zone) is read, and told.
+Numbers are out of range beyond what DECIMAL(38,18) or BIGINT holds, times before 2020 or two years ahead.
 """
 VIEWS_HEAD = """## Views
 
@@ -108,13 +124,17 @@ OWN = {
         },
     ),
     "quarantine": (
-        Table("raw item that broke the contract", "all columns but the times", "by every load; cleared by a success"),
+        Table(
+            "raw item or field that broke the contract",
+            "all columns but the times",
+            "by every load; cleared by a success",
+        ),
         {
             "account_id": "Cloudflare account id",
             "resource": "Name of the resource",
             "field": "The field that is not what the contract says",
             "reason": "What is wrong with it",
-            "payload": "The item as JSON, without anything sensitive",
+            "payload": "The item as JSON, without anything sensitive; the field alone when its row was loaded",
             "first_seen_at": "When it first came, UTC",
             "last_seen_at": "When it last came, UTC",
         },
@@ -182,7 +202,8 @@ def grid(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Container[
 
 def tables(connection: duckdb.DuckDBPyConnection) -> str:
     """docs/TABLES.md, with the types that a loaded database has."""
-    return "\n".join([HEAD, *_raw_tables(), *_own_tables(), *_views(connection), STORAGE.removesuffix("\n")])
+    parts = [*_raw_tables(), *_field_cases(), *_own_tables(), *_views(connection)]
+    return "\n".join([HEAD, *parts, STORAGE.removesuffix("\n")])
 
 
 def _raw_tables() -> Iterator[str]:
@@ -208,6 +229,15 @@ def raw_columns(table: str, hints: Columns) -> Iterator[list[str]]:
         null = "yes" if hint["nullable"] else "no"
         meaning = hint["description"]
         yield [f"`{name}`", _TYPES[hint["data_type"]], null, meaning, CERTAINTY.get((table, name), "")]
+
+
+def _field_cases() -> Iterator[str]:
+    yield CASES_HEAD
+    head = ["table", "field as sent", *field_cases.CASES]
+    yield grid(
+        head,
+        [[each.table, f"`{each.path}`", *map(each.outcome, field_cases.CASES)] for each in field_cases.declared()],
+    )
 
 
 def _own_tables() -> Iterator[str]:

@@ -48,7 +48,7 @@ delete from ai_gateway_billing.quarantine
 where exists (
     from ai_gateway_billing.load_status as now
     where now.last_success_at = $1 and now.account_id = quarantine.account_id
-        and starts_with(quarantine.resource, now.resource)
+        and starts_with(quarantine.resource, now.resource) and quarantine.last_seen_at <> $1
 )
 """
 _QUARANTINE = """
@@ -60,7 +60,7 @@ on conflict do update set last_seen_at = excluded.last_seen_at
 
 
 def write(connection: duckdb.DuckDBPyConnection, outcomes: Outcomes, now: datetime) -> None:
-    """Record the load's outcomes. A resource that went well clears its account's quarantine."""
+    """Record the load's outcomes. A resource that went well clears its account's quarantine of what came before."""
     connection.execute("set timezone = 'UTC'")
     connection.execute(_TABLES)
     found = [
@@ -70,10 +70,11 @@ def write(connection: duckdb.DuckDBPyConnection, outcomes: Outcomes, now: dateti
     if found:
         *texts, success = map(list, zip(*found, strict=True))
         connection.execute(_STATUS, [*texts, now, success])
-        connection.execute(_RELEASE, [now])
     if outcomes.quarantined:
         items = dict.fromkeys(map(_short, outcomes.quarantined))
         connection.execute(_QUARANTINE, [*map(list, zip(*items, strict=True)), now])
+    if found:
+        connection.execute(_RELEASE, [now])
 
 
 def _short(item: Quarantined) -> Quarantined:

@@ -24,27 +24,47 @@ class Kind(NamedTuple):
 
 MONEY = Kind({"data_type": "decimal", "precision": 38, "scale": 18}, lambda value, _: values.decimal(value))
 TEXT = Kind({"data_type": "text"}, lambda value, _: values.text(value))
+CURRENCY = Kind({"data_type": "text"}, lambda value, _: values.code(value))
 PRICE = Kind({"data_type": "text"}, lambda value, _: values.number_as_text(value))
 TIME = Kind({"data_type": "timestamp"}, values.instant)
+MAYBE_TIME = Kind({"data_type": "timestamp"}, values.instant_or_never)
 FLAG = Kind({"data_type": "bool"}, lambda value, _: values.flag(value))
 COUNT = Kind({"data_type": "bigint"}, lambda value, _: values.whole(value))
 DAY = Kind({"data_type": "date"}, lambda value, _: value)
 
 
-class Need(Enum):
-    """What a row needs of a field that the API sends."""
+class Fate(Enum):
+    """What becomes of a row whose field is not as documented."""
 
-    REQUIRED = "there and not null"
-    NULLABLE = "there, perhaps null"
-    OPTIONAL = "perhaps missing or null"
+    REFUSED = "refused"
+    NULL = "NULL"
+    TOLD = "NULL, told"
+
+
+class Need(NamedTuple):
+    """What a row needs of a field that the API sends: its fate when the field is missing, null, or unreadable."""
+
+    missing: Fate
+    null: Fate
+    unreadable: Fate
+
+
+REQUIRED = Need(Fate.REFUSED, Fate.REFUSED, Fate.REFUSED)
+NULLABLE = Need(Fate.REFUSED, Fate.NULL, Fate.REFUSED)
+OPTIONAL = Need(Fate.NULL, Fate.NULL, Fate.REFUSED)
+EXPECTED = Need(Fate.TOLD, Fate.NULL, Fate.TOLD)
+"""The contract names it as required, yet neither money nor identity hangs on it."""
+INFORMATIVE = Need(Fate.NULL, Fate.NULL, Fate.TOLD)
+OURS = Need(Fate.NULL, Fate.NULL, Fate.NULL)
+"""Not sent: the load fills it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field and its column. `need` is None where the load fills it. `sent_as`: the API's name, if it is another."""
+    """One field and its column. `sent_as`: the API's name, where the column has another."""
 
     kind: Kind
-    need: Need | None
+    need: Need
     meaning: str
     sent_as: str | None = None
     sensitive: bool = False
@@ -52,7 +72,7 @@ class Field:
 
     def column(self) -> dict[str, Any]:
         """The hints of its column."""
-        nullable = self.need in {Need.NULLABLE, Need.OPTIONAL}
+        nullable = self.need is not OURS and self.need.null is Fate.NULL
         return {**self.kind.hint, "nullable": nullable, "description": self.meaning, **self.hints}
 
 

@@ -1,32 +1,44 @@
 """A `result` of the API in, rows out: Decimal money, UTC times, strict keys, nothing sensitive unless asked for.
 
 A documented required field that is missing or has another type raises `RecordError`; an optional one that is absent
-is NULL. Unknown fields are kept, each as one column.
+is NULL. What is only informative never costs its row: unreadable, it is NULL and told. Unknown fields are kept, each
+as one column.
 """
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from ai_gateway_billing.errors import RecordError
 
 from . import unknown, values
-from .fields import Field, Fields, Group, Need
+from .fields import OURS, Fate, Field, Fields, Group
 from .tables import FIELDS
 
 Row = dict[str, Any]
 
 
+class Unreadable(NamedTuple):
+    """A field that is not as documented, in a row that was made all the same, and what was sent."""
+
+    error: RecordError
+    sent: Row
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What rows depend on besides the answer: whose it is, when it was read, and whether secrets may stay."""
+    """What rows depend on besides the answer: whose it is, when it was read, and whether secrets may stay.
+
+    `told` collects what of the rows could not be read though they were made.
+    """
 
     account_id: str
     now: datetime
     include_sensitive: bool = False
+    told: list[Unreadable] = field(default_factory=list, compare=False)
 
     def instant(self, value: Any) -> datetime:
         """Unix time of either unit as UTC."""
@@ -35,7 +47,12 @@ class Reading:
 
 def row(table: str, item: Any, reading: Reading) -> Row:
     """One row of the table, with the rows of its child tables inside, and every field that is not declared."""
-    return _row(table, FIELDS[table], item, reading)
+    told = len(reading.told)
+    try:
+        return _row(table, FIELDS[table], item, reading)
+    except RecordError:
+        del reading.told[told:]
+        raise
 
 
 def documented(table: str, item: Any, reading: Reading) -> Row:
@@ -71,7 +88,7 @@ invoice_preview = partial(row, "invoice_preview")
 
 def _row(table: str, fields: Fields, item: Any, reading: Reading) -> Row:
     found = _documented(table, fields, item, reading)
-    known = {each.sent_as or name for name, each in fields.items() if each.need}
+    known = {each.sent_as or name for name, each in fields.items() if each.need is not OURS}
     more = unknown.typed([item], known, reading.include_sensitive)
     return found | {name: column[0] for name, column in more.items()}
 
@@ -81,24 +98,35 @@ def _documented(table: str, fields: Fields, item: Any, reading: Reading) -> Row:
         raise RecordError(table, "result", f"holds {values.kind(item)} where an object is due")
     found: Row = {"account_id": reading.account_id} if "account_id" in fields else {}
     for name, each in fields.items():
-        if each.need and (reading.include_sensitive or not each.sensitive):
+        if each.need is not OURS and (reading.include_sensitive or not each.sensitive):
             found[name] = _value(table, name, each, item, reading)
     return found
 
 
 def _value(table: str, name: str, declared: Field | Group, item: Row, reading: Reading) -> Any:
-    """One field converted; `RecordError` when it is not what the contract says."""
-    sent_as = declared.sent_as or name
-    value = item.get(sent_as)
-    if sent_as not in item and declared.need is not Need.OPTIONAL:
-        raise RecordError(table, sent_as, "is missing though it is required")
-    if value is None and declared.need is not Need.REQUIRED:
+    """One field converted; `RecordError` when the row cannot do without."""
+    need, sent_as = declared.need, declared.sent_as or name
+    value, usable = item.get(sent_as), None
+    fate: Fate = need.missing if sent_as not in item else need.unreadable
+    if sent_as not in item and fate is not Fate.NULL:
+        reason = "is missing though it is required"
+    elif value is None and need.null is Fate.NULL:
         return [] if isinstance(declared, Group) and declared.many else None
-    try:
-        if isinstance(declared, Field):
-            return declared.kind.convert(value, reading.now)
-        if declared.many:
-            return [_row(f"{table}__{name}", declared.fields, each, reading) for each in values.sequence(value)]
-        return _row(table, declared.fields, values.mapping(value), reading)
-    except ValueError as error:
-        raise RecordError(table, sent_as, str(error)) from None
+    else:
+        try:
+            return _converted(table, name, declared, value, reading)
+        except ValueError as error:
+            reason, usable = str(error), getattr(error, "value", None)
+    problem = RecordError(table, sent_as, reason)
+    if fate is Fate.REFUSED:
+        raise problem
+    reading.told.append(Unreadable(problem, {sent_as: value}))
+    return usable
+
+
+def _converted(table: str, name: str, declared: Field | Group, value: Any, reading: Reading) -> Any:
+    if isinstance(declared, Field):
+        return declared.kind.convert(value, reading.now)
+    if declared.many:
+        return [_row(f"{table}__{name}", declared.fields, each, reading) for each in values.sequence(value)]
+    return _row(table, declared.fields, values.mapping(value), reading)

@@ -6,23 +6,27 @@ unit (cents most likely), `quantity` and `pricing__unit_amount_decimal` have non
 
 from .fields import (
     COUNT,
+    CURRENCY,
     DAY,
+    EXPECTED,
     FLAG,
+    INFORMATIVE,
+    MAYBE_TIME,
     MONEY,
+    NULLABLE,
+    OPTIONAL,
+    OURS,
     PRICE,
+    REQUIRED,
     TEXT,
     TIME,
     Columns,
     Field,
     Fields,
     Group,
-    Need,
     columns,
     with_children,
 )
-
-REQUIRED, NULLABLE, OPTIONAL = Need
-OURS = None
 
 _ACCOUNT = "Cloudflare account id, 32 hex characters"
 _WITHDRAWN = "Always NULL here: marks, while loading, what the API no longer gives"
@@ -61,51 +65,51 @@ _INVOICES: Fields = {
         "The API's invoice id, or a stable surrogate when it gives none",
         hints={"nullable": False, "primary_key": True},
     ),
-    "created": Field(TIME, OPTIONAL, "When the invoice was made, UTC"),
-    "status": Field(TEXT, OPTIONAL, _STATUS),
-    "currency": Field(TEXT, REQUIRED, "Currency code as sent; case varies"),
+    "created": Field(MAYBE_TIME, INFORMATIVE, "When the invoice was made, UTC"),
+    "status": Field(TEXT, INFORMATIVE, _STATUS),
+    "currency": Field(CURRENCY, REQUIRED, "Currency code as sent; case varies"),
     "amount_due": Field(MONEY, REQUIRED, "Cents"),
     "amount_paid": Field(MONEY, REQUIRED, "Cents"),
     "amount_remaining": Field(MONEY, REQUIRED, "Cents"),
-    "attempt_count": Field(COUNT, OPTIONAL, "How often payment was tried"),
-    "attempted": Field(FLAG, OPTIONAL, "Whether payment was tried"),
-    "auto_advance": Field(FLAG, OPTIONAL, "Whether collection goes on by itself"),
-    "created_by": Field(TEXT, OPTIONAL, "Who or what made it; may name a person"),
-    "description": Field(TEXT, OPTIONAL, "Free text"),
-    "invoice_origin": Field(TEXT, OPTIONAL, "Where it came from; values undocumented"),
+    "attempt_count": Field(COUNT, INFORMATIVE, "How often payment was tried"),
+    "attempted": Field(FLAG, INFORMATIVE, "Whether payment was tried"),
+    "auto_advance": Field(FLAG, INFORMATIVE, "Whether collection goes on by itself"),
+    "created_by": Field(TEXT, INFORMATIVE, "Who or what made it; may name a person"),
+    "description": Field(TEXT, INFORMATIVE, "Free text"),
+    "invoice_origin": Field(TEXT, INFORMATIVE, "Where it came from; values undocumented"),
     "has_surrogate_id": Field(FLAG, OURS, "True when the API gave no id"),
     "last_listed_at": Field(TIME, OURS, "The last load that still found it in the invoice history, UTC"),
-    "invoice_pdf": Field(TEXT, OPTIONAL, "Link that opens for whoever holds it", sensitive=True),
+    "invoice_pdf": Field(TEXT, INFORMATIVE, "Link that opens for whoever holds it", sensitive=True),
 }
 _CREDITS: Fields = {
     "account_id": ACCOUNT,
     "amount": Field(MONEY, REQUIRED, "Cents, positive: what reduces the line"),
     "type": Field(TEXT, REQUIRED, "Kind of credit"),
-    "credit_balance_transaction": Field(TEXT, OPTIONAL, "The API's id of the drawdown"),
-    "discount": Field(TEXT, OPTIONAL, "The API's id of the discount"),
+    "credit_balance_transaction": Field(TEXT, INFORMATIVE, "The API's id of the drawdown"),
+    "discount": Field(TEXT, INFORMATIVE, "The API's id of the discount"),
 }
 _PERIOD: Fields = {
     "start": Field(TIME, REQUIRED, "Start of the line's period, inclusive, UTC"),
     "end": Field(TIME, REQUIRED, "End of the line's period, exclusive, UTC"),
 }
 _PRICING: Fields = {
-    "unit_amount_decimal": Field(PRICE, NULLABLE, "Unit price as sent; unit unknown, so kept as text"),
+    "unit_amount_decimal": Field(PRICE, EXPECTED, "Unit price as sent; unit unknown, so kept as text"),
 }
 _LINES: Fields = {
     "account_id": ACCOUNT,
-    "description": Field(TEXT, NULLABLE, "Free text that names the model"),
+    "description": Field(TEXT, EXPECTED, "Free text that names the model"),
     "amount": Field(MONEY, REQUIRED, "Cents, gross: before the credits of the line"),
-    "currency": Field(TEXT, REQUIRED, "Currency code as sent"),
+    "currency": Field(CURRENCY, REQUIRED, "Currency code as sent"),
     "quantity": Field(MONEY, REQUIRED, "As sent; not promised to be tokens"),
     "period": Group(REQUIRED, _PERIOD),
-    "pricing": Group(REQUIRED, _PRICING),
+    "pricing": Group(EXPECTED, _PRICING),
     "pretax_credit_amounts": Group(OPTIONAL, _CREDITS, many=True),
 }
 _PREVIEW: Fields = {
     "account_id": ACCOUNT,
     "id": Field(TEXT, REQUIRED, "The API's id of the preview"),
     "status": Field(TEXT, REQUIRED, _STATUS),
-    "currency": Field(TEXT, REQUIRED, "Currency code as sent"),
+    "currency": Field(CURRENCY, REQUIRED, "Currency code as sent"),
     "amount_due": Field(MONEY, REQUIRED, "Cents, month to date; not what a card will pay"),
     "amount_paid": Field(MONEY, REQUIRED, "Cents"),
     "amount_remaining": Field(MONEY, REQUIRED, "Cents"),
@@ -118,27 +122,29 @@ _PREVIEW: Fields = {
 _TOPUP: Fields = {
     "amount": Field(MONEY, OPTIONAL, "Cents bought by an automatic top-up, before the fee; NULL or 0 when unset"),
     "threshold": Field(MONEY, OPTIONAL, "Cents below which an automatic top-up starts; NULL or 0 when unset"),
-    "disabled_reason": Field(TEXT, OPTIONAL, "Why automatic top-up is off", sent_as="disabledReason"),
-    "error": Field(TEXT, OPTIONAL, "The last failure's words"),
-    "last_failed_at": Field(TIME, OPTIONAL, "When an automatic top-up last failed, UTC", sent_as="lastFailedAt"),
+    "disabled_reason": Field(TEXT, INFORMATIVE, "Why automatic top-up is off", sent_as="disabledReason"),
+    "error": Field(TEXT, INFORMATIVE, "The last failure's words"),
+    "last_failed_at": Field(
+        MAYBE_TIME, INFORMATIVE, "When an automatic top-up last failed, UTC", sent_as="lastFailedAt"
+    ),
 }
 _CARD: Fields = {
-    "brand": Field(TEXT, OPTIONAL, "Card brand"),
-    "last4": Field(TEXT, OPTIONAL, "Last four digits of the card"),
+    "brand": Field(TEXT, INFORMATIVE, "Card brand"),
+    "last4": Field(TEXT, INFORMATIVE, "Last four digits of the card"),
 }
 _BALANCE: Fields = {
     "account_id": ACCOUNT,
     "balance": Field(MONEY, REQUIRED, "Cents of prepaid credit, fractional; may be negative"),
-    "first_topup_success": Field(FLAG, OPTIONAL, "Whether a first top-up went through"),
+    "first_topup_success": Field(FLAG, INFORMATIVE, "Whether a first top-up went through"),
     "has_default_payment_method": Field(FLAG, REQUIRED, "Whether a card is on file"),
     "topup_config": Group(REQUIRED, _TOPUP),
-    "payment_method": Group(OPTIONAL, _CARD, sensitive=True),
+    "payment_method": Group(INFORMATIVE, _CARD, sensitive=True),
     "withdrawn": WITHDRAWN,
 }
 _LIMIT: Fields = {
     "amount": Field(MONEY, NULLABLE, "Cents; without meaning while the limit is not enabled"),
-    "duration": Field(TEXT, NULLABLE, "daily, weekly or monthly"),
-    "strategy": Field(TEXT, NULLABLE, "fixed or sliding"),
+    "duration": Field(TEXT, EXPECTED, "daily, weekly or monthly"),
+    "strategy": Field(TEXT, EXPECTED, "fixed or sliding"),
 }
 _SPENDING_LIMIT: Fields = {
     "account_id": ACCOUNT,

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from . import values
+from .fields import OURS
 from .tables import FIELDS
 
 _SENSITIVE_NAME = re.compile(r"pdf|url|link|href|card|last_?4|payment_method|password|fingerprint|iban", re.IGNORECASE)
@@ -17,7 +18,7 @@ _OURS = {
     name
     for table, fields in FIELDS.items()
     for name, each in fields.items()
-    if not each.need and table != "usage_coverage"
+    if each.need is OURS and table != "usage_coverage"
 }
 """Columns that the load adds; a field of the API that has such a name must not overwrite them."""
 _MAX_NAME = 60

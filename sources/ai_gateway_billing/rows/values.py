@@ -1,5 +1,6 @@
 """Single JSON values in, exact Python values out. A value of another type raises `ValueError`, never becomes NULL."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
@@ -78,6 +79,13 @@ def text(value: Any) -> str:
     return value
 
 
+def code(value: Any) -> str:
+    """A JSON string that says something."""
+    if not text(value).strip():
+        raise ValueError("is empty")
+    return text(value)
+
+
 def number_as_text(value: Any) -> str:
     """A JSON string; a number, whose unit is unknown either way, in the digits it was sent in."""
     return str(value) if kind(value) == "number" else text(value)
@@ -104,6 +112,37 @@ def sequence(value: Any) -> list[Any]:
     return value
 
 
+class UnusualError(ValueError):
+    """A value that is not as documented and yet clear: `value` is what it says."""
+
+    def __init__(self, reason: str, value: Any) -> None:
+        super().__init__(reason)
+        self.value = value
+
+
+def instant_or_never(value: Any, now: datetime) -> datetime | None:
+    """The same, for a time that may never have come: 0 says so. Raises `UnusualError` for a time that comes as text."""
+    if kind(value) == "number" and value == 0:
+        return None
+    if type(value) is not str:
+        return instant(value, now)
+    found = _instant_in_text(value, now)
+    if found is None:
+        raise ValueError("holds text where a number is due")
+    raise UnusualError("came as text where a number is due, and was read", found)
+
+
+def _instant_in_text(text: str, now: datetime) -> datetime | None:
+    """A Unix time in digits, or a date, in UTC unless it names another zone. None for anything else."""
+    try:
+        if re.fullmatch(r"\d{1,20}(\.\d{1,20})?", text, re.ASCII):
+            return instant(Decimal(text), now)
+        moment = datetime.fromisoformat(text)
+        return _plausible(moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC), now)
+    except (ValueError, OverflowError):
+        return None
+
+
 def instant(value: Any, now: datetime) -> datetime:
     """Unix time as UTC, seconds or milliseconds told apart by size, since the API documents neither.
 
@@ -116,6 +155,10 @@ def instant(value: Any, now: datetime) -> datetime:
         moment = EPOCH + timedelta(microseconds=int(microseconds))
     except OverflowError as error:
         raise ValueError("is no time") from error
+    return _plausible(moment, now)
+
+
+def _plausible(moment: datetime, now: datetime) -> datetime:
     if not _EARLIEST <= moment <= now + _AHEAD:
         raise ValueError("lies before 2020 or years ahead")
     return moment

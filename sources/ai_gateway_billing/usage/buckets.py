@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from ai_gateway_billing.errors import RecordError
 from ai_gateway_billing.rows import arrow, records, unknown, values
+from ai_gateway_billing.rows.fields import OURS
 from ai_gateway_billing.rows.records import Reading, Row
 from ai_gateway_billing.rows.tables import FIELDS, TABLES
 
@@ -25,7 +26,7 @@ from .windows import Window
 TABLE: dict[windows.Grouping, str] = {"hour": "usage_hourly", "day": "usage_daily"}
 _SCHEMAS = {grouping: arrow.schema_of(TABLES[table]) for grouping, table in TABLE.items()}
 _ZERO = Decimal(0)
-_KNOWN = frozenset(name for name, each in FIELDS["usage_hourly"].items() if each.need)
+_KNOWN = frozenset(name for name, each in FIELDS["usage_hourly"].items() if each.need is not OURS)
 
 
 class Rejected(NamedTuple):
