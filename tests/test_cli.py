@@ -12,12 +12,14 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import typer
 
+from ai_gateway_billing.api import client
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.rows.tables import RESOURCES
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, Simulator
-from ai_gateway_billing_pipeline import connection
-from ai_gateway_billing_pipeline.commands import load
+from ai_gateway_billing_pipeline import cli, settings
+from ai_gateway_billing_pipeline.loading import load
 from ai_gateway_billing_pipeline.loading.lock import locked
 from support.command import ONE, RECENT, TOKEN, TWO, aig, run_python, serving, start_aig
 
@@ -51,7 +53,7 @@ def count(table: str) -> int:
 # --- help ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["", "load", "backfill", "status", "query", "doctor", "accounts"])
+@pytest.mark.parametrize("command", ["", *sorted(typer.main.get_command(cli.app).commands)])
 def test_help_imports_nothing_heavy(command: str) -> None:
     """It has to answer at once."""
     code = f"""
@@ -199,7 +201,7 @@ def test_options_reach_the_load(api: Simulator) -> None:
 def test_the_rate_reaches_the_client(api: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     rates = []
     monkeypatch.setattr(
-        connection,
+        client,
         "Client",
         lambda *given, **named: rates.append(named["max_requests_per_second"]) or Client(*given, **named),
     )
@@ -210,13 +212,11 @@ def test_the_rate_reaches_the_client(api: Simulator, monkeypatch: pytest.MonkeyP
 
 
 def test_nobodys_budget_is_kept_on_loopback_and_cloudflares_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ai_gateway_billing_pipeline.settings import resolve
-
     budgets = []
-    monkeypatch.setattr(connection, "Client", lambda *given, budget, **named: budgets.append(budget))
+    monkeypatch.setattr(client, "Client", lambda *given, budget, **named: budgets.append(budget))
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", TOKEN)
-    connection.client_for(resolve(base_url="http://127.0.0.1:1"))
-    connection.client_for(resolve())
+    settings.client_for(settings.resolve(base_url="http://127.0.0.1:1"))
+    settings.client_for(settings.resolve())
 
     assert budgets == [None, (1200, 300.0)]
 
@@ -299,7 +299,7 @@ def test_one_of_two_accounts_forbidden_ends_with_4_and_loads_the_other(two: Simu
 def test_a_server_that_is_down_ends_with_6(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(monkeypatch, ONE):
         pass
-    monkeypatch.setattr(connection, "Client", NO_WAITING)
+    monkeypatch.setattr(client, "Client", NO_WAITING)
 
     result = aig("load", "--json")
 
@@ -314,7 +314,7 @@ def test_a_load_in_which_nothing_could_be_read_keeps_the_published_file(
 ) -> None:
     aig("load")
     before = DATABASE.stat()
-    monkeypatch.setattr(connection, "Client", NO_WAITING)
+    monkeypatch.setattr(client, "Client", NO_WAITING)
     api.faults.add("refused")
 
     result = aig("load", "--account", ONE)
@@ -331,7 +331,7 @@ def break_load(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def broken(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(load.load, "load", broken)
+    monkeypatch.setattr(load, "load", broken)
 
 
 def test_an_unforeseen_error_is_one_line_without_secrets(api: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -402,7 +402,10 @@ def test_a_second_load_is_refused_and_a_signal_ends_the_first_at_once(
     assert f"process {process.pid}" in second.err
     assert process.returncode == code
     assert seconds < 1
-    assert err.splitlines()[-1] == "Stopped. The database is as the last complete load left it; run again."
+    assert (
+        err.splitlines()[-1].partition("Z ")[2]
+        == "Stopped. The database is as the last complete load left it; run again."
+    )
     assert not DATABASE.exists()
     with locked(Path("billing.duckdb.load"), 0):
         pass

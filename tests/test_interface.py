@@ -10,8 +10,8 @@ from ai_gateway_billing.rows import tables
 from ai_gateway_billing_pipeline import cli
 from support.command import aig
 
-SCHEDULED = {"--log-format", "--notify-url"}
-COMMON = {"--help", "--json", "--log-level"}
+SCHEDULED = {"--notify-url"}
+COMMON = {"--help", "--json", "--log-level", "--log-format", "--quiet"}
 WHERE = {"--account", "--base-url", "--database", "--destination"}
 OPTIONS = {
     "load": COMMON
@@ -30,7 +30,7 @@ OPTIONS = {
     "backfill": COMMON | WHERE | SCHEDULED | {"--from", "--max-requests-per-second", "--to", "--wait"},
     "status": COMMON | {"--database"},
     "query": COMMON | {"--csv", "--database"},
-    "report": COMMON | {"--account", "--database", "--from", "--output", "--to"},
+    "report": COMMON | {"--account", "--database", "--force", "--from", "--output", "--to"},
     "doctor": COMMON | WHERE,
     "accounts": COMMON | {"--base-url"},
 }

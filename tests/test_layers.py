@@ -23,7 +23,7 @@ WRONG_IMPORTS = [
     (f"sources/{SOURCE}/rows/records.py", "import dlt", "dlt source alone"),
     (f"sources/{SOURCE}/extraction.py", "import httpx", "client touches the network"),
     (f"sources/{SOURCE}/resources.py", "import duckdb", "no database"),
-    (f"pipelines/{PROGRAM}/commands/summary.py", f"import {SOURCE}.operations.sending", "can change an account"),
+    (f"pipelines/{PROGRAM}/commands/load.py", f"import {SOURCE}.operations.sending", "can change an account"),
     (f"pipelines/{PROGRAM}/settings.py", f"import {PROGRAM}.loading.load", "program is built in layers"),
     (f"pipelines/{PROGRAM}/database/views.py", "import dlt", "only reads the database"),
     (f"pipelines/{PROGRAM}/database/read.py", "import dlt", "only reads the database"),

@@ -1,14 +1,21 @@
-"""Settings, resolved once and in one place: command option, environment, dlt config and secrets files, default."""
+"""Settings, resolved once and in one place: command option, environment, dlt config and secrets files, default.
+
+And the client that they ask for.
+"""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
-from ai_gateway_billing.api.endpoints import BASE_URL
+from ai_gateway_billing.api.endpoints import BASE_URL, BUDGET
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing.usage.windows import HISTORY_STARTS
+from ai_gateway_billing_pipeline.terminal import logs
+
+if TYPE_CHECKING:
+    from ai_gateway_billing.api.client import Client
 
 UsageUnit = Literal["cents", "dollars"]
 
@@ -108,3 +115,22 @@ def _flag(value: str) -> bool:
         return words[value.strip().lower()]
     except KeyError:
         raise SettingsError(f"AIG_BILLING_INCLUDE_SENSITIVE is {value!r}. It can be true or false.") from None
+
+
+def client_for(settings: Settings, max_requests_per_second: float | None = None) -> "Client":
+    """A client for the settings' token and base URL. Raises `SettingsError`.
+
+    What listens on this machine itself is a simulator or a proxy: Cloudflare's budget is not ours to keep there.
+    """
+    from ai_gateway_billing.api.client import Client  # noqa: PLC0415  # brings httpx, which readers do not need
+    from ai_gateway_billing.api.inputs import checked_base_url, is_loopback  # noqa: PLC0415
+
+    token = settings.token()
+    logs.conceal(token)
+    host = checked_base_url(settings.base_url).hostname or ""
+    return Client(
+        token,
+        base_url=settings.base_url,
+        max_requests_per_second=max_requests_per_second,
+        budget=None if is_loopback(host) else BUDGET,
+    )

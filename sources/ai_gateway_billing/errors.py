@@ -48,9 +48,10 @@ def redact(text: str, *, secret: str = "", limit: int = 200) -> str:
 
 
 class BillingError(Exception):
-    """Base of all errors here. `exit_code` is what a command that ends with it returns."""
+    """Base of all errors here. `exit_code` is what a command that ends with it returns, `summary` a word or two."""
 
     exit_code: int = 1
+    summary: str = "failed"
 
 
 class SettingsError(BillingError):
@@ -68,6 +69,7 @@ class ApiError(BillingError):
     """
 
     exit_code = 4
+    summary = "refused"
 
     def __init__(
         self,
@@ -93,44 +95,58 @@ class AuthenticationError(ApiError):
     """The token was refused or could not be read (401, or 400 with code 6003, 6111 or 6103)."""
 
     exit_code = 3
+    summary = "token refused"
 
 
 class BillingPermissionError(ApiError):
     """403: the token lacks the permission "AI Gateway Read" on this account, or is no good at all."""
 
     exit_code = 3
+    summary = "permission missing"
 
 
 class NotFoundError(ApiError):
     """404: no such account, or nothing there."""
 
+    summary = "not found"
+
 
 class BadRequestError(ApiError):
     """400 and every other 4xx: the request itself is refused."""
+
+    summary = "request refused"
 
 
 class InvalidAnswerError(ApiError):
     """An answer that cannot be used: HTML, empty, torn, no proper envelope, or null where data is due."""
 
+    summary = "unusable answer"
+
 
 class ServerError(ApiError):
     """5xx, after retries."""
 
+    summary = "server error"
+
 
 class PagesInconsistentError(ApiError):
     """The pages of a listing never fitted together, so no complete list can be vouched for."""
+
+    summary = "pages did not fit"
 
 
 class RateLimitedError(ApiError):
     """The API kept limiting us, or asked for a longer wait than we are ready for."""
 
     exit_code = 6
+    summary = "rate limited"
 
 
 class UnreachableError(ApiError):
     """No connection, or a connection without an answer, after retries."""
 
     exit_code = 6
+    summary = "unreachable"
 
 
 class PaymentDeclinedError(ApiError):
@@ -150,6 +166,7 @@ class RecordError(BillingError):
     """A field of an answer breaks the contract: `resource` and `field` say where, `reason` what is wrong."""
 
     exit_code = 4
+    summary = "unusable answer"
 
     def __init__(self, resource: str, field: str, reason: str) -> None:
         super().__init__(resource, field, reason)

@@ -13,10 +13,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ai_gateway_billing.api import endpoints
+from ai_gateway_billing.api import client, endpoints
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.simulator import Simulator
-from ai_gateway_billing_pipeline import connection
 from ai_gateway_billing_pipeline.commands import doctor
 from ai_gateway_billing_pipeline.commands.doctor import Check
 from support.command import ONE, TOKEN, TWO, Ran, aig, serving
@@ -26,7 +25,7 @@ ENDPOINTS = tuple(endpoint.name for endpoint in endpoints.ENDPOINTS)
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    monkeypatch.setattr(connection, "Client", partial(Client, sleep=lambda _: None))
+    monkeypatch.setattr(client, "Client", partial(Client, sleep=lambda _: None))
     with serving(monkeypatch, ONE) as simulator:
         yield simulator
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from ai_gateway_billing.simulator import Simulator, World
 from ai_gateway_billing_pipeline import cli
 
 TOKEN = "a-token-that-opens-nothing-0123456789"
+TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", re.MULTILINE)
 ONE = "a" * 32
 TWO = "b" * 32
 RECENT = datetime.now(UTC) - timedelta(days=5)
@@ -26,11 +28,15 @@ RECENT = datetime.now(UTC) - timedelta(days=5)
 
 @dataclass
 class Ran:
-    """What a command left: exit code, standard output, standard error."""
+    """What a command left: exit code, standard output, standard error, the latter also without its times."""
 
     code: int
     out: str
-    err: str
+    timed_err: str
+
+    @property
+    def err(self) -> str:
+        return TIME.sub("", self.timed_err)
 
     @property
     def json(self) -> Any:

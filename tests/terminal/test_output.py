@@ -11,7 +11,7 @@ from decimal import Decimal
 import pytest
 from rich.text import Text
 
-from ai_gateway_billing_pipeline.terminal import output
+from ai_gateway_billing_pipeline.terminal import output, values
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from ai_gateway_billing_pipeline.terminal import output
     ],
 )
 def test_a_decimal_has_all_its_digits_and_no_idle_zero(number: str, digits: str) -> None:
-    assert output.plain(Decimal(number)) == digits
+    assert values.plain(Decimal(number)) == digits
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_decimal_has_all_its_digits_and_no_idle_zero(number: str, digits: str)
     ],
 )
 def test_a_value_for_people(value: object, words: str) -> None:
-    assert output.text(value) == words
+    assert values.text(value) == words
 
 
 @pytest.mark.parametrize(
@@ -60,14 +60,14 @@ def test_a_value_for_people(value: object, words: str) -> None:
     ],
 )
 def test_json(value: object, expected: str) -> None:
-    assert output.to_json(value) == expected
+    assert values.to_json(value) == expected
 
 
 def test_an_object_is_valid_json_whether_empty_or_not() -> None:
     for value in ({}, {"status": "ok", "rows": {"a": 1}}):
         out = io.StringIO()
         with redirect_stdout(out):
-            output.print_object(value)
+            values.print_object(value)
 
         assert json.loads(out.getvalue()) == value
 
@@ -84,7 +84,7 @@ def test_lines_in_a_pipe_are_neither_folded_nor_padded() -> None:
 
 
 def test_a_time_that_is_not_there_is_a_dash() -> None:
-    assert output.minute(None) == "–"
+    assert values.minute(None) == "–"
 
 
 class Terminal(io.StringIO):

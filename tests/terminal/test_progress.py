@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 
 import pytest
@@ -58,7 +59,9 @@ def test_without_a_terminal_lines_go_to_standard_error(capsys: pytest.CaptureFix
     with progress.shown() as listener:
         listener(Progress(ONE, "invoices", 1, 1))
 
-    assert capsys.readouterr() == ("", f"{ONE} invoices: done\n")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ {ONE} invoices: done\n", err)
 
 
 class Terminal(io.StringIO):

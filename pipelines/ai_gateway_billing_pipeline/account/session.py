@@ -21,8 +21,8 @@ from ai_gateway_billing.errors import (
 )
 from ai_gateway_billing.operations.operations import Operation, Secret, Sender
 from ai_gateway_billing.operations.sending import unknown
-from ai_gateway_billing_pipeline import connection, settings
-from ai_gateway_billing_pipeline.terminal import exits, output
+from ai_gateway_billing_pipeline import settings
+from ai_gateway_billing_pipeline.terminal import exits, values
 
 from . import dollars
 from .state import State
@@ -93,14 +93,14 @@ class Session:
     def tell(self, result: Mapping[str, object], words: Lines) -> None:
         """Print a result."""
         if self.asked.as_json:
-            output.print_object({"status": "done", "account": self._account(), "result": result})
+            values.print_object({"status": "done", "account": self._account(), "result": result})
         else:
             _print(sys.stdout.write, [("Account", f"{self.name} ({self.account_id})"), *words])
 
     def _tell_request(self, operation: Operation[Any]) -> None:
         shown = self.sender.show(operation)
         if self.asked.as_json:
-            output.print_object({"status": "dry_run", "account": self._account(), "request": shown._asdict()})
+            values.print_object({"status": "dry_run", "account": self._account(), "request": shown._asdict()})
             return
         sys.stderr.write("Dry run: this is what would be sent.\n")
         head = [f"{shown.method} {shown.url}", *(f"{name}: {text}" for name, text in shown.headers.items())]
@@ -123,7 +123,7 @@ def opened(asked: Asked, *, changes: bool = False) -> Iterator[Session]:
     except Exception as error:
         if asked.as_json:
             status = "unknown" if isinstance(error, OutcomeUnknownError) else "failed"
-            output.print_object({"status": status, "error": str(exits.as_billing_error(error))})
+            values.print_object({"status": status, "error": str(exits.as_billing_error(error))})
         raise
 
 
@@ -134,7 +134,7 @@ def _opened(asked: Asked) -> Iterator[Session]:
     if asked.account and not accounts.named([asked.account]):
         raise SettingsError("--account all: name one account, as only one is changed at a time.")
     with (
-        connection.client_for(resolved) as client,
+        settings.client_for(resolved) as client,
         Sender(resolved.token(), base_url=resolved.base_url) as sender,
     ):
         ids = accounts.choose(resolved.accounts, client)
@@ -184,4 +184,4 @@ def _say(lines: Lines) -> None:
 def _print(write: Callable[[str], object], lines: Lines) -> None:
     width = max(len(label) for label, _ in lines) + 2
     for label, words in lines:
-        write(f"{label:<{width}}{' '.join(output.text(words).split())}\n")  # a name is no second line
+        write(f"{label:<{width}}{' '.join(values.text(words).split())}\n")  # a name is no second line

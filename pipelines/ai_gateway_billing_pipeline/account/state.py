@@ -10,7 +10,7 @@ from typing import Any
 
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.rows.values import instant
-from ai_gateway_billing_pipeline.terminal import output
+from ai_gateway_billing_pipeline.terminal import values
 
 from . import dollars
 
@@ -96,7 +96,7 @@ class State:
 
     def _invoice(self, invoice: Mapping[str, Any]) -> str:
         try:
-            created = f"{output.minute(instant(invoice.get('created'), self._now))} UTC"
+            created = f"{values.minute(instant(invoice.get('created'), self._now))} UTC"
         except ValueError:
             created = "at an unknown time"
         words = (dollars.both(invoice.get("amount_due")), invoice.get("status"), invoice.get("invoice_origin"))

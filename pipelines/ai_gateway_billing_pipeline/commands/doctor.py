@@ -16,10 +16,9 @@ from ai_gateway_billing.api import accounts, endpoints
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.errors import ApiError, BillingError, redact
 from ai_gateway_billing.usage import windows
-from ai_gateway_billing_pipeline import connection
 from ai_gateway_billing_pipeline.database import read
 from ai_gateway_billing_pipeline.loading.workspace import Workspace
-from ai_gateway_billing_pipeline.settings import Settings
+from ai_gateway_billing_pipeline.settings import Settings, client_for
 from ai_gateway_billing_pipeline.terminal import output
 
 State = Literal["ok", "warn", "fail"]
@@ -66,7 +65,7 @@ def exit_code(checks: Sequence[Check]) -> int:
 def examine(settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]:
     """Every check, in the order in which a load would stumble."""
     try:
-        client = connection.client_for(settings)
+        client = client_for(settings)
     except BillingError as error:
         yield _failed("settings", error)
     else:

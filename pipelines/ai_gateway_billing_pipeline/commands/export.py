@@ -1,21 +1,33 @@
-"""`aig-billing export focus`: hands the rows of `spend.focus` to other tools as one Parquet or CSV file."""
+"""`aig-billing export`: hands what was loaded to other tools, as a file. So far `export focus`, from `spend.focus`."""
 
-import os
+import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-import duckdb
+import typer
 
 from ai_gateway_billing.errors import BillingError, SettingsError
-from ai_gateway_billing_pipeline.database import read
-from ai_gateway_billing_pipeline.terminal import output
+from ai_gateway_billing_pipeline.terminal import logs
 
-Format = Literal["parquet", "csv"]
+from . import options
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    import duckdb
+
+app = typer.Typer(name="export", help="Export loaded data to a file.", rich_markup_mode=None)
+
+
+class Format(StrEnum):
+    """What an export is written as, which is also how a file of it ends."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+
 
 _WITHIN = "ChargePeriodStart >= $first and ChargePeriodStart < $until"
 _TOTALS = f"""
@@ -33,8 +45,8 @@ _ROWS = f"""
     order by BillingAccountId, ChargePeriodStart, ChargeCategory desc, BillingCurrency, InvoiceId
 """  # noqa: S608 - nothing in it comes from outside
 _OPTIONS: dict[Format, str] = {
-    "parquet": "format parquet, use_tmp_file false",
-    "csv": "format csv, use_tmp_file false, header true, timestampformat '%Y-%m-%dT%H:%M:%SZ'",  # FOCUS wants the Z
+    Format.PARQUET: "format parquet, use_tmp_file false",
+    Format.CSV: "format csv, use_tmp_file false, header true, timestampformat '%Y-%m-%dT%H:%M:%SZ'",  # for FOCUS
 }
 _UNIT_NOTE = (
     "Usage is counted in {}, which the API does not document: AIG_BILLING_USAGE_UNIT sets it for the next load, "
@@ -68,8 +80,8 @@ class Total(NamedTuple):
     currency: str
     rows: int
     not_final: int
-    billed: Decimal
-    effective: Decimal
+    billed: "Decimal"
+    effective: "Decimal"
 
 
 class Exported(NamedTuple):
@@ -103,7 +115,49 @@ class Exported(NamedTuple):
         }
 
 
-def default_path(days: Days, kind: Format) -> Path:
+@app.callback()
+def _group() -> None:
+    """Export loaded data to a file."""
+
+
+@app.command("focus")
+@options.logged
+def focus(
+    *,
+    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First UTC day [all].")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last UTC day, included [all].")] = None,
+    kind: Annotated[
+        Format | None, typer.Option("--format", help="How to write it [as --output ends, else parquet].")
+    ] = None,
+    target: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            metavar="PATH",
+            callback=options.path,
+            help="File to write, - for standard output [focus_FROM_TO.FORMAT].",
+        ),
+    ] = None,
+    force: options.Force = False,
+    database: options.Database = None,
+    as_json: options.Json = False,
+) -> None:
+    """Write the charges as a FinOps FOCUS 1.3 Cost and Usage file."""
+    from ai_gateway_billing_pipeline import settings
+    from ai_gateway_billing_pipeline.terminal import values
+
+    days = Days(*options.days(first, last))
+    form = kind or (Format.CSV if target and target.suffix.lower() == ".csv" else Format.PARQUET)
+    path = target or _default_path(days, form)
+    options.require_one_result(path, as_json)
+    exported = write(settings.database_path(database), days, path, form, force=force)
+    if as_json:
+        values.print_object(exported.as_json())
+    else:
+        _tell(exported)
+
+
+def _default_path(days: Days, kind: Format) -> Path:
     """Where an export goes when nobody says: named after its days, in the working folder."""
     if days.first and days.last:
         return Path(f"focus_{days.first}_{days.last}.{kind}")
@@ -111,73 +165,58 @@ def default_path(days: Days, kind: Format) -> Path:
     return Path("_".join(["focus", *words]) + f".{kind}")
 
 
-def focus(database: Path, days: Days, path: Path, kind: Format, *, overwrite: bool = False) -> Exported:
+def write(database: Path, days: Days, path: Path, kind: Format, *, force: bool = False) -> Exported:
     """Write the charges of the days to `path`, whole or not at all. An empty range gives a file without rows.
 
-    Raises `SettingsError` for a reversed range, for a path that is taken or cannot be written, and when nothing has
-    been loaded; also what `read.connect` raises.
+    Raises `SettingsError` when nothing has been loaded; also what `read.connect` and `files.written` raise.
     """
-    if days.first and days.last and days.first > days.last:
-        raise SettingsError(f"--from {days.first} lies after --to {days.last}. Give the earlier day first.")
+    import duckdb
+
+    from ai_gateway_billing_pipeline.database import read
+    from ai_gateway_billing_pipeline.terminal import files
+
     with read.connect(database) as connection:
-        _check(path, database, overwrite=overwrite)
         try:
             totals = [Total(*row) for row in connection.execute(_TOTALS, days.bounds).fetchall()]
             ((undated,),) = connection.execute(_UNDATED).fetchall()
             ((unit,),) = connection.execute(_UNIT).fetchall()
         except duckdb.CatalogException as error:
             raise SettingsError(f"{database} holds no spend.focus yet. Run `aig-billing load` first.") from error
-        with _replacing(path) as draft:
+        with files.written(path, database, [f".{kind}"], force=force) as draft:
             _copy(connection, days, draft, kind)
     return Exported(path, kind, days, totals, undated, unit)
 
 
-def tell(exported: Exported, *, as_json: bool) -> None:
-    """Print what was written; for people, standard error tells what they should know before they use it."""
-    if as_json:
-        output.print_object(exported.as_json())
-        return
-    if exported.totals:
-        sys.stdout.write(f"{exported.rows} charges, {exported.days}, are in {exported.path}\n\n")
-        columns = ["currency", "charges", "may still change", "billed", "effective"]
-        output.print_table(columns, exported.totals, right=[1, 2, 3, 4])
-        sys.stderr.write(_UNIT_NOTE.format(exported.usage_unit))
-    else:
-        sys.stdout.write(f"No charges, {exported.days}: {exported.path} has no rows\n")
-    if exported.undated_invoices:
-        sys.stderr.write(f"Left out: {exported.undated_invoices} invoices without a date, see spend.invoices.\n")
+def _copy(connection: "duckdb.DuckDBPyConnection", days: Days, path: Path, kind: Format) -> None:
+    import duckdb
 
-
-def _check(path: Path, database: Path, *, overwrite: bool) -> None:
-    if path.is_dir():
-        raise SettingsError(f"--output {path} is a folder. Name a file in it.")
-    if path.exists() and path.samefile(database):
-        raise SettingsError(f"--output {path} is the database itself.")
-    if path.exists() and not overwrite:
-        raise SettingsError(f"{path} exists already. Choose another --output, or replace it with --force.")
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A file beside `path` that takes its place once it is complete, and leaves no trace when that fails."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with draft.open("wb"):
-            pass  # a place that cannot be written is told by the system's own words
-        yield draft
-        with draft.open("rb+") as written:
-            os.fsync(written.fileno())
-        draft.replace(path)
-    except OSError as error:
-        raise SettingsError(f"Cannot write {path}: {error.strerror}. Choose another --output.") from error
-    finally:
-        with suppress(OSError):
-            draft.unlink()
-
-
-def _copy(connection: duckdb.DuckDBPyConnection, days: Days, path: Path, kind: Format) -> None:
     target = str(path).replace("'", "''")
     try:
         connection.execute(f"copy ({_ROWS}) to '{target}' ({_OPTIONS[kind]})", days.bounds)
     except duckdb.IOException as error:
         raise BillingError(f"The file could not be written: {error}") from error
+
+
+def _tell(exported: Exported) -> None:
+    """Print what was written; for people, standard error tells what they should know before they use it."""
+    from ai_gateway_billing_pipeline.terminal import files
+
+    if not files.is_standard_output(exported.path):
+        _print(exported)
+    if exported.totals:
+        logs.tell(_UNIT_NOTE.format(exported.usage_unit), logging.INFO)
+    if exported.undated_invoices:
+        logs.tell(
+            f"Left out: {exported.undated_invoices} invoices without a date, see spend.invoices.", logging.WARNING
+        )
+
+
+def _print(exported: Exported) -> None:
+    from ai_gateway_billing_pipeline.terminal import output
+
+    if not exported.totals:
+        sys.stdout.write(f"No charges, {exported.days}: {exported.path} has no rows\n")
+        return
+    sys.stdout.write(f"{exported.rows} charges, {exported.days}, are in {exported.path}\n\n")
+    columns = ["currency", "charges", "may still change", "billed", "effective"]
+    output.print_table(columns, exported.totals, right=[1, 2, 3, 4])

@@ -1,29 +1,112 @@
-"""Runs a load for the command line: the real API or the demo's, progress, signals, and the telling of how it went."""
+"""`aig-billing load`: one incremental load of everything, and the telling of how it went."""
 
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
 
-from dlt.common.configuration.exceptions import ConfigurationException
-from dlt.common.destination.exceptions import UnknownDestinationModule
-from dlt.common.exceptions import MissingDependencyException
+import typer
 
-from ai_gateway_billing.api import accounts
-from ai_gateway_billing.api.client import Client
-from ai_gateway_billing.errors import SettingsError, redact
-from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, DEMO_START, DEMO_TOKEN, Simulator, demo_world
-from ai_gateway_billing_pipeline import connection
-from ai_gateway_billing_pipeline.loading import load, notify
-from ai_gateway_billing_pipeline.loading.load import Options
-from ai_gateway_billing_pipeline.loading.result import failed
-from ai_gateway_billing_pipeline.settings import Settings, resolve
-from ai_gateway_billing_pipeline.terminal import exits, output, progress
+from ai_gateway_billing.errors import BillingError, SettingsError, redact
+from ai_gateway_billing.rows.tables import RESOURCES, TABLES
+from ai_gateway_billing_pipeline.terminal import exits, logs, signals
 
-from . import summary
+from . import options
 
-_UNUSABLE = (ConfigurationException, MissingDependencyException, UnknownDestinationModule)
+if TYPE_CHECKING:
+    from ai_gateway_billing.api.client import Client
+    from ai_gateway_billing.outcome import Outcome
+    from ai_gateway_billing_pipeline.loading.load import Options
+    from ai_gateway_billing_pipeline.loading.result import Result
+    from ai_gateway_billing_pipeline.settings import Settings
+
+STOPPED = "Stopped. The database is as the last complete load left it; run again."
+_FAILURES_TOLD = 20
+
+
+class Grouping(StrEnum):
+    """Which usage to read."""
+
+    HOUR = "hour"
+    DAY = "day"
+    BOTH = "both"
+
+
+@options.logged
+def load(
+    *,
+    demo: Annotated[bool, typer.Option("--demo", help="Load a simulated account; needs no token.")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="RESOURCE", help="Load just this resource, repeatable.")
+    ] = None,
+    lookback: Annotated[
+        int | None,
+        typer.Option(
+            "--lookback", metavar="DAYS", min=0, max=36_500, help="Whole UTC days to read again [3; 35 once in 24 h]."
+        ),
+    ] = None,
+    grouping: Annotated[Grouping, typer.Option("--grouping", help="Which usage to read.")] = Grouping.BOTH,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Read the whole history again.")] = False,
+    wait: options.Wait = 0.0,
+    rate: options.Rate = None,
+    account: options.Accounts = None,
+    base_url: options.BaseUrl = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--start", metavar="DATE", callback=options.text, help="First UTC day of the history."),
+    ] = None,
+    database: options.Database = None,
+    destination: options.Destination = None,
+    notify_url: options.NotifyUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Load what is new and what may have changed. Safe to run at any interval."""
+    with attempted(as_json, notify_url) as attempt:
+        from ai_gateway_billing_pipeline import settings
+        from ai_gateway_billing_pipeline.loading.load import Options
+
+        asked = Options(
+            only=_resources(only or [], grouping),
+            grouping=grouping.value,
+            lookback_days=lookback,
+            full_refresh=full_refresh,
+            wait_s=wait,
+            is_demo=demo,
+        )
+        given: dict[str, Any] = {
+            "account": account, "base_url": base_url, "start": start, "database": database, "destination": destination,
+        }  # fmt: skip
+        source: AbstractContextManager[Settings] = _demo(given) if demo else nullcontext(settings.resolve(**given))
+        with source as resolved:
+            code = attempt.run(resolved, asked, rate)
+    raise typer.Exit(code)
+
+
+def _resources(names: Sequence[str], grouping: Grouping) -> Sequence[str]:
+    for name in names:
+        if name not in RESOURCES:
+            raise SettingsError(f"--only {name}: there is no such resource. There are {', '.join(RESOURCES)}.")
+        left_out = {Grouping.HOUR: "usage_daily", Grouping.DAY: "usage_hourly"}.get(grouping)
+        if name == left_out:
+            raise SettingsError(f"--grouping {grouping} leaves out {name}, which --only asks for. Give one of the two.")
+    return names
+
+
+@contextmanager
+def _demo(given: Mapping[str, Any]) -> Iterator["Settings"]:
+    """Settings for a simulated account that is served on loopback as long as this lasts."""
+    from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, DEMO_START, DEMO_TOKEN, Simulator, demo_world
+    from ai_gateway_billing_pipeline import settings
+
+    if given["account"] or given["base_url"]:
+        raise SettingsError("--demo brings an account and an address of its own: leave out --account and --base-url.")
+    with Simulator(demo_world()).serve() as url:
+        own = {"account": [DEMO_ACCOUNT_ID], "base_url": url, "start": given["start"] or f"{DEMO_START:%Y-%m-%d}"}
+        yield replace(settings.resolve(**{**given, **own}), api_token=DEMO_TOKEN)
 
 
 class Attempt:
@@ -32,70 +115,143 @@ class Attempt:
     `notify_url`: a webhook that is told of a load that failed or stayed partial.
     """
 
-    def __init__(
-        self, *, as_json: bool, max_requests_per_second: float | None = None, notify_url: str | None = None
-    ) -> None:
+    def __init__(self, as_json: bool, notify_url: str | None) -> None:
         self._as_json = as_json
-        self._notify_url = notify.checked_url(notify_url) if notify_url else None
-        self._max_requests_per_second = max_requests_per_second
+        self._notify_url = notify_url
         self._client: Client | None = None
         self._began = time.monotonic()
 
-    @contextmanager
-    def told(self) -> Iterator[None]:
-        """Print the JSON object also when the load ends before it has begun."""
-        try:
-            yield
-        except Exception as error:
-            requests = self._client.requests if self._client else 0
-            summed_up = failed(exits.as_billing_error(error), requests, time.monotonic() - self._began)
-            if self._as_json:
-                output.print_object(summed_up)
-            self._notify(summed_up)
-            raise
+    def run(self, resolved: "Settings", asked: "Options", rate: float | None) -> int:
+        """Load, tell how it went, and return the exit code. Raises what `loading.load` raises."""
+        from ai_gateway_billing.api import accounts
+        from ai_gateway_billing_pipeline import settings
+        from ai_gateway_billing_pipeline.loading import load as loading
+        from ai_gateway_billing_pipeline.terminal import progress
 
-    def _notify(self, summed_up: Mapping[str, object]) -> None:
-        if self._notify_url:
-            notify.post(self._notify_url, summed_up)
-
-    def run(self, settings: Settings, options: Options) -> int:
-        """Load, tell how it went, and return the exit code. Raises what `load.load` raises."""
-        accounts.named(settings.accounts)  # a bad id is refused before anything else happens
-        self._client = client = connection.client_for(settings, self._max_requests_per_second)
-        with client, progress.shown() as listener:
-            try:
-                result = load.load(settings, options, client, datetime.now(UTC), listener)
-            except _UNUSABLE as error:
-                message = f"The destination {settings.destination} cannot be used: {redact(str(error), limit=400)}"
-                raise SettingsError(message) from error
-        if self._as_json:
-            output.print_object(result.as_json())
-        else:
-            summary.show(result, settings.destination, settings.database)
-        summary.tell_failures(result)
-        if result.exit_code:
-            self._notify(result.as_json())
+        accounts.named(resolved.accounts)  # a bad id is refused before anything else happens
+        self._client = client = settings.client_for(resolved, rate)
+        with client, progress.shown() as listener, _usable(resolved.destination):
+            result = loading.load(resolved, asked, client, datetime.now(UTC), listener)
+        if not self._as_json and not logs.is_quiet():
+            with exits.unheard():
+                _show(result, resolved)
+        _tell_failures(result)
+        self._sum_up(result.as_json(), is_bad=bool(result.exit_code))
         return result.exit_code
+
+    def fail(self, error: Exception) -> None:
+        """Print the JSON object also for a load that ended before it had read anything."""
+        from ai_gateway_billing_pipeline.loading.result import failed
+
+        requests = self._client.requests if self._client else 0
+        told = failed(exits.as_billing_error(error), requests, time.monotonic() - self._began)
+        self._sum_up(told, is_bad=True)
+
+    def _sum_up(self, summary: Mapping[str, object], *, is_bad: bool) -> None:
+        logs.summarize(summary)
+        if self._as_json:
+            from ai_gateway_billing_pipeline.terminal import values
+
+            with exits.unheard():
+                values.print_object(summary)
+        if is_bad and self._notify_url:
+            from ai_gateway_billing_pipeline.loading import notify
+
+            notify.post(self._notify_url, summary)
 
 
 @contextmanager
-def demo(
-    *,
-    account: Sequence[str] | None,
-    base_url: str | None,
-    start: str | None,
-    database: str | None,
-    destination: str | None,
-) -> Iterator[Settings]:
-    """Settings for a simulated account that is served on loopback as long as this lasts."""
-    if account or base_url:
-        raise SettingsError("--demo brings an account and an address of its own: leave out --account and --base-url.")
-    with Simulator(demo_world()).serve() as url:
-        settings = resolve(
-            account=[DEMO_ACCOUNT_ID],
-            base_url=url,
-            start=start or f"{DEMO_START:%Y-%m-%d}",
-            database=database,
-            destination=destination,
-        )
-        yield replace(settings, api_token=DEMO_TOKEN)
+def attempted(as_json: bool, notify_url: str | None) -> Iterator[Attempt]:
+    """An attempt whose failure is told as its success would be, and which a signal ends at once."""
+    with signals.at_once(STOPPED):
+        if notify_url:
+            from ai_gateway_billing_pipeline.loading import notify
+
+            notify.checked_url(notify_url)
+        attempt = Attempt(as_json, notify_url)
+        try:
+            yield attempt
+        except Exception as error:
+            attempt.fail(error)
+            raise
+
+
+@contextmanager
+def _usable(destination: str) -> Iterator[None]:
+    from dlt.common.configuration.exceptions import ConfigurationException
+    from dlt.common.destination.exceptions import UnknownDestinationModule
+    from dlt.common.exceptions import MissingDependencyException
+
+    try:
+        yield
+    except (ConfigurationException, MissingDependencyException, UnknownDestinationModule) as error:
+        message = f"The destination {destination} cannot be used: {redact(str(error), limit=400)}"
+        raise SettingsError(message) from error
+
+
+def _show(result: "Result", resolved: "Settings") -> None:
+    """The table, the cost of the load, and where its rows are now."""
+    _print_one(result) if len(result.accounts) == 1 else _print_many(result)
+    sys.stdout.write(f"\n{result.requests} requests in {result.seconds:.1f} s.\n")
+    if not result.worth_publishing:
+        sys.stdout.write("Nothing was published: everything is as it was before.\n")
+    elif resolved.destination == "duckdb":
+        sys.stdout.write(f"Published to {resolved.database}\n")
+    else:
+        sys.stdout.write(f"Loaded into {resolved.destination}.\n")
+
+
+def _tell_failures(result: "Result") -> None:
+    """One line per account and cause, with the resources that it befell."""
+    causes = list(_causes(result).items())
+    for (account_id, message), resources in causes[:_FAILURES_TOLD]:
+        logs.tell(f"Failed for {account_id}: {', '.join(resources)}. {message}")
+    if len(causes) > _FAILURES_TOLD:
+        logs.tell(f"… and {len(causes) - _FAILURES_TOLD} more failures; --json lists all.")
+
+
+def _causes(result: "Result") -> dict[tuple[str, str], list[str]]:
+    causes: dict[tuple[str, str], list[str]] = {}
+    seen: dict[tuple[str, type[BillingError], object], str] = {}
+    for (account_id, resource), error in result.outcomes.failures().items():
+        kind = account_id, type(error), getattr(error, "status", None) or str(error)
+        message = seen.setdefault(kind, str(error))
+        causes.setdefault((account_id, message), []).append(resource)
+    return causes
+
+
+def _print_one(result: "Result") -> None:
+    from ai_gateway_billing_pipeline.terminal import output
+
+    outcomes = {resource: outcome for (_, resource), outcome in result.outcomes.of.items()}
+    rows = [(table, *_line(result, table, outcomes)) for table in _tables(result)]
+    output.print_table(["resource", "status", "rows", "note"], rows, title=f"Account {result.accounts[0]}", right=[2])
+
+
+def _line(result: "Result", table: str, outcomes: "dict[str, Outcome]") -> tuple[str, int | str, str]:
+    outcome = outcomes.get(table)
+    rows = result.outcomes.rows[table]
+    if outcome is None:
+        return "", rows, ""
+    return outcome.status, rows, outcome.skipped or (outcome.error.summary if outcome.error else "")
+
+
+def _print_many(result: "Result") -> None:
+    from ai_gateway_billing_pipeline.terminal import output
+
+    rows = [(table, result.outcomes.rows[table], *_tally(result, table)) for table in _tables(result)]
+    columns = ["resource", "rows", "ok", "skipped", "failed"]
+    output.print_table(columns, rows, title=f"{len(result.accounts)} accounts", right=[1, 2, 3, 4])
+
+
+def _tally(result: "Result", table: str) -> tuple[int | str, ...]:
+    statuses = [outcome.status for (_, resource), outcome in result.outcomes.of.items() if resource == table]
+    return tuple(statuses.count(status) if statuses else "" for status in ("ok", "skipped", "failed"))
+
+
+def _tables(result: "Result") -> Iterator[str]:
+    """Resources that were read and their child tables, in the order of the documentation."""
+    read = {resource for _, resource in result.outcomes.of} | set(result.outcomes.rows)
+    known = [table for table in TABLES if table in read]
+    yield from known
+    yield from sorted(read - set(known) - set(RESOURCES))

@@ -3,31 +3,38 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ai_gateway_billing_pipeline.database import read
-from ai_gateway_billing_pipeline.database.read import Holding, UnknownField
-from ai_gateway_billing_pipeline.terminal import output
+from . import options
+
+if TYPE_CHECKING:
+    from ai_gateway_billing_pipeline.database.read import Holding, UnknownField
 
 
-def show(database: Path, as_json: bool) -> None:
-    """Print the state of the database. Raises what `read.connect` and `read.holdings` raise."""
-    with read.connect(database) as connection:
+@options.logged
+def status(database: options.Database = None, as_json: options.Json = False) -> None:
+    """Show what the database holds per account and resource, and how the last loads went."""
+    from ai_gateway_billing_pipeline import settings
+    from ai_gateway_billing_pipeline.database import read
+    from ai_gateway_billing_pipeline.terminal import values
+
+    path = settings.database_path(database)
+    with read.connect(path) as connection:
         holdings, fields = read.holdings(connection), read.unknown_fields(connection)
     if as_json:
-        output.print_object(_as_json(database, holdings, fields))
+        values.print_object(_as_json(path, holdings, fields))
     else:
         _print(holdings, fields)
 
 
-def _as_json(database: Path, holdings: Sequence[Holding], fields: Sequence[UnknownField]) -> dict[str, Any]:
+def _as_json(database: Path, holdings: "Sequence[Holding]", fields: "Sequence[UnknownField]") -> dict[str, Any]:
     accounts: dict[str, dict[str, Any]] = {}
     for holding in holdings:
-        values = holding._asdict()
-        values["coverage"] = holding.coverage._asdict() if holding.coverage else None
-        values["cursor"] = holding.coverage.read_until if holding.coverage else None
-        account_id, resource = values.pop("account_id"), values.pop("resource")
-        accounts.setdefault(account_id, {})[resource] = values
+        row = holding._asdict()
+        row["coverage"] = holding.coverage._asdict() if holding.coverage else None
+        row["cursor"] = holding.coverage.read_until if holding.coverage else None
+        account_id, resource = row.pop("account_id"), row.pop("resource")
+        accounts.setdefault(account_id, {})[resource] = row
     return {
         "database": str(database),
         "accounts": accounts,
@@ -36,42 +43,51 @@ def _as_json(database: Path, holdings: Sequence[Holding], fields: Sequence[Unkno
     }
 
 
-def _print(holdings: Sequence[Holding], fields: Sequence[UnknownField]) -> None:
+def _print(holdings: "Sequence[Holding]", fields: "Sequence[UnknownField]") -> None:
+    from ai_gateway_billing_pipeline.terminal import output
+    from ai_gateway_billing_pipeline.terminal.values import minute
+
     for account_id in dict.fromkeys(holding.account_id for holding in holdings):
         own = [holding for holding in holdings if holding.account_id == account_id]
         columns = ["resource", "rows", "newest (UTC)", "last success", "note"]
         output.print_table(columns, map(_row, own), title=f"Account {account_id}", right=[1])
         sys.stdout.writelines(f"{line}\n" for line in ["", *map(_coverage, own)] if line is not None)
     for field in fields:
-        since = output.minute(field.first_seen_at)
+        since = minute(field.first_seen_at)
         line = f"Unknown field {field.table}.{field.field} ({field.data_type}), since {since}."
         sys.stdout.write(line + "\n")
     if not holdings:
         sys.stdout.write("No account has been loaded yet.\n")
 
 
-def _row(holding: Holding) -> Sequence[object]:
+def _row(holding: "Holding") -> Sequence[object]:
+    from ai_gateway_billing_pipeline.terminal.values import minute
+
     return (
         holding.resource,
         holding.rows,
-        output.minute(holding.newest),
-        output.minute(holding.last_success_at),
+        minute(holding.newest),
+        minute(holding.last_success_at),
         "; ".join(_notes(holding)),
     )
 
 
-def _coverage(holding: Holding) -> str | None:
+def _coverage(holding: "Holding") -> str | None:
+    from ai_gateway_billing_pipeline.terminal.values import minute
+
     covered = holding.coverage
     if covered is None:
         return None
-    span = f"{covered.first_day} to {output.minute(covered.read_until)}"
+    span = f"{covered.first_day} to {minute(covered.read_until)}"
     return f"{holding.resource} is read from {span}: {covered.days} whole days, {covered.missing or 'none'} missing."
 
 
-def _notes(holding: Holding) -> list[str]:
+def _notes(holding: "Holding") -> list[str]:
+    from ai_gateway_billing_pipeline.terminal.values import minute
+
     notes = []
     if holding.error:
-        notes.append(f"failed {output.minute(holding.last_attempt_at)}: {holding.error}")
+        notes.append(f"failed {minute(holding.last_attempt_at)}: {holding.error}")
     if holding.skipped:
         notes.append(holding.skipped)
     if holding.quarantined:

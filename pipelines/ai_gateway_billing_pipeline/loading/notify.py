@@ -12,7 +12,7 @@ import httpx
 
 from ai_gateway_billing.api.inputs import is_loopback
 from ai_gateway_billing.errors import SettingsError
-from ai_gateway_billing_pipeline.terminal import logs, output
+from ai_gateway_billing_pipeline.terminal import logs, values
 
 TIME_LIMIT_S = 10.0
 
@@ -38,7 +38,7 @@ def post(url: str, summary: Mapping[str, object], transport: httpx.BaseTransport
     httpx limits each step and not their sum, and asking for a name's address has no limit at all: so a thread does it,
     which ends with the process.
     """
-    body = logs.without_secrets(output.to_json(summary))
+    body = logs.without_secrets(values.to_json(summary))
     sender = threading.Thread(target=_post, args=(url, body, transport), daemon=True, name="webhook")
     sender.start()
     sender.join(TIME_LIMIT_S)

@@ -1,8 +1,11 @@
 """The one place where an error becomes a sentence on standard error and an exit code."""
 
+import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TextIO
 
 import typer
 
@@ -16,12 +19,23 @@ PIPE_CLOSED = 141
 
 def run(command: Callable[[], object]) -> int:
     """Run a command and return its exit code. Only with `--log-level debug` a traceback is printed."""
+    code = _run(command)
+    logs.end(code)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            lead_nowhere(stream)
+    return code
+
+
+def _run(command: Callable[[], object]) -> int:
     try:
         code = command()
         sys.stdout.flush()
-    except (BrokenPipeError, SystemExit):  # typer makes the one into the other
-        # Whoever read our output has had enough. The interpreter would flush once more while it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit as ended:
+        return PIPE_CLOSED if ended.code == 1 else ended.code if isinstance(ended.code, int) else 0  # 1: typer's for it
+    except BrokenPipeError:  # whoever read our output has had enough
         return PIPE_CLOSED
     except (KeyboardInterrupt, typer.Abort):
         _say("Stopped.")
@@ -29,6 +43,24 @@ def run(command: Callable[[], object]) -> int:
     except Exception as error:  # noqa: BLE001 - whatever it is, a user shall not meet a traceback
         return report(error)
     return code if isinstance(code, int) else 0
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """What is printed here may get lost: the work is done, and its exit code says more than that nobody listened."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        lead_nowhere(sys.stdout)
+        logs.tell(f"Standard output cannot be written ({error.strerror}); the load is not affected.", logging.WARNING)
+
+
+def lead_nowhere(stream: TextIO) -> None:
+    """Let the interpreter's last flush succeed on a stream that cannot be written."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        stream.flush()
 
 
 def report(error: Exception) -> int:

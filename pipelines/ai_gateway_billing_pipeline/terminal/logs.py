@@ -1,11 +1,14 @@
 """Where log lines go, how many there are, and what must never stand in one."""
 
-import json
+import io
 import logging
 import os
 import sys
+import threading
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TextIO
@@ -13,6 +16,9 @@ from urllib.parse import quote
 
 from ai_gateway_billing.errors import redact
 
+_LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_STATE: dict[str, Any] = {"is_quiet": False, "summary": None}
 _HTTP_LOGGERS = ("httpx", "httpcore")  # at lower levels they write whole URLs and headers
 _secrets: set[str] = set()
 
@@ -33,43 +39,95 @@ class Format(StrEnum):
     JSON = "json"
 
 
-def set_up(level: Level, form: Format = Format.TEXT) -> None:
-    """Log to standard error. dlt sends no telemetry, and its own log stays silent unless more is asked for."""
-    handler = _ToStandardError()
-    lines = _Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-    handler.setFormatter(_JsonFormatter() if form is Format.JSON else lines)
+def set_up(level: Level, form: Format = Format.TEXT, *, is_quiet: bool = False) -> None:
+    """Log to standard error. dlt sends no telemetry, and its own log stays silent unless more is asked for.
+
+    `is_quiet` leaves errors alone. As JSON, what others write there becomes lines of the same shape.
+    """
+    if is_quiet and level is not Level.DEBUG:
+        level = Level.ERROR
+    handler = _ToStandardError(_JsonFormatter() if form is Format.JSON else _Formatter(_LINE, _TIME))
     root = logging.getLogger()
-    for old in [old for old in root.handlers if isinstance(old, _ToStandardError)]:
-        root.removeHandler(old)
-    root.addHandler(handler)
+    _replace(root, handler)
+    _replace(logging.getLogger("dlt"), handler)  # else it gives itself one of its own form
     root.setLevel(level.value.upper())
+    _STATE.update(is_quiet=is_quiet, summary=None)
     for name in _HTTP_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
+    if form is Format.JSON:
+        logging.captureWarnings(capture=True)
+        sys.stderr = _Shaping(_unshaped())
+        threading.excepthook = _log_of_thread
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     # What goes wrong in dlt ends in one sentence of ours; its own log repeats it with a traceback for each attempt.
     quiet = level in (Level.WARNING, Level.ERROR)
-    if form is Format.JSON:
-        os.environ.setdefault("RUNTIME__LOG_FORMAT", "JSON")
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL" if quiet else level.value.upper())
 
 
 def tell(text: str, level: int = logging.ERROR) -> None:
-    """Say something on standard error: as it is, or as a line of the JSON log."""
+    """Say something on standard error: as it is, with a time where nobody watches, or as a line of the JSON log.
+
+    That it cannot be written stops nothing.
+    """
+    if level < logging.ERROR and is_quiet():
+        return
+    with suppress(OSError, ValueError):
+        _unshaped().write(shaped(text, level))
+
+
+def shaped(text: str, level: int = logging.ERROR, **more: object) -> str:
+    """What `tell` writes; `more` are further names of a JSON line."""
+    clean = without_secrets(text).strip("\n")
     if _is_json():
-        logging.getLogger(__package__).handle(
-            logging.LogRecord(str(__package__), level, "", 0, text.strip(), None, None)
-        )
-    else:
-        sys.stderr.write(without_secrets(text).rstrip("\n") + "\n")
+        record = logging.LogRecord(str(__package__), level, "", 0, clean.strip(), None, None)
+        return _json_line(record, **more) + "\n"
+    when = "" if _is_watched() else f"{datetime.now(UTC):{_TIME}} "
+    return "".join(f"{when}{line}\n" for line in clean.split("\n"))
+
+
+def summarize(summary: Mapping[str, object]) -> None:
+    """Keep what a command came to for the last line of a JSON log."""
+    _STATE["summary"] = summary
+
+
+def end(code: int) -> None:
+    """Write the last line of a JSON log: the exit code, and what the command came to."""
+    if _is_json():
+        more = {} if _STATE["summary"] is None else {"summary": _STATE["summary"]}
+        with suppress(OSError, ValueError):
+            _unshaped().write(shaped(f"Ended with exit code {code}.", logging.INFO, exit_code=code, **more))
 
 
 def shows_progress() -> bool:
-    """Whether standard error is a terminal with a person before it."""
-    return sys.stderr.isatty() and not _is_json()
+    """Whether standard error is a terminal with a person before it, who wants to know."""
+    return _is_watched() and not _is_json() and not is_quiet()
+
+
+def is_quiet() -> bool:
+    """Whether only what went wrong is to be said."""
+    return bool(_STATE["is_quiet"])
+
+
+def _is_watched() -> bool:
+    return sys.stderr.isatty()
 
 
 def _is_json() -> bool:
     return any(isinstance(handler.formatter, _JsonFormatter) for handler in logging.getLogger().handlers)
+
+
+def _replace(logger: logging.Logger, handler: logging.Handler) -> None:
+    for old in [old for old in logger.handlers if isinstance(old, _ToStandardError)]:
+        logger.removeHandler(old)
+    logger.addHandler(handler)
+
+
+def _unshaped() -> TextIO:
+    return sys.stderr.stream if isinstance(sys.stderr, _Shaping) else sys.stderr
+
+
+def _log_of_thread(args: threading.ExceptHookArgs) -> None:
+    logging.getLogger(__package__).error("A thread ended.", exc_info=args.exc_value)
 
 
 def is_debugging() -> bool:
@@ -113,6 +171,8 @@ def _words(error: BaseException) -> str:
 
 
 class _Formatter(logging.Formatter):
+    converter = staticmethod(time.gmtime)
+
     def format(self, record: logging.LogRecord) -> str:
         record.exc_text = None  # another handler may have kept its own, uncleaned
         return without_secrets(super().format(record))
@@ -125,24 +185,63 @@ class _JsonFormatter(_Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return without_secrets(json.dumps(line, ensure_ascii=False))
+        return _json_line(record, **({"traceback": self.formatException(record.exc_info)} if record.exc_info else {}))
+
+
+def _json_line(record: logging.LogRecord, **more: object) -> str:
+    from . import values  # noqa: PLC0415 - only for a JSON log
+
+    line = {
+        "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "message": record.getMessage(),
+    }
+    return without_secrets(values.to_json(line | more))
 
 
 class _ToStandardError(logging.StreamHandler[TextIO]):
     """Looks the stream up anew each time, because a progress display puts itself in its place."""
 
+    def __init__(self, formatter: logging.Formatter) -> None:
+        super().__init__()
+        super().setFormatter(formatter)
+
+    def setFormatter(self, fmt: logging.Formatter | None) -> None:  # noqa: N802 - the base class's name
+        """Nobody's form but ours: dlt would set its own."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base class's name
+        """A log that cannot be written stops nothing."""
+
     @property
     def stream(self) -> TextIO:
-        return sys.stderr
+        return _unshaped()
 
     @stream.setter
     def stream(self, stream: TextIO) -> None:
         """The base class wants to keep one."""
+
+
+class _Shaping(io.TextIOBase):
+    """Standard error of a JSON log for all that do not know of it: what they write becomes lines of its shape."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self.stream = stream
+        self._begun = ""
+
+    def write(self, text: str) -> int:
+        *lines, self._begun = (self._begun + text).split("\n")
+        for line in filter(str.strip, lines):
+            tell(line, logging.WARNING)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self.stream.flush()
+
+    def isatty(self) -> bool:
+        return self.stream.isatty()
+
+    def fileno(self) -> int:
+        return self.stream.fileno()

@@ -1,12 +1,10 @@
-"""What goes to standard output: tables for people, JSON and CSV for machines. Numbers keep every digit."""
+"""What goes to standard output: tables for people, rows as JSON and CSV for machines. Numbers keep every digit."""
 
 import csv
-import json
-import math
+import logging
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from decimal import Decimal
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -16,35 +14,13 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-NULL = "NULL"
+from . import logs
+from .values import iso, print_object, printable, text, to_json
+
+__all__ = ["print_csv", "print_json_rows", "print_object", "print_rows", "print_table", "text", "to_json"]
+
 TABLE_ROWS = 1_000
 _ENDLESS = 10_000  # columns of a file or a pipe, where no line may be folded or cut
-
-
-def plain(number: Decimal) -> str:
-    """All digits of an exact number, without an exponent and without zeros that say nothing."""
-    digits = format(number, "f")
-    return digits.rstrip("0").rstrip(".") if "." in digits else digits
-
-
-def text(value: object) -> str:
-    """A value as a person reads it. Times are UTC and end in Z."""
-    match value:
-        case None:
-            result = NULL
-        case bool():
-            result = str(value).lower()
-        case Decimal():
-            result = plain(value)
-        case datetime():
-            result = _iso(value, " ")
-        case list() | tuple() | dict():
-            result = to_json(value)
-        case bytes():
-            result = value.hex()
-        case _:
-            result = str(value)
-    return _printable(result)
 
 
 def print_table(
@@ -74,7 +50,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: se
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for position, name in enumerate(columns):
         justify: Any = "right" if position in numbers else "left"
-        table.add_column(Text(_printable(name)), justify=justify, overflow="fold")
+        table.add_column(Text(printable(name)), justify=justify, overflow="fold")
     for row in rows:
         table.add_row(*map(_cell_text, row))
     return table
@@ -82,32 +58,6 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: se
 
 def _cell_text(value: object) -> Text:
     return Text(text(value), style="dim" if value is None else "")
-
-
-def to_json(value: object) -> str:
-    """JSON in one line. A DECIMAL is a JSON number with all its digits, which no float has touched.
-
-    Times are ISO 8601 text in UTC. NaN and the infinities, which JSON lacks, are null.
-    """
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_quoted(str(name))}: {to_json(item)}" for name, item in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(to_json, value)) + "]"
-    if isinstance(value, float) and not math.isfinite(value):
-        return "null"
-    if value is None or isinstance(value, (bool, int, float)):
-        return json.dumps(value)
-    return _quoted(
-        _iso(value) if isinstance(value, datetime) else value.hex() if isinstance(value, bytes) else str(value)
-    )
-
-
-def print_object(value: Mapping[str, object]) -> None:
-    """One JSON object, a line for each of its first-level names."""
-    lines = [f"  {_quoted(name)}: {to_json(item)}" for name, item in value.items()]
-    sys.stdout.write("{\n" + ",\n".join(lines) + "\n}\n" if lines else "{}\n")
 
 
 def print_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int]) -> None:
@@ -126,7 +76,9 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], right: 
         _print(screen, table)
     left_out = sum(1 for _ in rest)
     if left_out:
-        sys.stderr.write(f"The first {TABLE_ROWS} rows; {left_out} more are not shown. --csv and --json give all.\n")
+        logs.tell(
+            f"The first {TABLE_ROWS} rows; {left_out} more are not shown. --csv and --json give all.", logging.WARNING
+        )
 
 
 def _is_too_wide(screen: Console, table: Table) -> bool:
@@ -146,7 +98,7 @@ def _list(columns: Sequence[str], row: Sequence[object]) -> Table:
     table.add_column(style="bold", overflow="fold")
     table.add_column(overflow="fold")
     for name, value in zip(columns, row, strict=True):
-        table.add_row(Text(_printable(name)), _cell_text(value))
+        table.add_row(Text(printable(name)), _cell_text(value))
     return table
 
 
@@ -168,23 +120,7 @@ def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def _cell(value: object) -> str:
-    return _iso(value) if isinstance(value, datetime) else value if isinstance(value, str) else text(value)
-
-
-def _iso(moment: datetime, separator: str = "T") -> str:
-    """A time zone's time in UTC with a Z; a time without a zone as it is."""
-    if moment.tzinfo is None:
-        return moment.isoformat(separator)
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(separator) + "Z"
-
-
-def _quoted(words: str) -> str:
-    return json.dumps(words, ensure_ascii=False)
-
-
-def _printable(words: str) -> str:
-    """Without the control characters by which text from outside could take over a terminal."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in words)
+    return iso(value) if isinstance(value, datetime) else value if isinstance(value, str) else text(value)
 
 
 def _unique(names: Sequence[str]) -> list[str]:
@@ -197,8 +133,3 @@ def _unique(names: Sequence[str]) -> list[str]:
             candidate = f"{name}_{number}"
         result.append(candidate)
     return result
-
-
-def minute(value: datetime | None) -> str:
-    """A time to the minute, UTC, or a dash."""
-    return "–" if value is None else value.strftime("%Y-%m-%d %H:%M")

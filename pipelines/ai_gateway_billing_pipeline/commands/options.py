@@ -1,0 +1,147 @@
+"""Options that several commands have, and what all of them do first: say how much is told on standard error."""
+
+import inspect
+import math
+import re
+from collections.abc import Callable
+from datetime import date
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ai_gateway_billing.errors import SettingsError
+from ai_gateway_billing_pipeline.terminal import logs
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def text(value: str | None) -> str | None:
+    """A text option as it is; an empty one is a script's unset variable more often than a wish."""
+    if value is not None and not value.strip():
+        raise typer.BadParameter("it is empty")
+    return value
+
+
+def texts(values: list[str] | None) -> list[str] | None:
+    """The same for a repeatable option."""
+    for value in values or []:
+        text(value)
+    return values
+
+
+def finite(value: float | None) -> float | None:
+    """A number that is one: neither nan nor an infinity."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is no number of seconds or requests")
+    return value
+
+
+def path(value: Path | None) -> Path | None:
+    """A path that names something."""
+    if value is not None and not str(value).strip():
+        raise typer.BadParameter("it is empty")
+    return value
+
+
+Accounts = Annotated[
+    list[str] | None,
+    typer.Option("--account", metavar="ID", callback=texts, help="Account to read, repeatable, or `all`."),
+]
+BaseUrl = Annotated[str | None, typer.Option("--base-url", metavar="URL", callback=text, help="Address of the API.")]
+Database = Annotated[
+    str | None, typer.Option("--database", metavar="PATH", callback=text, help="DuckDB file [billing.duckdb].")
+]
+Destination = Annotated[
+    str | None, typer.Option("--destination", metavar="NAME", callback=text, help="Any dlt destination [duckdb].")
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+NotifyUrl = Annotated[
+    str | None,
+    typer.Option("--notify-url", metavar="URL", callback=text, help="Webhook to tell of a failed or partial load."),
+]
+Rate = Annotated[
+    float | None,
+    typer.Option(
+        "--max-requests-per-second",
+        metavar="N",
+        min=0.001,
+        max=1000,
+        callback=finite,
+        help="Send at most N requests per second.",
+    ),
+]
+Wait = Annotated[
+    float,
+    typer.Option(
+        "--wait",
+        metavar="SECONDS",
+        min=0,
+        max=7 * 86_400,
+        callback=finite,
+        help="How long to wait for another load to end.",
+    ),
+]
+
+
+def logged(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options on what it says on standard error: how much, and in which form."""
+    own, added = inspect.signature(command), inspect.signature(_logging)
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        _logging(**{name: given.pop(name) for name in added.parameters})
+        command(**given)
+
+    parameters = [*own.parameters.values(), *added.parameters.values()]
+    run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = command.__annotations__ | _logging.__annotations__
+    return run
+
+
+def _logging(
+    *,
+    log_level: Annotated[
+        logs.Level, typer.Option("--log-level", help="How much to log to standard error.")
+    ] = logs.Level.WARNING,
+    log_format: Annotated[
+        logs.Format, typer.Option("--log-format", help="Log lines as text or as JSON objects.")
+    ] = logs.Format.TEXT,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say only what went wrong.")] = False,
+) -> None:
+    logs.set_up(log_level, log_format, is_quiet=quiet)
+
+
+def require_one_result(target: Path, as_json: bool) -> None:
+    """Standard output takes one thing. Raises `SettingsError`."""
+    from ai_gateway_billing_pipeline.terminal import files
+
+    if as_json and files.is_standard_output(target):
+        raise SettingsError("--json and --output - both write to standard output. Give one of the two.")
+
+
+def day(option: str, given: str) -> date:
+    """The UTC day that an option names. Raises `SettingsError`."""
+    try:
+        if _DATE.fullmatch(given):
+            return date.fromisoformat(given)
+    except ValueError:
+        pass
+    raise SettingsError(f"{option} {given} is no date. Write it as YYYY-MM-DD.")
+
+
+def closed_days(first: str, last: str) -> tuple[date, date]:
+    """The same where both are given."""
+    days(first, last)
+    return day("--from", first), day("--to", last)
+
+
+def days(first: str | None, last: str | None) -> tuple[date | None, date | None]:
+    """The days of `--from` and `--to`, both included. Raises `SettingsError` also when they are reversed."""
+    begin = None if first is None else day("--from", first)
+    end = None if last is None else day("--to", last)
+    if begin and end and begin > end:
+        raise SettingsError(f"--from {begin} lies after --to {end}. Give the earlier day first.")
+    return begin, end

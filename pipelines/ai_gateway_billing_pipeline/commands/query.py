@@ -1,0 +1,34 @@
+"""`aig-billing query`: SQL of the user's own on the published file."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ai_gateway_billing.errors import SettingsError
+
+from . import options
+
+
+@options.logged
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="What to ask; - reads it from standard input.")],
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    database: options.Database = None,
+    as_json: options.Json = False,
+) -> None:
+    """Run SQL on the database, which it cannot change. Times are UTC, numbers exact."""
+    if as_csv and as_json:
+        raise SettingsError("--csv and --json exclude each other.")
+    from ai_gateway_billing_pipeline import settings
+    from ai_gateway_billing_pipeline.database import read
+    from ai_gateway_billing_pipeline.terminal import output
+
+    with read.connect(settings.database_path(database)) as connection:
+        answer = read.query(connection, sys.stdin.read() if sql == "-" else sql)
+        if as_json:
+            output.print_json_rows(answer.columns, answer.rows)
+        elif as_csv:
+            output.print_csv(answer.columns, answer.rows)
+        else:
+            output.print_rows(answer.columns, answer.rows, answer.numbers)

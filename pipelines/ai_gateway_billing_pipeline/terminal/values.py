@@ -1,0 +1,82 @@
+"""How a value reads, as text for people and as JSON for machines. Numbers keep every digit."""
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+
+NULL = "NULL"
+
+
+def plain(number: Decimal) -> str:
+    """All digits of an exact number, without an exponent and without zeros that say nothing."""
+    digits = format(number, "f")
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
+def text(value: object) -> str:
+    """A value as a person reads it. Times are UTC and end in Z."""
+    match value:
+        case None:
+            result = NULL
+        case bool():
+            result = str(value).lower()
+        case Decimal():
+            result = plain(value)
+        case datetime():
+            result = iso(value, " ")
+        case list() | tuple() | dict():
+            result = to_json(value)
+        case bytes():
+            result = value.hex()
+        case _:
+            result = str(value)
+    return printable(result)
+
+
+def to_json(value: object) -> str:
+    """JSON in one line. A DECIMAL is a JSON number with all its digits, which no float has touched.
+
+    Times are ISO 8601 text in UTC. NaN and the infinities, which JSON lacks, are null.
+    """
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_quoted(str(name))}: {to_json(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(to_json, value)) + "]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "null"
+    if value is None or isinstance(value, (bool, int, float)):
+        return json.dumps(value)
+    return _quoted(
+        iso(value) if isinstance(value, datetime) else value.hex() if isinstance(value, bytes) else str(value)
+    )
+
+
+def print_object(value: Mapping[str, object]) -> None:
+    """One JSON object in one line on standard output."""
+    sys.stdout.write(to_json(value) + "\n")
+
+
+def minute(value: datetime | None) -> str:
+    """A time to the minute, UTC, or a dash."""
+    return "–" if value is None else value.strftime("%Y-%m-%d %H:%M")
+
+
+def iso(moment: datetime, separator: str = "T") -> str:
+    """A time zone's time in UTC with a Z; a time without a zone as it is."""
+    if moment.tzinfo is None:
+        return moment.isoformat(separator)
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(separator) + "Z"
+
+
+def _quoted(words: str) -> str:
+    return json.dumps(words, ensure_ascii=False)
+
+
+def printable(words: str) -> str:
+    """Without the control characters by which text from outside could take over a terminal."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in words)
