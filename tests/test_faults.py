@@ -332,8 +332,10 @@ def test_no_list_of_accounts_ends_with_6(tmp_path: Path, kind: Kind) -> None:
     assert not bed.database.exists()
 
 
-@pytest.mark.parametrize(("kind", "code"), [(401, 3), (403, 3), (404, 4), ("html_200", 4)])
-def test_a_refused_list_of_accounts_ends_with_its_code(tmp_path: Path, kind: Kind, code: int) -> None:
+@pytest.mark.parametrize(("kind", "code"), [(401, 3), (403, 3), (404, 6), ("html_200", 6)])
+def test_a_refused_list_of_accounts_ends_with_3_and_an_unusable_one_with_6(
+    tmp_path: Path, kind: Kind, code: int
+) -> None:
     bed = Bed(tmp_path)
     bed.faults.add(kind, endpoint="accounts")
 
@@ -349,13 +351,15 @@ def test_a_token_refused_everywhere_ends_with_3_and_changes_nothing(loaded: Bed,
 
 
 def test_everything_unusable_is_a_failure_and_no_partial_one(tmp_path: Path) -> None:
+    """Nothing was loaded: not 4, whose words are that the rest is, and no file is made."""
     bed = Bed(tmp_path)
     bed.faults.add("html_200")
 
     result = bed.load([bed.sound])
 
-    assert result.exit_code == 4
+    assert result.exit_code == 6
     assert result.status == "failed"
+    assert not bed.database.exists()
 
 
 # --- limits ----------------------------------------------------------------------------------------------------------

@@ -325,6 +325,165 @@ def test_when_every_account_fails_the_error_is_raised(
     assert any(isinstance(each, BillingPermissionError) for each in chain)
 
 
+# --- what one run may ask for, as the command does -------------------------------------------------------------------
+
+
+def asked(bench: Bench) -> set[tuple[str, str]]:
+    """Grouping and UTC day of the start of each usage request."""
+    days = [(each.query["value_grouping_window"], int(each.query["start_time"])) for each in usage_requests(bench)]
+    return {(grouping, datetime.fromtimestamp(start / 1000, UTC).date().isoformat()) for grouping, start in days}
+
+
+def usage_requests(bench: Bench) -> list[Any]:
+    return [each for each in bench.simulator.requests if each.endpoint == "usage-history"]
+
+
+@pytest.mark.parametrize(("grouping", "groupings"), [("hour", {"hour"}), ("day", {"day"}), ("both", {"hour", "day"})])
+def test_one_grouping_alone_can_be_read(simulated: tuple[Bench, str], grouping: Any, groupings: set[str]) -> None:
+    bench, _ = simulated
+    bench.simulator.requests.clear()
+
+    list(source(simulated, grouping=grouping).with_resources("usage_hourly", "usage_daily"))
+
+    assert {each for each, _ in asked(bench)} == groupings
+
+
+def test_a_backfill_reads_its_days_and_moves_no_cursor(simulated: tuple[Bench, str], tmp_path: Path) -> None:
+    bench, _ = simulated
+    run = pipeline(tmp_path)
+    run.run(source(simulated, lookback_days=0))
+    cursors = run.state["sources"]["ai_gateway_billing"]["resources"]["usage_daily"]["cursors"]
+    before = str(cursors)
+    day = (bench.now - timedelta(days=4)).date()
+    bench.simulator.requests.clear()
+
+    run.run(source(simulated, backfill=(day, day)).with_resources("usage_daily"))
+
+    assert asked(bench) == {("day", day.isoformat())}
+    assert str(run.state["sources"]["ai_gateway_billing"]["resources"]["usage_daily"]["cursors"]) == before
+
+
+def test_a_full_refresh_reads_everything_and_keeps_what_is_there(simulated: tuple[Bench, str], tmp_path: Path) -> None:
+    bench, _ = simulated
+    run = pipeline(tmp_path)
+    run.run(source(simulated).with_resources("usage_daily"))
+    bench.simulator.requests.clear()
+
+    run.run(source(simulated, lookback_days=0, full_refresh=True).with_resources("usage_daily"))
+
+    assert asked(bench) == {("day", bench.start)}
+    found = loaded_into(bench, tmp_path)
+    assert found.usage("day") == found.true_usage("day")
+    found.close()
+
+
+@pytest.mark.parametrize("name", ["BACKFILL", "FULL_REFRESH", "NOW", "CLIENT", "OUTCOMES"])
+def test_what_one_run_may_ask_for_is_never_found_in_an_environment(
+    simulated: tuple[Bench, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    bench, _ = simulated
+    run = pipeline(tmp_path)
+    run.run(source(simulated).with_resources("usage_daily"))
+    for variable in (name, f"SOURCES__AI_GATEWAY_BILLING__{name}"):
+        monkeypatch.setenv(variable, "true")
+    bench.simulator.requests.clear()
+
+    run.run(source(simulated, lookback_days=0).with_resources("usage_daily"))
+
+    assert {day for _, day in asked(bench)} == {f"{bench.now:%Y-%m-%d}"}
+
+
+@pytest.mark.parametrize("resource", ["usage_hourly", "usage_daily"])
+def test_whoever_selects_usage_selects_its_coverage(
+    simulated: tuple[Bench, str], tmp_path: Path, resource: str
+) -> None:
+    chosen = source(simulated).with_resources("invoices", resource).with_resources(resource)
+    run = pipeline(tmp_path)
+
+    run.run(chosen)
+
+    with duckdb.connect(str(tmp_path / "billing.duckdb")) as connection:
+        (count,) = connection.execute("select count(*) from ai_gateway_billing.usage_coverage").fetchall()
+    assert count == (7,)
+
+
+def test_a_source_that_is_kept_reads_anew_each_time(simulated: tuple[Bench, str], tmp_path: Path) -> None:
+    """In a process that goes on for long, each run has the time and the accounts of its own moment."""
+    bench, _ = simulated
+    moments = iter(bench.now + hours * HOUR for hours in (0, 0, 1, 2))
+    kept = source(simulated, now=lambda: next(moments)).with_resources("credit_balance", "usage_daily")
+    run = pipeline(tmp_path)
+
+    for _ in range(2):
+        run.run(kept)
+
+    with duckdb.connect(str(tmp_path / "billing.duckdb")) as connection:
+        read_at = connection.execute("select max(epoch(read_at)) from ai_gateway_billing.usage_coverage").fetchall()
+    assert read_at == [((bench.now + 0 * HOUR).timestamp(),)]
+    assert next(moments) == bench.now + 2 * HOUR
+
+
+# --- markers --------------------------------------------------------------------------------------------------------
+
+UPSERT = {"disposition": "merge", "strategy": "upsert"}
+INSERT_ONLY = {"disposition": "merge", "strategy": "insert-only"}
+PLAIN_SCD2 = {"disposition": "merge", "strategy": "scd2"}
+DISPOSITIONS: list[tuple[Any, tuple[str, ...]]] = [
+    *((plain, (*USAGE.values(), "invoice_preview")) for plain in ("merge", "append", "replace")),
+    *((strategy, tuple(USAGE.values())) for strategy in (UPSERT, INSERT_ONLY)),
+    (PLAIN_SCD2, ("invoice_preview",)),
+]
+
+
+def no_markers(folder: Path) -> dict[str, int]:
+    """How many rows each table has, none of which marks what is gone."""
+    counts = {}
+    with duckdb.connect(str(folder / "billing.duckdb")) as connection:
+        tables = connection.execute(
+            "select table_name from information_schema.columns where column_name = 'withdrawn' and "
+            "table_schema = 'ai_gateway_billing'"
+        ).fetchall()
+        for (table,) in tables:
+            rows = connection.execute(f"select withdrawn from ai_gateway_billing.{table}").fetchall()
+            assert {withdrawn for (withdrawn,) in rows} <= {None}, table
+            counts[table] = len(rows)
+    return counts
+
+
+@pytest.mark.parametrize(("disposition", "names"), DISPOSITIONS, ids=str)
+@pytest.mark.parametrize("at", ["source", "run"])
+def test_markers_never_become_rows_whatever_the_disposition(
+    simulated: tuple[Bench, str], tmp_path: Path, disposition: Any, names: tuple[str, ...], at: str
+) -> None:
+    """Neither those of silent hours nor those of a preview that is not there."""
+    bench, _ = simulated
+    run = pipeline(tmp_path)
+    for _ in range(2):
+        found = source(simulated, full_refresh=True).with_resources(*names)
+        for name in names:
+            if disposition in (UPSERT, INSERT_ONLY):
+                found.resources[name].apply_hints(primary_key=["account_id", "start_time", "id"])
+            if at == "source":
+                found.resources[name].apply_hints(write_disposition=disposition)
+        run.run(found, write_disposition=disposition if at == "run" else None)
+
+    counts = no_markers(tmp_path)
+    usage = (2 if disposition == "append" else 1) * len(bench.true_usage("hour"))
+    expected = {"usage_hourly": usage, "invoice_preview": 0}
+    assert {name: counts[name] for name in expected if name in names} == {
+        name: count for name, count in expected.items() if name in names
+    }
+
+
+def test_the_rows_of_a_source_are_rows_of_the_api_alone(simulated: tuple[Bench, str]) -> None:
+    """Whoever looks at them without any destination gets no marker either."""
+    bench, _ = simulated
+
+    (table,) = [each for each in source(simulated).with_resources("usage_hourly") if "withdrawn" in each.column_names]
+
+    assert table.num_rows == len(bench.true_usage("hour"))
+
+
 # --- other destinations ---------------------------------------------------------------------------------------------
 
 
@@ -336,9 +495,11 @@ def test_it_loads_into_parquet_files(simulated: tuple[Bench, str], tmp_path: Pat
     run.run(source(simulated), loader_file_format="parquet")
 
     files = list((tmp_path / "lake/ai_gateway_billing/usage_hourly").glob("*.parquet"))
-    rows = [row for file in files for row in pyarrow.parquet.read_table(file).to_pylist() if not row["withdrawn"]]
+    rows = [row for file in files for row in pyarrow.parquet.read_table(file).to_pylist()]
     found = sorted((row["start_time"], row["end_time"], row["id"], row["aggregated_value"]) for row in rows)
     assert found == bench.true_usage("hour")
+    previews = (tmp_path / "lake/ai_gateway_billing/invoice_preview").glob("*.parquet")
+    assert sum(pyarrow.parquet.read_table(file).num_rows for file in previews) == 0
     (balance,) = (tmp_path / "lake/ai_gateway_billing/credit_balance").glob("*.parquet")
     assert pyarrow.parquet.read_table(balance)["balance"].to_pylist() == [Decimal("640.19")]
 

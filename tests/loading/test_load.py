@@ -612,3 +612,44 @@ def test_two_databases_side_by_side_do_not_meet(tmp_path: Path) -> None:
         bench.load_well()
     for bench in benches:
         bench.assert_equals_world()
+
+
+# --- real faults that went unnoticed --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pause_days", [4, 36, 80])
+def test_a_backfill_ahead_of_the_cursor_loses_nothing(tmp_path: Path, pause_days: int) -> None:
+    """After a pause the last days are read by hand; the next load still reads all that lies before them."""
+    bench = Bench(tmp_path, start="2026-08-20")
+    account = bench.account()
+    bench.now = NOW - pause_days * DAY
+    bench.load_well()
+    for days in range(pause_days):
+        account.set_hour(TODAY - days * DAY + HOUR, days + 1)
+    bench.now = NOW
+    last = ((NOW - 2 * DAY).date(), NOW.date())
+
+    bench.load_well(only=("usage_hourly", "usage_daily"), backfill=last)
+    bench.load_well(lookback_days=0)
+
+    bench.assert_equals_world()
+    bench.close()
+
+
+def test_a_day_with_a_rejected_row_is_not_complete(bench: Bench, account: Account) -> None:
+    """Else `spend.daily` would say that an hour whose figure nobody could read was silent."""
+    yesterday = TODAY - DAY
+    at = int((yesterday + 8 * HOUR).timestamp()) * 1000
+    day = int(yesterday.timestamp()) * 1000
+
+    def spoil(rows: list[Fields]) -> list[Fields]:
+        return [row | {"id": None} if row["start_time"] in (at, day) else row for row in rows]
+
+    bench.world.inject("usage-history", "history", spoil)
+
+    assert bench.load().exit_code == 4
+
+    found = bench.rows("select is_complete from spend.daily where day = $1", yesterday.date())
+    assert (True,) not in found
+    assert yesterday.date() not in bench.coverage("hour")
+    assert yesterday.date() not in bench.coverage("day")
