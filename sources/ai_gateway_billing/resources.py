@@ -14,7 +14,7 @@ from dlt.extract import DltResource
 from dlt.extract.exceptions import CurrentSourceNotAvailable
 
 from ai_gateway_billing.api.endpoints import OF_RESOURCE
-from ai_gateway_billing.rows import arrow, records, unknown, versions
+from ai_gateway_billing.rows import arrow, invoices, records, stored, unknown, versions
 from ai_gateway_billing.rows.fields import Columns
 from ai_gateway_billing.rows.records import Reading, Row
 from ai_gateway_billing.rows.tables import TABLES, columns_of
@@ -181,11 +181,20 @@ def _each(
 
 
 def _invoice_tables(run: Extraction, columns: Columns) -> Iterator[pa.Table]:
-    seen_types = _seen_types()
+    seen_types, markers_go, state = _seen_types(), _markers_go(), dlt.current.resource_state()
+    if "accounts_without_ids" not in state:
+        state["accounts_without_ids"] = stored.accounts_without_ids()
+    without_ids: list[str] = state["accounts_without_ids"]
 
     def make(reading: Reading, answer: list[Any]) -> Part:
-        rows, rejected = _accepted(records.invoice, answer, reading)
-        table = arrow.open_table(rows, columns, seen_types)
+        rows, refused = invoices.read(answer, reading)
+        rejected = [_rejected(error, item) for error, item in refused]
+        gone: list[str] = []
+        if reading.account_id in without_ids or any(row["has_surrogate_id"] for row in rows):
+            rows, gone = invoices.joined(rows, stored.invoices(reading.account_id))
+            without_ids[:] = sorted({*without_ids, reading.account_id})
+        markers = [versions.withdrawn(reading.account_id, "invoices", reading.now) | {"id": each} for each in gone]
+        table = arrow.open_table(rows + (markers if markers_go else []), columns, seen_types)
         kinds = {"invoices": arrow.not_hinted(table, columns)}
         return Part(table, {"invoices": len(rows)}, rejected, _told(reading), unknown=kinds)
 

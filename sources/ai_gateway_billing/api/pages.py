@@ -144,13 +144,19 @@ class _Reading:
         return ""
 
     def listed(self) -> list[Row]:
-        """The rows, each once. Rows without id that look alike are kept when the API counts them all."""
-        return self.rows if self.first and self.first.total == len(self.rows) else list(self.known.values())
+        """The rows, each once. Those that are alike are kept when the API counts them all; what differs always is."""
+        if self.first and self.first.total == len(self.rows):
+            return self.rows
+        return list({_content(row): row for row in self.rows}.values())
 
 
 def _key(row: Row) -> str:
     """An invoice's id; without one, its content."""
-    return f"id {row['id']}" if row.get("id") else json.dumps(row, sort_keys=True, default=str)
+    return f"id {row['id']}" if row.get("id") else _content(row)
+
+
+def _content(row: Row) -> str:
+    return json.dumps(row, sort_keys=True, default=str)
 
 
 def _whole(value: object) -> int | None:

@@ -62,7 +62,14 @@ def documented(table: str, item: Any, reading: Reading) -> Row:
 
 def invoice(item: Any, reading: Reading) -> Row:
     """One row per invoice, amounts in cents. Source: invoice-history."""
+    before = len(reading.told)
     found = row("invoices", item, reading)
+    unread = [each.error.field for each in reading.told[before:] if found.get(each.error.field) is None]
+    if not found["id"] and {"created", "description"} & set(unread):
+        del reading.told[before:]
+        raise RecordError(
+            "invoices", "id", f"is missing, and {unread[0]}, which tells such invoices apart, is unreadable"
+        )
     own = {"has_surrogate_id": not found["id"], "last_listed_at": reading.now}
     return found | own | {"id": found["id"] or surrogate_id(found)}
 

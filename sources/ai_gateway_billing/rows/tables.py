@@ -79,6 +79,7 @@ _INVOICES: Fields = {
     "invoice_origin": Field(TEXT, INFORMATIVE, "Where it came from; values undocumented"),
     "has_surrogate_id": Field(FLAG, OURS, "True when the API gave no id"),
     "last_listed_at": Field(TIME, OURS, "The last load that still found it in the invoice history, UTC"),
+    "withdrawn": Field(FLAG, OURS, _WITHDRAWN, hints={"nullable": True, "hard_delete": True}),
     "invoice_pdf": Field(TEXT, INFORMATIVE, "Link that opens for whoever holds it", sensitive=True),
 }
 _CREDITS: Fields = {
