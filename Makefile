@@ -2,7 +2,8 @@
 # again and again: what is already there is not done twice.
 
 PYTHON ?= python3
-DATABASE ?= billing.duckdb
+DATABASE ?=
+DEMO := $(or $(DATABASE),demo.duckdb)
 ARGS ?=
 
 VENV := .venv
@@ -21,9 +22,9 @@ COMPILE := $(LOCK) --python-version 3.11
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(VENV)/.runtime ## Load a simulated account into billing.duckdb and show what it holds; needs no token
-	$(BIN)/aig-billing load --demo --database $(DATABASE)
-	$(BIN)/python -m ai_gateway_billing_pipeline.commands.demo $(DATABASE)
+demo: $(VENV)/.runtime ## Load a simulated account into demo.duckdb and show what it holds; needs no token
+	$(BIN)/aig-billing load --demo --database $(DEMO)
+	$(BIN)/python -m ai_gateway_billing_pipeline.commands.demo $(DEMO)
 
 test: $(VENV)/.dev ## Run the tests on all cores; ARGS="-k windows -n 0" picks some, in one process
 	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
@@ -61,7 +62,7 @@ report: $(VENV)/.notebooks ## Build the report on the demo's account, build/spen
 	$(BIN)/aig-billing report --database build/demo.duckdb --output build/spend.html
 
 notebooks: $(VENV)/.notebooks ## Open the notebooks in JupyterLab, on billing.duckdb (DATABASE=…)
-	AIG_BILLING_DATABASE="$(abspath $(DATABASE))" $(BIN)/jupyter lab --notebook-dir=notebooks
+	AIG_BILLING_DATABASE="$(abspath $(or $(DATABASE),billing.duckdb))" $(BIN)/jupyter lab --notebook-dir=notebooks
 
 notebooks-build: $(VENV)/.notebooks ## Build the .ipynb files from their scripts, with outputs of the demo's account
 	$(BIN)/python notebooks/build.py

@@ -4,6 +4,7 @@ And the client that they ask for.
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 UsageUnit = Literal["cents", "dollars"]
 
 DEFAULT_DATABASE = "billing.duckdb"
+DEMO_DATABASE = "demo.duckdb"
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # as md:…, sqlite:…, https:…; one letter alone is a drive
+_TOKEN_FILE = "CLOUDFLARE_API_TOKEN_FILE"  # noqa: S105 - the variable that names one
+_TOKEN_BYTES = 65_536
 
 NO_CREDENTIALS = (
     'No API token. Set CLOUDFLARE_API_TOKEN to a Cloudflare API token with the account permission "AI Gateway Read", '
@@ -52,8 +58,55 @@ class Settings:
 
 
 def database_path(option: str | None, environ: Mapping[str, str] = os.environ) -> Path:
-    """The published file, for commands that need nothing else."""
-    return Path(option or environ.get("AIG_BILLING_DATABASE") or DEFAULT_DATABASE)
+    """The published file, for commands that need nothing else. Raises `SettingsError` for what can be no file."""
+    if option is not None:
+        return file_path(option, "--database")
+    return file_path(environ.get("AIG_BILLING_DATABASE") or DEFAULT_DATABASE, "AIG_BILLING_DATABASE")
+
+
+def file_path(text: str, what: str) -> Path:
+    """The one reading of a path that somebody gives: `~` is expanded, what can be no file of this machine is refused.
+
+    `what` is the option or variable, for the message of the `SettingsError`.
+    """
+    if not text.strip():
+        raise SettingsError(f"{what} is empty. Name a file.")
+    if text == ":memory:":
+        raise SettingsError(f"{what} {text} would be gone when the command ends. Name a file.")
+    if _ADDRESS.match(text):
+        raise SettingsError(f"{what} is an address, not a file. Name a file of this machine; see also --destination.")
+    if any(ord(letter) < 32 for letter in text):
+        raise SettingsError(f"{what} contains a line end or another control character. Name a file.")
+    try:
+        path = Path(text).expanduser()
+        is_folder = text.endswith(os.sep) or path.is_dir()
+    except RuntimeError:
+        raise SettingsError(f"{what} {text}: there is no such user on this machine. Name a file.") from None
+    except OSError as error:
+        raise SettingsError(f"{what} {text}: {error.strerror}. Name another file.") from error
+    if is_folder:
+        raise SettingsError(f"{what} {text} is a folder. Name a file in it.")
+    return path
+
+
+def token_of(environ: Mapping[str, str]) -> str | None:
+    """The API token of the environment, or of the file that it names. Raises `SettingsError`."""
+    token, named = environ.get("CLOUDFLARE_API_TOKEN"), environ.get(_TOKEN_FILE)
+    if not named:
+        return token or None
+    if token:
+        raise SettingsError(f"CLOUDFLARE_API_TOKEN and {_TOKEN_FILE} are both set. Keep one of them.")
+    path = file_path(named, _TOKEN_FILE)
+    try:
+        with path.open("rb") as file:
+            content = file.read(_TOKEN_BYTES).decode("utf-8-sig").strip()
+    except OSError as error:
+        raise SettingsError(f"{_TOKEN_FILE}: {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        raise SettingsError(f"{_TOKEN_FILE}: {path} is no UTF-8 text. Save it with the token alone.") from None
+    if not content:
+        raise SettingsError(f"{_TOKEN_FILE}: {path} is empty. Save it with the token alone.")
+    return content
 
 
 def usage_unit(value: str) -> UsageUnit:
@@ -78,7 +131,7 @@ def resolve(
         return option or environ.get(variable) or _from_dlt(key) or default
 
     return Settings(
-        api_token=setting(None, "CLOUDFLARE_API_TOKEN", "api_token"),
+        api_token=token_of(environ) or _from_dlt("api_token"),
         accounts=list(account) if account else setting(None, "CLOUDFLARE_ACCOUNT_ID", "account_ids"),
         base_url=str(setting(base_url, "CLOUDFLARE_BASE_URL", "base_url", BASE_URL)),
         start=str(setting(start, "AIG_BILLING_START", "start", HISTORY_STARTS)),
@@ -92,12 +145,25 @@ def resolve(
 def _from_dlt(key: str) -> str | None:
     """A value of dlt's config or secrets files, which dlt finds by its own rules."""
     import dlt  # noqa: PLC0415  # slow, and needed only by commands that load or ask the API
+    from dlt.common.configuration.exceptions import ConfigurationException  # noqa: PLC0415
 
     look_up: Callable[[str], object] = (dlt.secrets if key == "api_token" else dlt.config).get
-    value = look_up(f"sources.ai_gateway_billing.{key}")
+    try:
+        value = look_up(f"sources.ai_gateway_billing.{key}")
+    except ConfigurationException as error:
+        raise _unreadable(error) from error
     if isinstance(value, (list, tuple)):
         return ",".join(map(str, value))
     return None if value is None else str(value)
+
+
+def _unreadable(error: Exception) -> SettingsError:
+    paths = [path for path in getattr(error, "full_paths", ()) if Path(path).exists()]
+    reason = str(error).rpartition("\n")[2]
+    return SettingsError(
+        f"{' or '.join(paths) or 'A settings file of dlt'} cannot be read: {reason}. "
+        "It has to be TOML, saved as UTF-8 without a byte order mark."
+    )
 
 
 def _flag(value: str) -> bool:

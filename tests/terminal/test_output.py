@@ -33,7 +33,12 @@ def test_a_decimal_has_all_its_digits_and_no_idle_zero(number: str, digits: str)
     [
         (None, "NULL"),
         (True, "true"),
-        (Decimal("2.50"), "2.5"),
+        (Decimal("2.5"), "2.5"),
+        (Decimal("2.50"), "2.50"),
+        (Decimal("73.300000000000000000"), "73.30"),
+        (Decimal("0E-18"), "0.00"),
+        (Decimal("0.125000000000000000"), "0.125"),
+        (Decimal(100), "100"),
         (datetime(2026, 11, 22, 12, tzinfo=timezone(timedelta(hours=2))), "2026-11-22 10:00:00Z"),
         (datetime(2026, 11, 22, 12), "2026-11-22 12:00:00"),  # noqa: DTZ001 - DuckDB has times without a zone
         (date(2026, 11, 22), "2026-11-22"),

@@ -130,11 +130,10 @@ def focus(
         Format | None, typer.Option("--format", help="How to write it [as --output ends, else parquet].")
     ] = None,
     target: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--output",
             metavar="PATH",
-            callback=options.path,
             help="File to write, - for standard output [focus_FROM_TO.FORMAT].",
         ),
     ] = None,
@@ -147,8 +146,8 @@ def focus(
     from ai_gateway_billing_pipeline.terminal import values
 
     days = Days(*options.days(first, last))
-    form = kind or (Format.CSV if target and target.suffix.lower() == ".csv" else Format.PARQUET)
-    path = target or _default_path(days, form)
+    form = kind or (Format.CSV if target and target.lower().endswith(".csv") else Format.PARQUET)
+    path = _default_path(days, form) if target is None else options.output(target)
     options.require_one_result(path, as_json)
     exported = write(settings.database_path(database), days, path, form, force=force)
     if as_json:

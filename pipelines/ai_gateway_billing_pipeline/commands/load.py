@@ -39,7 +39,9 @@ class Grouping(StrEnum):
 @options.logged
 def load(
     *,
-    demo: Annotated[bool, typer.Option("--demo", help="Load a simulated account; needs no token.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Load a simulated account, into demo.duckdb; needs no token.")
+    ] = False,
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="RESOURCE", help="Load just this resource, repeatable.")
     ] = None,
@@ -105,7 +107,12 @@ def _demo(given: Mapping[str, Any]) -> Iterator["Settings"]:
     if given["account"] or given["base_url"]:
         raise SettingsError("--demo brings an account and an address of its own: leave out --account and --base-url.")
     with Simulator(demo_world()).serve() as url:
-        own = {"account": [DEMO_ACCOUNT_ID], "base_url": url, "start": given["start"] or f"{DEMO_START:%Y-%m-%d}"}
+        own = {
+            "account": [DEMO_ACCOUNT_ID],
+            "base_url": url,
+            "start": given["start"] or f"{DEMO_START:%Y-%m-%d}",
+            "database": given["database"] or settings.DEMO_DATABASE,
+        }
         yield replace(settings.resolve(**{**given, **own}), api_token=DEMO_TOKEN)
 
 

@@ -38,11 +38,11 @@ def finite(value: float | None) -> float | None:
     return value
 
 
-def path(value: Path | None) -> Path | None:
-    """A path that names something."""
-    if value is not None and not str(value).strip():
-        raise typer.BadParameter("it is empty")
-    return value
+def output(given: str) -> Path:
+    """The file that `--output` names, or `-`. Raises `SettingsError`."""
+    from ai_gateway_billing_pipeline import settings
+
+    return Path(given) if given == "-" else settings.file_path(given, "--output")
 
 
 Accounts = Annotated[

@@ -1,7 +1,6 @@
 """The command `aig-billing report`, which needs the extra `report`."""
 
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,11 +19,8 @@ MISSING = (
 def report(
     *,
     target: Annotated[
-        Path,
-        typer.Option(
-            "--output", metavar="PATH", callback=options.path, help="HTML file to write, - for standard output."
-        ),
-    ] = Path("spend.html"),
+        str, typer.Option("--output", metavar="PATH", help="HTML file to write, - for standard output.")
+    ] = "spend.html",
     force: options.Force = False,
     first: Annotated[
         str | None, typer.Option("--from", metavar="DATE", help="First UTC day [60 days, 13 months ago].")
@@ -46,14 +42,15 @@ def report(
     from ai_gateway_billing_pipeline.report.questions import Days
     from ai_gateway_billing_pipeline.terminal import files, output, values
 
-    options.require_one_result(target, as_json)
+    path = options.output(target)
+    options.require_one_result(path, as_json)
     source = settings.database_path(database)
     days = Days(*options.days(first, last))
-    with files.written(target, source, [".html", ".htm"], force=force) as draft:
+    with files.written(path, source, [".html", ".htm"], force=force) as draft:
         done = page.write(source, draft, days, account)
     if as_json:
         values.print_object(
             {"path": str(target), "accounts": list(done.accounts), "bytes": done.bytes, "from": first, "to": last}
         )
-    elif not files.is_standard_output(target):
+    elif not files.is_standard_output(path):
         output.print_table(["report", "accounts", "MB"], [(str(target), len(done.accounts), f"{done.bytes / 1e6:.1f}")])

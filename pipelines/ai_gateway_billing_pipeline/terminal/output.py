@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
@@ -15,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import logs
-from .values import iso, print_object, printable, text, to_json
+from .values import iso, plain, print_object, printable, text, to_json
 
 __all__ = ["print_csv", "print_json_rows", "print_object", "print_rows", "print_table", "text", "to_json"]
 
@@ -120,7 +121,14 @@ def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def _cell(value: object) -> str:
-    return iso(value) if isinstance(value, datetime) else value if isinstance(value, str) else text(value)
+    match value:
+        case datetime():
+            return iso(value)
+        case Decimal():
+            return plain(value)
+        case str():
+            return value
+    return text(value)
 
 
 def _unique(names: Sequence[str]) -> list[str]:

@@ -16,6 +16,15 @@ def plain(number: Decimal) -> str:
     return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
+def shown(number: Decimal) -> str:
+    """The same with two decimals at least where its type has them, so that money reads as money."""
+    digits = plain(number)
+    if int(number.as_tuple().exponent) > -2:  # a DECIMAL is finite
+        return digits
+    whole, _, fraction = digits.partition(".")
+    return f"{whole}.{fraction:0<2}"
+
+
 def text(value: object) -> str:
     """A value as a person reads it. Times are UTC and end in Z."""
     match value:
@@ -24,7 +33,7 @@ def text(value: object) -> str:
         case bool():
             result = str(value).lower()
         case Decimal():
-            result = plain(value)
+            result = shown(value)
         case datetime():
             result = iso(value, " ")
         case list() | tuple() | dict():
