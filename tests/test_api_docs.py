@@ -100,7 +100,7 @@ each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.operation)
 def answering(sent: list[httpx.Request]) -> httpx.MockTransport:
     def answer(request: httpx.Request) -> httpx.Response:
         sent.append(request)
-        return httpx.Response(404, json={"success": False, "errors": [], "result": None})
+        return httpx.Response(404, json={"success": False, "errors": [{"code": 7003, "message": "x"}], "result": None})
 
     return httpx.MockTransport(answer)
 

@@ -45,11 +45,12 @@ PASSING: dict[Kind, type[errors.ApiError]] = {
     520: errors.ServerError,
     525: errors.ServerError,
     "html_502": errors.ServerError,
-    "html_200": errors.InvalidAnswerError,
-    "empty_body": errors.InvalidAnswerError,
+    "html_200": errors.ForeignAnswerError,
+    302: errors.ForeignAnswerError,
+    "empty_body": errors.ForeignAnswerError,
     "invalid_json": errors.InvalidAnswerError,
     "truncated_json": errors.InvalidAnswerError,
-    "wrong_content_type": errors.InvalidAnswerError,
+    "wrong_content_type": errors.ForeignAnswerError,
     "success_false_200": errors.InvalidAnswerError,
     "null_result_200": errors.InvalidAnswerError,
 }
@@ -63,7 +64,6 @@ LASTING: dict[Kind, type[errors.ApiError]] = {
     404: errors.NotFoundError,
     410: errors.BadRequestError,
     422: errors.BadRequestError,
-    302: errors.InvalidAnswerError,
 }
 """Refusals: asked once and not again."""
 
@@ -299,7 +299,7 @@ def test_one_account_unheard_leaves_the_other_loaded(tmp_path: Path, kind: str) 
     bed.assert_equals_world(bed.sound)
 
 
-@pytest.mark.parametrize("kind", [*UNHEARD, 500, 503, "html_502"])
+@pytest.mark.parametrize("kind", [*UNHEARD, 500, 503, "html_502", "html_200", 302])
 def test_an_api_that_is_not_there_ends_with_6_and_changes_nothing(loaded: Bed, kind: Kind) -> None:
     assert fail(loaded, kind).exit_code == 6
 
@@ -353,7 +353,7 @@ def test_a_token_refused_everywhere_ends_with_3_and_changes_nothing(loaded: Bed,
 def test_everything_unusable_is_a_failure_and_no_partial_one(tmp_path: Path) -> None:
     """Nothing was loaded: not 4, whose words are that the rest is, and no file is made."""
     bed = Bed(tmp_path)
-    bed.faults.add("html_200")
+    bed.faults.add("success_false_200")
 
     result = bed.load([bed.sound])
 

@@ -7,7 +7,8 @@ BillingError                       1  base of all
 │  ├─ BillingPermissionError       3  403
 │  ├─ NotFoundError                4  404
 │  ├─ BadRequestError              4  400 and every other 4xx
-│  ├─ InvalidAnswerError           4  no proper envelope: HTML, torn JSON, 200 with `success: false`
+│  ├─ InvalidAnswerError           4  no usable answer: JSON cut short, 200 with `success: false`, too large
+│  ├─ ForeignAnswerError           6  something in between answered: HTML, plain text, JSON of somebody else
 │  ├─ ServerError                  4  5xx, after retries
 │  ├─ PagesInconsistentError       4  pages that never fitted together
 │  ├─ RateLimitedError             6  limited until patience ended
@@ -19,32 +20,12 @@ BillingError                       1  base of all
 ├─ DatabaseBusyError               5  another process writes the database
 └─ DatabaseError                   1  corrupt, foreign or unwritable database
 
-No message holds a token, card digits, a link or a URL: text that comes from outside goes through `redact`.
+No message contains a token, card digits, a link or a URL: text that comes from outside goes through `redact`, and what
+looks like a token is taken out of every message, because people put theirs into the wrong option.
 """
 
-import re
-
-_SECRETS = re.compile(
-    r"(?i)\bbearer\s+\S+"  # a header quoted back at us
-    r"|[a-z][a-z0-9+.-]*://\S+"  # links
-    r"|\bwww\.\S+|\b[\w-]+(?:\.[\w-]+)+/\S*"  # links without a scheme
-    r"|\S*%(?:2f|3a|40)\S*"  # either, URL-encoded
-    r"|\S+@\S+"  # mail addresses
-    r"|(?=\S*\d)[\w.~+/=-]{20,}"  # tokens and ids
-    r"|\d(?:[ -]?\d){3,}"  # card digits: the last four already identify a card
-)
-
-
-def redact(text: str, *, secret: str = "", limit: int = 200) -> str:
-    """Make text from outside fit for a message: one printable line, shortened, nothing sensitive in it.
-
-    `secret` is removed wherever it stands, in any case. Digits in groups of four or more go too.
-    """
-    if secret:
-        text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
-    printable = "".join(letter if letter.isprintable() else " " for letter in text[: limit * 5])
-    line = _SECRETS.sub("***", " ".join(printable.split()))
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+from .redaction import redact as redact  # noqa: PLC0414 - a part of this module for all who raise errors
+from .redaction import without_tokens
 
 
 class BillingError(Exception):
@@ -52,6 +33,9 @@ class BillingError(Exception):
 
     exit_code: int = 1
     summary: str = "failed"
+
+    def __str__(self) -> str:
+        return without_tokens(super().__str__())
 
 
 class SettingsError(BillingError):
@@ -118,9 +102,19 @@ class BadRequestError(ApiError):
 
 
 class InvalidAnswerError(ApiError):
-    """An answer that cannot be used: HTML, empty, torn, no proper envelope, or null where data is due."""
+    """An answer that cannot be used: cut short, too large, `success: false`, or null where data is due."""
 
     summary = "unusable answer"
+
+
+class ForeignAnswerError(ApiError):
+    """An answer without Cloudflare's envelope, whatever its status: a proxy, firewall or sign-in page gave it.
+
+    It says nothing about the token, the account or the data.
+    """
+
+    exit_code = 6
+    summary = "foreign answer"
 
 
 class ServerError(ApiError):
@@ -175,7 +169,7 @@ class RecordError(BillingError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.resource}: field {self.field} {self.reason}"
+        return without_tokens(f"{self.resource}: field {self.field} {self.reason}")
 
 
 class UnforeseenError(BillingError):

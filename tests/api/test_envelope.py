@@ -85,42 +85,150 @@ def test_a_missing_content_type_does_no_harm() -> None:
     assert judge(200, {}, good(1), ORIGIN).result == 1
 
 
+TEXT = {"content-type": "text/plain"}
+HTML = {"content-type": "text/html; charset=UTF-8"}
+PAGE = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>Checking your browser</body></html>"
+FOREIGN = [
+    (PAGE, HTML),
+    (PAGE, JSON),
+    (b"<html>", {}),
+    (b"error code: 1010", TEXT),
+    (b"error code: 1010", JSON),
+    (b"error code: 1020", {}),
+    (b"", JSON),
+    (b"", {}),
+    (b" \n", HTML),
+    (b"\xff\xfe\x00", {"content-type": "application/octet-stream"}),
+    (b"[]", JSON),
+    (b"[" * 100_000, JSON),
+    (b"null", JSON),
+    (b'"success"', JSON),
+    (b"{}", JSON),
+    (b'{"error": "not_found"}', JSON),
+    (b'{"errors": [{"code": 10000, "message": "Authentication error"}]}', JSON),
+    (b'{"success": "false", "errors": [{"code": 10000}]}', JSON),
+    (b'{"success": 0, "errors": [{"code": 10000}]}', JSON),
+    (b'{"success": null, "errors": [{"code": 10000}]}', JSON),
+    (good({"balance": 1}), HTML),
+]
+NOT_CLOUDFLARES_REFUSAL = [
+    *FOREIGN,
+    (good({"balance": 1}), JSON),
+    (b'{"success": false}', JSON),
+    (b'{"success": false, "errors": []}', JSON),
+    (b'{"success": false, "errors": {}}', JSON),
+    (b'{"success": false, "errors": "broken"}', JSON),
+    (b'{"success": false, "errors": ["broken"]}', JSON),
+    (b'{"success": false, "errors": [null, {"code": 10000}]}', JSON),
+    (b'{"success": false, "errors": [{"message": "no code"}]}', JSON),
+    (b'{"success": false, "errors": [{"code": "EPERM", "message": "x"}]}', JSON),
+    (b'{"success": false, "message": "Forbidden"}', JSON),
+    (bad(10000, "Authentication error")[:-5], JSON),
+]
+
+
+@pytest.mark.parametrize(("body", "headers"), FOREIGN)
+def test_what_is_no_envelope_of_cloudflare_was_given_by_something_in_between(
+    body: bytes, headers: dict[str, str]
+) -> None:
+    error = refusal(200, body, headers)
+
+    assert type(error) is errors.ForeignAnswerError
+    assert error.retryable
+    assert error.exit_code == 6
+    assert (error.status, error.path, error.account_id) == (200, ORIGIN.path, ACCOUNT)
+    assert "Something between here and Cloudflare answered credit-balance" in str(error)
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 407, 408, 409, 410, 418, 451, 499])
+@pytest.mark.parametrize(("body", "headers"), NOT_CLOUDFLARES_REFUSAL)
+def test_a_status_without_cloudflares_envelope_is_not_its_word(
+    status: int, body: bytes, headers: dict[str, str]
+) -> None:
+    """Asked again, and it says nothing about token, account or data."""
+    error = refusal(status, body, headers)
+
+    assert type(error) is errors.ForeignAnswerError
+    assert (error.retryable, error.status, error.code) == (True, status, None)
+    assert "permission" not in str(error)
+    assert "says nothing about the token" in str(error)
+
+
+@pytest.mark.parametrize(("body", "headers"), NOT_CLOUDFLARES_REFUSAL)
 @pytest.mark.parametrize(
-    ("body", "headers"),
+    ("status", "kind"),
+    [(429, errors.RateLimitedError), (500, errors.ServerError), (503, errors.ServerError), (521, errors.ServerError)],
+)
+def test_a_limit_and_a_failure_need_no_envelope(
+    status: int, kind: type[errors.ApiError], body: bytes, headers: dict[str, str]
+) -> None:
+    error = refusal(status, body, headers)
+
+    assert (type(error), error.retryable) == (kind, True)
+    assert "Cloudflare refused" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "words"),
     [
-        (b"<html><body>Just a moment</body></html>", {"content-type": "text/html; charset=UTF-8"}),
-        (b"error code: 1015", {"content-type": "text/plain"}),
-        (good({"balance": 1}), {"content-type": "text/html"}),
-        (b"<html></html>", JSON),
-        (b"", JSON),
-        (b" \n", JSON),
-        (good({"balance": 1})[:-9], JSON),
-        (b'{"success": true, "result": NaN}', JSON),
-        (b'{"success": true, "result": -Infinity}', JSON),
-        (b'{"success": true, "result": 1e99999999999999999999}', JSON),
-        (b'{"success": true, "result": ' + b"1" * 5000 + b"}", JSON),
-        (b'{"success": true, "result": "\\ud800"}', JSON),
-        (b'{"success": true, "result": "\xff"}', JSON),
-        (b"[" * 100_000, JSON),
-        (b"[]", JSON),
-        (b"null", JSON),
-        (b'"success"', JSON),
-        (b'{"result": {"balance": 1}}', JSON),
-        (b'{"success": "true", "result": {"balance": 1}}', JSON),
-        (b'{"success": 1, "result": {"balance": 1}}', JSON),
-        (b'{"success": true}', JSON),
-        (good(None), JSON),
-        (bad(1001, "internal"), JSON),
+        (PAGE, HTML, 'a web page, "Just a moment..."'),
+        (b"<p>x", HTML, "a web page"),
+        (b"error code: 1010", TEXT, 'text, "error code: 1010"'),
+        (b"", TEXT, "an empty answer"),
+        (b'{"error": 1}', JSON, "JSON without Cloudflare's envelope"),
     ],
 )
-def test_what_is_no_proper_answer_is_worth_asking_again(body: bytes, headers: dict[str, str]) -> None:
-    error = refusal(200, body, headers)
+def test_what_answered_is_described(body: bytes, headers: dict[str, str], words: str) -> None:
+    assert f"(HTTP 403, {words})" in str(refusal(403, body, headers))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        good({"balance": 1})[:-9],
+        b'{"success": true, "result": NaN}',
+        b'{"success": true, "result": -Infinity}',
+        b'{"success": true, "result": 1e99999999999999999999}',
+        b'{"success": true, "result": ' + b"1" * 5000 + b"}",
+        b'{"success": true, "result": "\\ud800"}',
+        b'{"success": true, "result": "\xff"}',
+        b'{"success": true}',
+        good(None),
+        bad(1001, "internal"),
+    ],
+)
+def test_an_answer_that_cannot_be_used_is_worth_asking_again(body: bytes) -> None:
+    error = refusal(200, body)
 
     assert type(error) is errors.InvalidAnswerError
     assert error.retryable
     assert (error.status, error.path, error.account_id) == (200, ORIGIN.path, ACCOUNT)
     assert "credit-balance" in str(error)
     assert ACCOUNT in str(error)
+
+
+def nested(levels: int, opens: str, closes: str) -> bytes:
+    return f'{{"success": true, "result": {opens * levels}0{closes * levels}}}'.encode()
+
+
+@pytest.mark.parametrize(("opens", "closes"), [("[", "]"), ('{"a":', "}"), ("[[],{},", "]"), ('{"},{":[{},{},', "]}")])
+@pytest.mark.parametrize("levels", [65, 400, 900, 100_000])
+def test_an_answer_nested_too_deeply_is_told(opens: str, closes: str, levels: int) -> None:
+    error = refusal(200, nested(levels, opens, closes))
+
+    assert type(error) is errors.InvalidAnswerError
+    assert "JSON nested more than 64 levels deep" in str(error)
+
+
+@pytest.mark.parametrize(("opens", "closes"), [("[", "]"), ('{"a":', "}")])
+def test_nesting_far_beyond_what_is_documented_is_read(opens: str, closes: str) -> None:
+    judge(200, JSON, nested(60, opens, closes), ORIGIN)
+
+
+def test_many_flat_rows_are_not_deep() -> None:
+    rows = [{"a": [], "b": {"c": "},{"}} for _ in range(500)]
+
+    assert judge(200, JSON, good(rows), ORIGIN).result == rows
 
 
 def test_whole_surrogate_pairs_are_letters() -> None:
@@ -136,12 +244,12 @@ def test_a_missing_result_is_no_null() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 304, 307, 308])
-def test_redirects_end_it(status: int) -> None:
-    """Following one would hand the token to another host."""
+def test_a_redirect_is_not_followed(status: int) -> None:
+    """It would hand the token to another host; sign-in pages of networks do that."""
     error = refusal(status, b"")
 
-    assert type(error) is errors.InvalidAnswerError
-    assert not error.retryable
+    assert type(error) is errors.ForeignAnswerError
+    assert "redirect" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -151,15 +259,12 @@ def test_redirects_end_it(status: int) -> None:
         (400, bad(6003, "Invalid request headers"), errors.AuthenticationError, False),
         (400, bad(1, "x", error_chain=[{"code": 6111, "message": "bad"}]), errors.AuthenticationError, False),
         (400, bad(1, "x", error_chain=[{"code": "6103"}]), errors.AuthenticationError, False),
-        (400, b"", errors.BadRequestError, False),
         (401, bad(10000, "Authentication error"), errors.AuthenticationError, False),
-        (401, b"<html>", errors.AuthenticationError, False),
-        (402, b"{}", errors.BadRequestError, False),
         (403, bad(10000, "Authentication error"), errors.BillingPermissionError, False),
-        (403, b"", errors.BillingPermissionError, False),
         (404, bad(7000, "No route"), errors.NotFoundError, False),
-        (408, b"", errors.BadRequestError, True),
-        (418, b"[]", errors.BadRequestError, False),
+        (402, bad(1002, "declined"), errors.BadRequestError, False),
+        (408, bad(1003, "late"), errors.BadRequestError, True),
+        (418, bad(1, "x"), errors.BadRequestError, False),
         (429, b"More than 1200 requests per 300 seconds", errors.RateLimitedError, True),
         (429, bad(971, "Please wait"), errors.RateLimitedError, True),
         (400, bad(971, "Please wait"), errors.RateLimitedError, True),
@@ -191,8 +296,8 @@ def test_a_refusal_names_status_code_and_the_apis_words() -> None:
 
 
 def test_a_refusal_without_an_account_names_the_endpoint_alone() -> None:
-    with pytest.raises(errors.AuthenticationError, match=r"refused user/tokens/verify \(HTTP 401\)"):
-        judge(401, {}, b"", Origin("user/tokens/verify"))
+    with pytest.raises(errors.AuthenticationError, match=r"refused user/tokens/verify \(HTTP 401, code 1000\)"):
+        judge(401, {}, bad(1000, "Invalid API Token"), Origin("user/tokens/verify"))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, TextIO
 from urllib.parse import quote
 
-from ai_gateway_billing.errors import redact
+from ai_gateway_billing.redaction import redact, without_tokens
 
 _LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -46,6 +46,7 @@ def set_up(level: Level, form: Format = Format.TEXT, *, is_quiet: bool = False) 
     """
     if is_quiet and level is not Level.DEBUG:
         level = Level.ERROR
+    conceal(os.environ.get("CLOUDFLARE_API_TOKEN", "").strip())  # before anything can quote it
     handler = _ToStandardError(_JsonFormatter() if form is Format.JSON else _Formatter(_LINE, _TIME))
     root = logging.getLogger()
     _replace(root, handler)
@@ -142,10 +143,10 @@ def conceal(secret: str) -> None:
 
 
 def without_secrets(text: str) -> str:
-    """The text with every concealed secret taken out."""
+    """The text without every concealed secret, and without what looks like another token."""
     for secret in _secrets:
         text = text.replace(secret, "***")
-    return text
+    return without_tokens(text)
 
 
 def traceback_of(error: BaseException) -> str:

@@ -2,7 +2,9 @@
 
 Pure: no socket, no clock. Cloudflare wraps answers as `{"success", "result", "errors", "messages"}`, with an
 optional `result_info`. Published examples carry filled `errors` beside `success: true`, so `success` and the
-status decide, never `errors`. What comes from proxies in between (HTML, plain text, nothing) is no envelope.
+status decide, never `errors`. A refusal is Cloudflare's word only as `success: false` with a code in `errors`: what
+comes without (HTML, plain text, nothing, other JSON) was given by something in between and says nothing about token,
+account or data. Two statuses need no envelope: 429 is a limit and 5xx a failure, whoever says so.
 https://developers.cloudflare.com/fundamentals/api/
 """
 
@@ -10,13 +12,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn, cast
 
 from ai_gateway_billing.errors import (
     ApiError,
     AuthenticationError,
     BadRequestError,
     BillingPermissionError,
+    ForeignAnswerError,
     InvalidAnswerError,
     NotFoundError,
     RateLimitedError,
@@ -29,6 +32,9 @@ from .endpoints import PERMISSION
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _MALFORMED_HEADER: Final = frozenset({6003, 6111, 6103})
 _THROTTLED: Final = 971
+_DEPTH: Final = 64  # ten times what is documented; far below what recursive code behind this can take
+_TOO_DEEP: Final = f"JSON nested more than {_DEPTH} levels deep"
+_TITLE: Final = re.compile(rb"<title[^>]*>([^<]*)", re.IGNORECASE)
 
 
 class Answer(NamedTuple):
@@ -65,16 +71,16 @@ def judge(
     if status >= 400:
         raise _refusal(status, body, origin)
     if status >= 300:
-        _invalid(origin, status, "it redirects elsewhere, which is not followed", retryable=False)
+        raise _foreign(origin, status, "a redirect to somewhere else")
     document = _document(status, headers, body, origin)
     success = document.get("success")
     if success is False:
         code, reason = _complaint(document, origin)
-        _invalid(origin, status, f"it says that it failed: {reason}", code=code, reason=reason)
+        raise unusable(origin, status, f"it says that it failed: {reason}", code=code, reason=reason)
     if success is not True:
-        _invalid(origin, status, "it does not say whether it succeeded")
+        raise _foreign(origin, status, "JSON that does not say whether it succeeded")
     if "result" not in document or (document["result"] is None and not null_is_a_state):
-        _invalid(origin, status, "it has no result")
+        raise unusable(origin, status, "it has no result")
     info = document.get("result_info")
     return Answer(document["result"], info if isinstance(info, dict) else {})
 
@@ -90,14 +96,34 @@ def drifted(origin: Origin, what: str) -> InvalidAnswerError:
 
 
 def parse(body: bytes) -> Any:
-    """JSON with exact numbers. Raises `ValueError` also for NaN, Infinity and halves of surrogate pairs."""
+    """JSON with exact numbers, at most 64 levels deep.
+
+    Raises `ValueError` also for NaN, Infinity and halves of surrogate pairs. Its text is fit for a message.
+    """
     try:
         document = json.loads(body, parse_float=Decimal, parse_constant=_no_number)
         if _SURROGATE.search(body):  # may be half a letter, which nothing behind could store
             json.dumps(document, ensure_ascii=False, default=str).encode()
-    except (RecursionError, ArithmeticError):
-        raise ValueError("nested too deeply, or a number beyond all bounds") from None
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    except (ValueError, ArithmeticError):
+        raise ValueError("not valid JSON, or cut short") from None
+    if _may_be_deep(body) and _is_deep(document):
+        raise ValueError(_TOO_DEEP)
     return document
+
+
+def _may_be_deep(body: bytes) -> bool:
+    """A quick bound of the depth: what opens, but not where a neighbour has just closed."""
+    return sum(map(body.count, (b"{", b"["))) - sum(map(body.count, (b"},{", b"}, {"))) > _DEPTH
+
+
+def _is_deep(document: Any) -> bool:
+    level = [document] if isinstance(document, (dict, list)) else []
+    for _ in range(_DEPTH + 1):
+        members = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [inner for each in members for inner in each if isinstance(inner, (dict, list))]
+    return bool(level)
 
 
 def _no_number(_: str) -> NoReturn:
@@ -106,52 +132,70 @@ def _no_number(_: str) -> NoReturn:
 
 def _document(status: int, headers: Mapping[str, str], body: bytes, origin: Origin) -> dict[str, Any]:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not body.strip():
-        _invalid(origin, status, "it is empty")
-    if kind and not (kind.endswith(("/json", "+json"))):
-        _invalid(origin, status, f"it is {redact(kind, secret=origin.secret, limit=40)}, not JSON")
+    begins_as_object = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
+    if not begins_as_object or (kind and not kind.endswith(("/json", "+json"))):
+        raise _foreign(origin, status, _described(body, origin))
+    document, problem = _parsed(body)
+    if problem:
+        raise unusable(origin, status, f"it is {problem}")
+    return cast(dict[str, Any], document)
+
+
+def _parsed(body: bytes) -> tuple[Any, str]:
+    """The JSON, or what is wrong with it."""
     try:
-        document = parse(body)
-    except ValueError:
-        document = None
-        problem = "it is not valid JSON, or cut short"
-    else:
-        problem = "it is JSON, but no object"
-    if not isinstance(document, dict):
-        _invalid(origin, status, problem)
-    return document
+        return parse(body), ""
+    except ValueError as error:
+        return None, str(error)
 
 
-def _invalid(
-    origin: Origin,
-    status: int,
-    what: str,
-    *,
-    code: int | None = None,
-    reason: str | None = None,
-    retryable: bool = True,
-) -> NoReturn:
-    raise InvalidAnswerError(
+def _described(body: bytes, origin: Origin) -> str:
+    """What an answer of something in between looks like, for a message."""
+    begin = body.lstrip()[:1]
+    kind = {b"": "an empty answer", b"<": "a web page", b"{": "JSON without Cloudflare's envelope"}.get(begin, "text")
+    title = _TITLE.search(body[:4096])
+    quoted = title[1] if title else body[:400] if kind == "text" else b""
+    said = redact(quoted.decode(errors="replace"), secret=origin.secret, limit=80)
+    return f'{kind}, "{said}"' if said else kind
+
+
+def _foreign(origin: Origin, status: int, what: str) -> ForeignAnswerError:
+    return ForeignAnswerError(
+        f"Something between here and Cloudflare answered {origin.words()} (HTTP {status}, {what}). It says nothing "
+        "about the token or the account. Check the base URL, the proxy and the network. Nothing is lost: run again.",
+        status=status,
+        path=origin.path,
+        account_id=origin.account_id,
+        reason=what,
+        retryable=True,
+    )
+
+
+def unusable(
+    origin: Origin, status: int, what: str, *, code: int | None = None, reason: str | None = None
+) -> InvalidAnswerError:
+    """The error for an answer that cannot be used, which asking again may mend."""
+    return InvalidAnswerError(
         f"The answer of {origin.words()} cannot be used ({_numbers(status, code)}): {what}. "
         "Run again later; if it stays, check the base URL and what stands between you and the API.",
         status=status,
         code=code,
         path=origin.path,
         account_id=origin.account_id,
-        reason=reason,
-        retryable=retryable,
+        reason=reason or what,
+        retryable=True,
     )
 
 
 def _refusal(status: int, body: bytes, origin: Origin) -> ApiError:
-    try:
-        document = parse(body)
-    except ValueError:
-        document = None
-    codes = set(_codes(document))
+    document, _ = _parsed(body)
+    codes = set(_codes(document)) if _is_refusal(document) else set()
+    if not codes and status != 429 and status < 500:
+        return _foreign(origin, status, _described(body, origin))
     code, reason = _complaint(document, origin)
     kind, advice = _verdict(status, codes)
-    message = f"Cloudflare refused {origin.words()} ({_numbers(status, code)})"
+    who = "Cloudflare refused" if codes else "No proper answer to"
+    message = f"{who} {origin.words()} ({_numbers(status, code)})"
     return kind(
         f"{message}: {reason}. {advice}" if reason else f"{message}. {advice}",
         status=status,
@@ -161,6 +205,11 @@ def _refusal(status: int, body: bytes, origin: Origin) -> ApiError:
         reason=reason,
         retryable=status in (408, 429) or status >= 500 or kind is RateLimitedError,
     )
+
+
+def _is_refusal(document: object) -> bool:
+    errors = document.get("errors") if isinstance(document, dict) and document.get("success") is False else None
+    return isinstance(errors, list) and all(isinstance(error, dict) for error in errors)
 
 
 def _verdict(status: int, codes: set[int]) -> tuple[type[ApiError], str]:
@@ -177,7 +226,7 @@ def _verdict(status: int, codes: set[int]) -> tuple[type[ApiError], str]:
     if status == 404:
         return NotFoundError, "Check the account id and the base URL."
     if status >= 500:
-        return ServerError, "The failure is on the API's side: run again later."
+        return ServerError, "The API or the way to it is out of order: run again later."
     return BadRequestError, "The request itself is refused, so asking again does not help."
 
 

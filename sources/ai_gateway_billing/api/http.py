@@ -14,10 +14,11 @@ from urllib.parse import SplitResult, urlencode
 
 import httpx
 
-from ai_gateway_billing.errors import ApiError, InvalidAnswerError, RateLimitedError, UnreachableError, redact
+from ai_gateway_billing.errors import ApiError, RateLimitedError, UnreachableError, redact
 
-from .envelope import Answer, Origin, judge
-from .inputs import is_loopback
+from .bodies import TooLargeError, whole
+from .envelope import Answer, Origin, judge, unusable
+from .environment import Route, route
 from .limits import HoldTooLongError, Pace, asked_wait_s, http_date
 from .retries import FAULT_LIMIT_S, HOLD_LIMIT_S, Health, Patience, log_words
 
@@ -57,9 +58,11 @@ class Wire:
         self._pace, self._sleep, self._clock, self._now = pace, sleep, clock, now
         self._lock = threading.Lock()
         self._health = Health()
+        self.route = Route(verify=False) if transport else route(base_url)
         self._http = httpx.Client(
             transport=transport,
-            verify=base_url.scheme != "http",  # reading all certificates takes longer than many a request
+            verify=self.route.verify,
+            proxy=self.route.proxy,
             headers={
                 "Authorization": f"Bearer {token}",
                 "User-Agent": f"cloudflare-ai-gateway-billing/{_version()}",
@@ -69,7 +72,7 @@ class Wire:
             timeout=_TIMEOUT,
             limits=httpx.Limits(max_connections=32, max_keepalive_connections=32),
             follow_redirects=False,
-            trust_env=not is_loopback(self.host),  # a proxy elsewhere cannot reach this machine's loopback
+            trust_env=False,  # the environment was read for the route
         )
 
     def close(self) -> None:
@@ -126,6 +129,7 @@ class Wire:
 
     def _exchange(self, origin: Origin, url: str, patience: Patience) -> tuple[int, httpx.Headers, bytes]:
         status = None
+        failure: ApiError
         began = self._clock()
         with self._lock:
             self.requests += 1
@@ -133,8 +137,10 @@ class Wire:
             with self._http.stream("GET", url, timeout=self._timeout(patience)) as response:
                 status = response.status_code
                 self._heard(response.headers)
-                return status, response.headers, self._body(response, began)
-        except httpx.HTTPError as error:
+                return status, response.headers, body_of(response, lambda: self._clock() - began > FAULT_LIMIT_S)
+        except TooLargeError as error:
+            failure = unusable(origin, status or 0, str(error))
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:  # the latter from a proxy's address
             patience.connected = not isinstance(error, _NO_CONNECTION)
             failure = self._broken(origin, error, status)
         patience.attempt_s = self._clock() - began
@@ -153,15 +159,6 @@ class Wire:
             pool=_TIMEOUT.pool,
         )
 
-    def _body(self, response: httpx.Response, began: float) -> bytes:
-        """The body, whole within the limit: a read timeout alone lets an answer drip for ever."""
-        body = bytearray()
-        for chunk in response.iter_bytes():
-            body += chunk
-            if self._clock() - began > FAULT_LIMIT_S:
-                raise httpx.ReadTimeout("the answer did not end")
-        return bytes(body)
-
     def _heard(self, headers: httpx.Headers) -> None:
         self._health.down = False
         self._pace.observe(headers)
@@ -170,26 +167,50 @@ class Wire:
             if moment and (self.server_time is None or moment > self.server_time):
                 self.server_time = moment
 
-    def _broken(self, origin: Origin, error: httpx.HTTPError, status: int | None) -> ApiError:
-        """An answer that tore off is a bad answer; none at all is nobody there."""
-        reason = redact(f"{type(error).__name__}: {error}", secret=origin.secret, limit=160).rstrip(": .")
-        if status is None:
-            return UnreachableError(
-                f"{self.host} did not answer {origin.words()} ({reason}). "
-                "Check the network, the proxy and the base URL. Nothing is lost: run again.",
-                path=origin.path,
-                account_id=origin.account_id,
-                reason=reason,
-                retryable=True,
-            )
-        return InvalidAnswerError(
-            f"The answer of {origin.words()} tore off (HTTP {status}; {reason}). Run again later.",
-            status=status,
+    def _broken(self, origin: Origin, error: Exception, status: int | None) -> ApiError:
+        """An answer that was cut off is a bad answer; none at all is nobody there."""
+        reason = what_broke(error, origin.secret)
+        if status is not None:
+            return unusable(origin, status, f"it was cut off ({reason})")
+        return UnreachableError(
+            f"{self.host} did not answer {origin.words()} ({reason}). {self.route.advice(reason)} "
+            "Nothing is lost: run again.",
             path=origin.path,
             account_id=origin.account_id,
             reason=reason,
-            retryable=True,
+            retryable="CERTIFICATE_VERIFY_FAILED" not in reason,
         )
+
+
+def body_of(response: httpx.Response, is_late: Callable[[], bool]) -> bytes:
+    """The body, whole within the limits of size and time: a read timeout alone lets an answer drip for ever.
+
+    Raises `TooLargeError`, `httpx.HTTPError`, and `ValueError` for what cannot be unpacked.
+    """
+    if response.is_stream_consumed:  # a transport without a network hands answers over whole
+        return whole([response.content])
+
+    def arriving() -> Iterator[bytes]:
+        for chunk in response.iter_raw():
+            yield chunk
+            if is_late():
+                raise httpx.ReadTimeout("the answer did not end")
+
+    return whole(arriving(), response.headers.get("content-encoding", ""))
+
+
+def what_broke(error: Exception, secret: str) -> str:
+    """What kind of failure of the network it was, and what it says of itself, fit for a message."""
+    kinds = {
+        httpx.ConnectTimeout: "no connection in time",
+        httpx.TimeoutException: "no answer in time",
+        httpx.ProxyError: "the proxy refused",
+        httpx.ConnectError: "no connection",
+        httpx.NetworkError: "the connection broke",
+        httpx.ProtocolError: "the connection broke",
+    }
+    kind = next((words for kind, words in kinds.items() if isinstance(error, kind)), "the connection failed")
+    return redact(f"{kind}: {error}", secret=secret, limit=160).rstrip(": .")
 
 
 def _version() -> str:

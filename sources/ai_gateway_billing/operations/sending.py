@@ -12,17 +12,20 @@ from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
 
 import httpx
 
+from ai_gateway_billing.api.bodies import TooLargeError
 from ai_gateway_billing.api.endpoints import BASE_URL, SPENDING_LIMIT
 from ai_gateway_billing.api.envelope import Origin, judge
-from ai_gateway_billing.api.inputs import checked_base_url, checked_token, is_loopback
+from ai_gateway_billing.api.environment import Route, route
+from ai_gateway_billing.api.http import body_of, what_broke
+from ai_gateway_billing.api.inputs import checked_base_url, checked_token
 from ai_gateway_billing.errors import (
     ApiError,
+    ForeignAnswerError,
     InvalidAnswerError,
     OutcomeUnknownError,
     PaymentDeclinedError,
     ServerError,
     UnreachableError,
-    redact,
 )
 
 from .answers import UnusableError
@@ -93,17 +96,21 @@ class Sender:
         url = checked_base_url(base_url)
         self._base_url, self._host = url.geturl(), url.hostname or ""
         self._clock = clock
+        self._route = Route(verify=False) if transport else route(url)
         self._http = httpx.Client(
             transport=transport,
+            verify=self._route.verify,
+            proxy=self._route.proxy,
             headers={
                 "Authorization": f"Bearer {self._secret}",
                 "User-Agent": "cloudflare-ai-gateway-billing",
                 "Accept": "application/json",
+                "Accept-Encoding": "gzip",
             },
             timeout=_TIMEOUT,
             limits=httpx.Limits(max_keepalive_connections=0),  # one gone stale would leave an outcome unknown
             follow_redirects=False,
-            trust_env=not is_loopback(self._host),
+            trust_env=False,  # the environment was read for the route
         )
 
     def __repr__(self) -> str:
@@ -164,30 +171,22 @@ class Sender:
         try:
             response = self._http.send(self._request(operation), stream=True)
             try:
-                return response.status_code, response.headers, self._body(response, began)
+                body = body_of(response, lambda: self._clock() - began > _ANSWER_LIMIT_S)
+                return response.status_code, response.headers, body
             finally:
                 response.close()
-        except httpx.HTTPError as error:  # it holds the request and so the token: it ends here
-            reason = redact(f"{type(error).__name__}: {error}", secret=self._secret, limit=160).rstrip(": .")
+        except (httpx.HTTPError, TooLargeError, OSError, ValueError) as error:
+            reason = what_broke(error, self._secret)  # the error contains the request and so the token: it ends here
             was_sent = not isinstance(error, _NOT_SENT)
         if was_sent and operation.is_change:
             raise unknown(operation, reason)
         raise UnreachableError(
             f"{self._host} did not answer {origin.words()} ({reason}). Nothing was changed. "
-            "Check the network, the proxy and the base URL, then run again.",
+            f"{self._route.advice(reason)} Then run again.",
             path=origin.path,
             account_id=origin.account_id,
             reason=reason,
         )
-
-    def _body(self, response: httpx.Response, began: float) -> bytes:
-        """The body, whole within the limit: a read timeout alone lets an answer drip for ever."""
-        body = bytearray()
-        for chunk in response.iter_bytes():
-            body += chunk
-            if self._clock() - began > _ANSWER_LIMIT_S:
-                raise httpx.ReadTimeout("the answer did not end")
-        return bytes(body)
 
 
 def unknown(operation: Operation[Any], reason: str, status: int | None = None) -> OutcomeUnknownError:
@@ -205,7 +204,7 @@ def unknown(operation: Operation[Any], reason: str, status: int | None = None) -
 
 def _explained(operation: Operation[Any], origin: Origin, error: ApiError) -> ApiError:
     """The refusal in the words of its operation; the same error where there is nothing to add."""
-    is_open = isinstance(error, InvalidAnswerError | ServerError) or error.status == 408
+    is_open = isinstance(error, ForeignAnswerError | InvalidAnswerError | ServerError) or error.status == 408
     if is_open and operation.is_change:
         return unknown(operation, _numbers(error) + (f": {error.reason}" if error.reason else ""), error.status)
     words = operation.words.get(error.status or 0)
