@@ -34,7 +34,7 @@ KEYS = {
     "usage_hourly": {"merge_key": ["account_id", "bucket_start"], "hard_delete": ["withdrawn"]},
     "usage_daily": {"merge_key": ["account_id", "bucket_start"], "hard_delete": ["withdrawn"]},
     "usage_coverage": {"primary_key": ["account_id", "grouping", "day"]},
-    "invoices": {"primary_key": ["account_id", "id"]},
+    "invoices": {"primary_key": ["account_id", "id"], "hard_delete": ["withdrawn"]},
 }
 
 
