@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 
 from support.clock import ROOT
-from support.project import text
+from support.project import make, text
 
 MAKEFILE = text(ROOT / "Makefile")
 TARGETS = re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE)
 PHONY = re.findall(r"[a-z-]+", re.search(r"^\.PHONY: ((?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)[1])  # type: ignore[index]
 
 
-def make(folder: Path, *arguments: str) -> str:
+def planned(folder: Path, target: str) -> str:
     """What make would do, or says."""
     shutil.copy(ROOT / "Makefile", folder)
-    done = subprocess.run(["make", "-n", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    done = make("-n", target, cwd=folder)
     return done.stdout + done.stderr
 
 
@@ -38,7 +38,7 @@ def test_a_file_of_its_name_does_not_keep_a_target_from_its_work(target: str, tm
         (tmp_path / "requirements" / f"{name}.txt").touch()
     (tmp_path / "pyproject.toml").touch()
 
-    said = make(tmp_path, target)
+    said = planned(tmp_path, target)
 
     assert "up to date" not in said
     assert "Nothing to be done" not in said
@@ -47,9 +47,9 @@ def test_a_file_of_its_name_does_not_keep_a_target_from_its_work(target: str, tm
 
 def test_every_target_says_what_it_does(tmp_path: Path) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path)
-    listed = subprocess.run(["make"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    listed = make(cwd=tmp_path)
 
-    assert {line.split()[1] for line in listed.splitlines()} == set(TARGETS)
+    assert {line.split()[1] for line in listed.stdout.splitlines()} == set(TARGETS)
 
 
 # --- the environment -------------------------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def is_made_anew(folder: Path) -> bool:
-    return "-m venv --clear .venv" in make(folder, ".venv/.python")
+    return "-m venv --clear .venv" in planned(folder, ".venv/.python")
 
 
 def test_an_environment_is_made_once(folder: Path) -> None:
@@ -104,9 +104,7 @@ def test_a_python_that_is_too_old_is_named(tmp_path: Path) -> None:
     old.write_text(f"#!/bin/sh\nexec '{sys.executable}' -c '{pretend}' \"$2\"\n")
     old.chmod(0o755)
 
-    done = subprocess.run(
-        ["make", ".venv/.python", f"PYTHON={old}"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    done = make(".venv/.python", f"PYTHON={old}", cwd=tmp_path)
 
     assert done.returncode != 0
     assert "Python 3.11 or newer is needed" in done.stderr

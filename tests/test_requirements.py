@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -14,7 +13,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from support.clock import ROOT
-from support.project import LOCKS, files, pins, pyproject, text
+from support.project import LOCKS, files, make, pins, pyproject, text
 
 APART = {"focus.txt"}  # an environment of its own, with older versions
 OPTIONAL = {"bench.txt", "focus.txt", "notebooks.txt"}  # need not be installed where the tests run
@@ -48,8 +47,7 @@ def test_every_lock_file_is_in_the_folder_that_the_tests_look_at() -> None:
 
 
 def test_make_lock_writes_every_lock_file_with_hashes_and_extras_and_no_address() -> None:
-    done = subprocess.run(["make", "-n", "lock"], cwd=ROOT, check=True, capture_output=True, text=True)
-    commands = [line for line in done.stdout.splitlines() if " pip compile " in line]
+    commands = [line for line in make("-n", "lock").stdout.splitlines() if " pip compile " in line]
     flags = {"--generate-hashes", "--no-strip-extras", "--no-emit-index-url", "--universal"}
 
     assert sorted(command.split(" -o ")[1] for command in commands) == [f"requirements/{lock.name}" for lock in LOCKS]
@@ -160,8 +158,7 @@ def test_a_lock_without_extras_is_noticed() -> None:
 @pytest.mark.parametrize("target", [".venv/.dev", "build/bench/.sdk"])
 def test_the_first_thing_an_environment_installs_is_the_pinned_pip(target: str) -> None:
     """With the pip that came with Python, which may be of any age; all the rest with the pinned one."""
-    command = ["make", "-n", "--always-make", target]
-    lines = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    lines = make("-n", "--always-make", target).stdout.splitlines()
     (made,) = [number for number, line in enumerate(lines) if " -m venv " in line]
     installs = [line for line in lines if " -m pip install " in line]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tomllib
@@ -37,3 +38,11 @@ def pins(lock: str) -> list[Requirement]:
     """The requirements of a lock file: each begins a line, and its hashes follow indented."""
     lines = [line for line in lock.splitlines() if re.match(r"[A-Za-z0-9]", line)]
     return [Requirement(line.removesuffix("\\")) for line in lines]
+
+
+def make(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run make as a shell would, also when the tests themselves were started by one."""
+    environment = {
+        name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    }
+    return subprocess.run(["make", *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
