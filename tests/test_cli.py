@@ -20,7 +20,7 @@ from ai_gateway_billing.rows.tables import RESOURCES
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, Simulator
 from ai_gateway_billing_pipeline import cli, settings
 from ai_gateway_billing_pipeline.loading import load
-from ai_gateway_billing_pipeline.loading.lock import locked
+from ai_gateway_billing_pipeline.loading.workspace import Workspace
 from support.command import ONE, RECENT, TOKEN, TWO, aig, run_python, serving, start_aig
 
 DATABASE = Path("billing.duckdb")
@@ -407,13 +407,13 @@ def test_a_second_load_is_refused_and_a_signal_ends_the_first_at_once(
         == "Stopped. The database is as the last complete load left it; run again."
     )
     assert not DATABASE.exists()
-    with locked(Path("billing.duckdb.load"), 0):
+    with Workspace(Path("billing.duckdb")).locked(0):
         pass
 
 
 def test_waiting_for_the_lock_ends_with_5_too(api: Simulator) -> None:
     Path("billing.duckdb.load").mkdir()
-    with locked(Path("billing.duckdb.load"), 0):
+    with Workspace(Path("billing.duckdb")).locked(0):
         began = time.monotonic()
         result = aig("load", "--wait", "0.5")
 

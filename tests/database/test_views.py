@@ -138,6 +138,41 @@ def test_applying_again_changes_nothing(tmp_path: Path) -> None:
         assert connection.execute("from spend.usage_unit").fetchall() == [("cents",)], "the setting wins"
 
 
+@pytest.mark.parametrize(
+    "meddle",
+    [
+        "drop view spend.monthly",
+        "create or replace view spend.monthly as select 1 as one",
+        "comment on view spend.monthly is 'mine'",
+        "drop macro table spend.daily_in",
+        "create or replace macro spend.daily_in(zone) as table select zone",
+        "drop schema spend cascade",
+    ],
+)
+def test_what_somebody_dropped_or_replaced_by_hand_is_made_again(tmp_path: Path, meddle: str) -> None:
+    stored = (
+        "select view_name, sql, comment from duckdb_views() where schema_name = 'spend' "
+        "union all select function_name, macro_definition, comment from duckdb_functions() where schema_name = 'spend' "
+        "order by all"
+    )
+    with database(tmp_path) as connection:
+        views.apply(connection, "cents")
+        before = connection.execute(stored).fetchall()
+        connection.execute(meddle)
+
+        views.apply(connection, "cents")
+
+        assert connection.execute(stored).fetchall() == before
+
+
+def test_every_view_comes_after_those_that_it_reads() -> None:
+    for place, name in enumerate(views.VIEWS):
+        statement = re.sub(r"--.*", "", views.definition(name).statement)
+        read = set(re.findall(r"\bspend\.(\w+)", statement)) - {name, "usage_unit"}
+
+        assert read <= set(views.VIEWS[:place]), name
+
+
 def test_file_may_be_renamed_copied_and_attached(tmp_path: Path) -> None:
     """The name of the file is the name of DuckDB's catalog, so no view may hold it."""
     database(tmp_path).close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import stat
@@ -481,32 +482,6 @@ def test_a_whole_load_mends_a_file_that_a_stale_log_had_made_unreadable(bench: B
     bench.assert_equals_world()
 
 
-def test_a_file_that_somebody_writes_meanwhile_is_copied_again(
-    mine: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copies = []
-
-    def copy(source: Path, target: Path) -> None:
-        target.write_bytes(source.read_bytes())
-        copies.append(source)
-        if len(copies) == 1:
-            elsewhere(f"import duckdb; duckdb.connect({str(mine.published)!r}).execute('insert into mine values (43)')")
-
-    monkeypatch.setattr(module.shutil, "copyfile", copy)
-    mine.begin()
-
-    assert len(copies) == 2
-    assert ask(mine.working, "from mine order by all") == [(42,), (43,)]
-
-
-def test_a_file_that_never_stands_still_is_in_use(mine: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.shutil, "copyfile", lambda source, _: os.utime(source, ns=(0, next(numbers))))
-    numbers = iter(range(1000))
-
-    with pytest.raises(DatabaseBusyError, match="keeps writing into"):
-        mine.begin()
-
-
 def test_a_folder_that_cannot_be_synced_does_not_undo_a_publication(
     mine: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -523,6 +498,54 @@ def test_a_folder_that_cannot_be_synced_does_not_undo_a_publication(
     mine.publish()
 
     assert ask(mine.published, "from mine order by all") == [(42,), (43,)]
+
+
+# --- the lock itself -------------------------------------------------------------------------------------------------
+
+
+def test_the_holder_stands_beside_the_lock_as_long_as_it_is_held(workspace: Workspace) -> None:
+    with workspace.locked(0):
+        holder = json.loads((workspace.folder / "lock.json").read_text())
+
+    assert holder["pid"] == os.getpid()
+    assert not (workspace.folder / "lock.json").exists()
+
+
+def fail() -> None:
+    raise ValueError("the load failed")
+
+
+def test_a_failed_load_frees_the_lock(workspace: Workspace) -> None:
+    with pytest.raises(ValueError, match="failed"), workspace.locked(0):
+        fail()
+
+    assert not (workspace.folder / "lock.json").exists()
+    with workspace.locked(0):
+        pass
+
+
+@pytest.mark.parametrize("told", ["", "{", "[]", '{"pid": 1}', None])
+def test_a_holder_that_nobody_knows_is_another_process(workspace: Workspace, told: str | None) -> None:
+    with workspace.locked(0):
+        holder = workspace.folder / "lock.json"
+        holder.unlink() if told is None else holder.write_text(told)
+        with pytest.raises(DatabaseBusyError, match=r"billing\.duckdb is in use by another process") as caught:
+            workspace.locked(0).__enter__()
+
+    assert caught.value.exit_code == 5
+
+
+def test_a_note_that_cannot_be_written_does_not_stop_the_load(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "write_text", refuse)
+
+    with workspace.locked(0):
+        assert not (workspace.folder / "lock.json").exists()
+
+
+def refuse(*_: Any) -> None:
+    raise OSError("no room")
 
 
 # --- places that cannot be written -----------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from importlib import resources
 from itertools import takewhile
 
@@ -17,35 +18,12 @@ from ai_gateway_billing.rows import tables
 
 DATASET = "ai_gateway_billing"
 _APPLIED = f"{DATASET}._views_applied"
-VIEWS = (
-    "currencies",
-    "accounts",
-    "hourly",
-    "daily_sources",
-    "daily",
-    "monthly",
-    "daily_in",
-    "invoices",
-    "balance",
-    "previews",
-    "preview_models",
-    "by_model",
-    "by_model_daily",
-    "runway",
-    "comparisons",
-    "reconciliation",
-    "focus",
-)
-"""Every file of `sql/`, each after those that it reads."""
-
-MACROS = ("daily_in",)
-"""Those of `VIEWS` that are table macros: they take an argument."""
-
 USAGE_UNIT = (
     "One row: what `aggregated_value` of the usage tables is in, as set; the API does not say. Read by every view."
 )
 UNIT = "`cents` (minor units of the account's currency) or `dollars` (major units)"
 
+_SQL = resources.files(__package__).joinpath("sql")
 _TYPES = {
     "text": "varchar",
     "decimal": "decimal(38, 18)",
@@ -61,7 +39,10 @@ _DLT_COLUMNS = {
     "_dlt_list_idx": "bigint",
     "_dlt_id": "varchar",
 }
+_MACRO = re.compile(r"^create or replace macro ", re.MULTILINE)
+_OWN = re.compile(r"\bspend\.(\w+)")
 _RAW = re.compile(rf"\b{DATASET}\.(\w+)")
+_COMMENT = re.compile(r"--.*")
 _COLUMN = re.compile(r"^-- (?P<name>\w+): (?P<text>.+)$")
 
 
@@ -78,12 +59,12 @@ class Definition:
     @property
     def kind(self) -> str:
         """As `comment on` calls it."""
-        return "macro table" if self.name in MACROS else "view"
+        return "macro table" if _MACRO.search(self.statement) else "view"
 
 
 def definition(name: str) -> Definition:
     """The file of that name, read. Raises FileNotFoundError."""
-    text = resources.files(__package__).joinpath("sql", f"{name}.sql").read_text("utf-8")
+    text = _SQL.joinpath(f"{name}.sql").read_text("utf-8")
     head = [line for line in _head(text) if line]
     columns = {found["name"]: found["text"] for found in takewhile(bool, map(_COLUMN.match, head[1:])) if found}
     contract = head[0].removeprefix("-- ").removeprefix(f"spend.{name}: ")
@@ -96,6 +77,20 @@ def _head(text: str) -> Iterator[str]:
         if not line.startswith("--"):
             return
         yield line
+
+
+def _order() -> tuple[str, ...]:
+    """Every file of `sql/`, each after those that it reads."""
+    found = sorted(path.name.removesuffix(".sql") for path in _SQL.iterdir() if path.name.endswith(".sql"))
+    reads = {name: set(_OWN.findall(_COMMENT.sub("", definition(name).statement))) - {name} for name in found}
+    return tuple(TopologicalSorter({name: sorted(reads[name] & set(found)) for name in found}).static_order())
+
+
+VIEWS = _order()
+"""The views and macros of schema `spend`, in the order in which they can be made."""
+
+MACROS = tuple(name for name in VIEWS if definition(name).kind == "macro table")
+"""Those of `VIEWS` that are table macros: they take an argument."""
 
 
 def apply(connection: duckdb.DuckDBPyConnection, usage_unit: str) -> None:
@@ -137,8 +132,9 @@ def _statements(present: set[str]) -> Iterator[str]:
 def _fingerprint(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> str:
     """Of the statements, of what stands in schema `spend`, and of the shapes of the raw tables below it."""
     query = (
-        "select sql from duckdb_views() where schema_name = 'spend' "
-        "union all select sql from duckdb_tables() where schema_name in ('spend', $1) order by all"
+        "select sql, comment from duckdb_views() where schema_name = 'spend' "
+        "union all select macro_definition, comment from duckdb_functions() where schema_name = 'spend' "
+        "union all select sql, null from duckdb_tables() where schema_name in ('spend', $1) order by all"
     )
     found = connection.execute(query, [DATASET]).fetchall()
     return hashlib.sha256(repr((statements, found)).encode()).hexdigest()

@@ -24,7 +24,6 @@ from ai_gateway_billing_pipeline.database import views
 from ai_gateway_billing_pipeline.settings import Settings
 
 from . import bookkeeping, mixing
-from .lock import locked
 from .result import Result, exit_code, nothing_loaded
 from .workspace import DATASET, Workspace, remove, unwritable
 
@@ -64,7 +63,7 @@ def load(
     workspace.create()
     run = _Run(settings, options, client, workspace, now.astimezone(UTC), Outcomes(listener))
     try:
-        with locked(workspace.folder, options.wait_s):
+        with workspace.locked(options.wait_s):
             run.to_duckdb() if settings.destination == "duckdb" else run.to_other()
     except OSError as error:
         raise unwritable(workspace.folder, error) from error

@@ -5,33 +5,43 @@ atomic rename. All else in the folder belongs to the load that runs, and may be 
 died, at whatever point, leaves nothing that the next one builds on.
 """
 
+import json
 import logging
 import os
 import shutil
-from contextlib import suppress
-from dataclasses import dataclass
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
+from filelock import FileLock, Timeout
 
 from ai_gateway_billing.errors import DatabaseBusyError, DatabaseError, SettingsError, redact
 from ai_gateway_billing_pipeline.database import storage
+
+from .published import Published, log_of
 
 DATASET = "ai_gateway_billing"
 _SYSTEM = ("information_schema", "main", "memory", "pg_catalog", "system", "temp")
 _RESERVED = (DATASET, f"{DATASET}_staging", "spend", *_SYSTEM)
 _MISREAD = "'?%\\"
-_COPIES = 20
-"""How often a copy is tried while another program keeps changing the file."""
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Workspace:
     """Paths that belong to one database file."""
 
     published: Path
+    _file: Published = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._file = Published(self.published, self.folder)
 
     @property
     def folder(self) -> Path:
@@ -58,17 +68,50 @@ class Workspace:
         except OSError as error:
             raise unwritable(self.folder, error) from error
 
+    @contextmanager
+    def locked(self, wait_s: float) -> Iterator[None]:
+        """One load at a time: hold the folder's lock, which the system frees when its holder dies, however it dies.
+
+        Raises `DatabaseBusyError`, naming the holder, when it is not free within `wait_s`.
+        """
+        lock, holder = FileLock(self.folder / "lock"), self.folder / "lock.json"
+        try:
+            lock.acquire(timeout=wait_s, poll_interval=0.2)
+        except Timeout:
+            raise DatabaseBusyError(self._busy(holder)) from None
+        try:
+            with suppress(OSError):  # it only serves a message
+                since = datetime.now(UTC).isoformat(timespec="seconds")
+                holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since}))
+            yield
+        finally:
+            with suppress(OSError):
+                holder.unlink()
+            lock.release()
+
+    def _busy(self, holder: Path) -> str:
+        try:
+            who = json.loads(holder.read_text())
+            other = f"process {who['pid']} on {who['host']}, since {who['since']}"
+        except (OSError, ValueError, KeyError, TypeError):
+            other = "another process"
+        return f"{self.published} is in use by {other}. Wait for it, or let this one wait with --wait SECONDS."
+
     def begin(self) -> duckdb.DuckDBPyConnection:
         """Forget what a dead load left, and make the working file a copy of the published one, if there is one.
 
         Returns it open: while one connection is, dlt opens its own ones for next to nothing.
 
-        Raises `DatabaseError` when that is no database, `DatabaseBusyError` when another program keeps changing it.
+        Raises `DatabaseError` when that is no database or could not be replaced at the end, `DatabaseBusyError` when
+        another program writes into it.
         """
         self.discard()
         remove(self.dlt)
-        self.working.parent.mkdir()
-        if not self._copy():
+        self.working.parent.mkdir(mode=0o700)
+        self.dlt.mkdir(mode=0o700)
+        self._file.restore()
+        self._file.rehearse(self.working.parent)
+        if not self._file.copy(self.working):
             storage.create(self.working)
             return duckdb.connect(str(self.working))
         connection = self._settled()
@@ -77,19 +120,12 @@ class Workspace:
     def publish(self) -> None:
         """Replace the published file by the working one, atomically and durably.
 
-        Raises `DatabaseError` when DuckDB has not written everything into the working file.
+        Raises `DatabaseError` when DuckDB has not written everything into the working file, `DatabaseBusyError` when
+        another program changed the published one since `begin`.
         """
-        if _log_of(self.working).exists():
+        if log_of(self.working).exists():
             raise DatabaseError(f"{self.working} is still being written. Nothing was published; run again.")
-        with suppress(FileNotFoundError):
-            _inherit(self.published.stat(), self.working)
-        _sync(self.working)
-        # The log of a program that had the old file open for writing must not meet the new one. What had been
-        # committed when the load began is part of the copy.
-        _log_of(self.published).unlink(missing_ok=True)
-        self.working.replace(self.published)
-        with suppress(OSError):  # not every file system can; the new file is in its place already
-            _sync(self.published.parent)
+        self._file.replace(self.working)
 
     def discard(self) -> None:
         """Remove the working file with all that DuckDB put beside it."""
@@ -102,34 +138,15 @@ class Workspace:
             return f"DuckDB or dlt would misread one of {_MISREAD} in the path"
         return None
 
-    def _copy(self) -> bool:
-        """Copy the published file and its write-ahead log, as of one moment. False when nothing is published."""
-        for _ in range(_COPIES):
-            before = self._versions()
-            if before[0] is None:
-                return False
-            with suppress(FileNotFoundError):  # it was there a moment ago: look again
-                shutil.copyfile(self.published, self.working)
-                if before[1] is not None:
-                    shutil.copyfile(_log_of(self.published), _log_of(self.working))
-                if self._versions() == before:
-                    return True
-            self.discard()
-            self.working.parent.mkdir()
-        raise DatabaseBusyError(f"Another program keeps writing into {self.published}. Close it there, and run again.")
-
-    def _versions(self) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
-        return _version(self.published), _version(_log_of(self.published))
-
     def _settled(self) -> duckdb.DuckDBPyConnection:
         """Open the copy, which takes up its write-ahead log. Raises `DatabaseError` when DuckDB cannot."""
         try:
             connection = duckdb.connect(str(self.working))
             connection.execute("checkpoint")
         except duckdb.Error as error:
-            if _log_of(self.working).exists():
-                log.warning("%s does not belong to the database beside it; left out.", _log_of(self.published))
-                _log_of(self.working).unlink()
+            if log_of(self.working).exists():
+                log.warning("%s does not belong to the database beside it; left out.", log_of(self.published))
+                log_of(self.working).unlink()
                 return self._settled()
             reason = storage.why_unreadable(self.working, error, named=self.published)
             raise DatabaseError(f"{reason} Nothing was changed.") from error
@@ -153,6 +170,27 @@ class Workspace:
         return duckdb.connect(str(self.working))
 
 
+def rehearse(database: Path) -> list[str]:
+    """Do with a small file beside the database what a load does when it publishes. Leaves nothing behind.
+
+    Returns sentences about what it could not keep. Raises `SettingsError`, `DatabaseError` or `DatabaseBusyError` when
+    a load would end with one.
+    """
+    path = database.resolve()
+    workspace = Workspace(path)
+    is_new = not workspace.folder.exists()
+    workspace.create()
+    try:
+        with TemporaryDirectory(dir=workspace.folder) as place:
+            return Published(path, workspace.folder).rehearse(Path(place))
+    except OSError as error:
+        raise unwritable(workspace.folder, error) from error
+    finally:
+        if is_new:
+            with suppress(OSError):
+                workspace.folder.rmdir()
+
+
 def unwritable(path: Path, error: OSError) -> DatabaseError:
     """The error for a place that cannot be read or written, with the system's own reason."""
     reason = error.strerror or type(error).__name__
@@ -166,31 +204,3 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _log_of(database: Path) -> Path:
-    """Where DuckDB keeps what it has committed but not yet written into the file itself."""
-    return database.with_name(database.name + ".wal")
-
-
-def _version(path: Path) -> tuple[int, ...] | None:
-    try:
-        stat = path.stat()
-    except FileNotFoundError:
-        return None
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns
-
-
-def _inherit(old: os.stat_result, new: Path) -> None:
-    """Who may read the published file stays as somebody set it."""
-    with suppress(PermissionError):
-        os.chown(new, old.st_uid, old.st_gid)
-    new.chmod(old.st_mode)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
