@@ -720,9 +720,55 @@ def test_log_lines_name_endpoint_account_status_and_wait(clock: Clock, caplog: p
 
     place = f"ai-gateway/billing/credit-balance of account {ACCOUNT}"
     assert [record.getMessage() for record in caplog.records if record.name.startswith("ai_gateway")] == [
-        f"{place}: 500; again in {clock.sleeps[0]:.1f} s",
-        f"{place}: 429; all wait 9.0 s",
+        f"{place}: HTTP 500; again in {clock.sleeps[0]:.1f} s",
+        f"{place}: HTTP 429; all wait 9.0 s",
+        "No request for 9 s: Cloudflare limits this token.",
     ]
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+@pytest.mark.parametrize("fault", [bad(503), bad(200), httpx.ReadError("x"), httpx.Response(403, text="<html>")])
+def test_an_outage_is_told_in_one_line_when_it_begins_to_be_waited_for(
+    clock: Clock, caplog: pytest.LogCaptureFixture, fault: Reply
+) -> None:
+    failure(client_of(clock, Api(clock, fault)))
+
+    (line,) = warnings(caplog)
+    assert line.startswith(f"No good answer so far: ai-gateway/billing/credit-balance of account {ACCOUNT}: ")
+    assert line.endswith("Trying again for up to a minute.")
+
+
+def test_no_message_names_an_account_where_there_is_none(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="ai_gateway_billing")
+
+    error = failure(client_of(clock, Api(clock, bad(503))), Client.accounts)
+    assert "None" not in caplog.text + str(error)
+    assert "accounts: HTTP 503" in caplog.text
+
+
+def test_a_passing_fault_is_not_worth_a_warning(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    balance(client_of(clock, Api(clock, bad(503), good({}))))
+
+    assert warnings(caplog) == []
+
+
+def test_an_outage_of_everything_is_not_waited_for_by_every_request(clock: Clock) -> None:
+    client = client_of(clock, Api(clock, bad(503)))
+    for _ in range(40):
+        failure(client)
+
+    assert client.requests == 20 * 6 + 20
+
+
+def test_a_good_answer_brings_the_attempts_back(clock: Clock) -> None:
+    client = client_of(clock, Api(clock, *[bad(503)] * (20 * 6), good({}), bad(503), good({})))
+    for _ in range(20):
+        failure(client)
+
+    assert [balance(client), balance(client)] == [{}, {}]
 
 
 def test_a_closed_client_sends_nothing(clock: Clock) -> None:

@@ -88,7 +88,10 @@ class Client:
 
     @property
     def hold_limit_s(self) -> float:
-        """The longest that one request waits because the API asks for it, all its waits together: 900 s."""
+        """The longest that all requests together wait because the API asks for it: 900 s.
+
+        Counted anew after five minutes without such a wait.
+        """
         return self._wire.hold_limit_s
 
     @hold_limit_s.setter

@@ -83,7 +83,7 @@ class Wire:
         """Send one GET until it is answered, refused, or not worth another attempt."""
         scope = f"accounts/{origin.account_id}/" if origin.account_id else ""
         url = f"{self._base_url}/{scope}{origin.path}{f'?{urlencode(params)}' if params else ''}"
-        patience = Patience(self._health, self._clock, self.hold_limit_s)
+        patience = Patience(self._health, self._clock)
 
         def attempt() -> Answer:
             self._take_turn(origin, patience)
@@ -91,7 +91,10 @@ class Wire:
             with self._lessons(headers, patience):
                 return judge(status, headers, body, origin, null_is_a_state=null_is_a_state)
 
-        return patience.retrying(self._sleep)(attempt)
+        try:
+            return patience.retrying(self._sleep)(attempt)
+        finally:
+            patience.end()
 
     @contextmanager
     def _lessons(self, headers: httpx.Headers, patience: Patience) -> Iterator[None]:
@@ -101,19 +104,21 @@ class Wire:
         except RateLimitedError as error:
             patience.limited += 1
             hold_s = patience.hold_s(asked_wait_s(headers, self._now))
-            logger.warning("%s; all wait %.1f s", log_words(error), hold_s)
+            logger.info("%s; all wait %.1f s", log_words(error), hold_s)
             self._pace.hold(hold_s)
             raise
-        except ApiError:
+        except ApiError as error:
             self._health.limited, patience.limited = False, 0
+            if not error.retryable:
+                self._health.given_up = 0
             self._pace.hold(asked_wait_s(headers, self._now) or 0.0)
             raise
-        self._health.limited = False
+        self._health.limited, self._health.given_up = False, 0
 
     def _take_turn(self, origin: Origin, patience: Patience) -> None:
         before = self._clock()
         try:
-            patience.held_s += self._pace.wait(patience.hold_left_s)
+            self._pace.wait(self.hold_limit_s)
             failure = None
         except HoldTooLongError as error:
             failure = RateLimitedError(

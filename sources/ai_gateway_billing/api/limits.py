@@ -6,6 +6,7 @@ five minutes beyond. It announces limits in `Ratelimit` (`"default";r=50;t=30`: 
 https://developers.cloudflare.com/fundamentals/api/reference/limits/
 """
 
+import logging
 import re
 import threading
 from collections import deque
@@ -14,10 +15,21 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
 
-_ITEM: Final = re.compile(r'"(?P<quoted>[^"]*)"|(?P<key>[A-Za-z]+)\s*=\s*(?P<value>\d+(?:\.\d+)?)|(?P<next>,)')
+_ITEM: Final = re.compile(
+    r'"(?P<quoted>[^"]*)"|(?P<key>[A-Za-z]+)\s*=\s*(?P<value>\d+(?:\.\d+)?)|(?P<next>,)', re.ASCII
+)
+_NUMBER: Final = re.compile(r'\s*"?(\d+(?:\.\d*)?(?:[eE]\+?\d+)?)\s*(?:s|sec|seconds)?"?\s*(?:;.*)?', re.ASCII)
+_DATE: Final = re.compile(
+    r"[A-Za-z]+, \d{1,2}[ -][A-Za-z]+[ -]\d{2,4} [\d:]+(?: (?:[A-Z]{1,5}|[+-]\d{4})\b)?", re.ASCII
+)
 _MARGIN: Final = 0.95  # of the budget: other requests of the same token, and time on the wire
 _LOW_SHARE: Final = 0.1  # of a known quota: below, the rest is spread over the time to the reset
 _LOW_COUNT: Final = 20  # the same when the quota is not announced
+_AGES_S: Final = 1e9  # longer waits than this are the same: too long
+_FORGOTTEN_S: Final = 300.0  # after so long without a wait the time for waiting counts anew
+_TOLD_S: Final = 5.0  # shorter waits are not worth a line
+
+logger = logging.getLogger(__name__)
 
 
 class HoldTooLongError(Exception):
@@ -40,8 +52,8 @@ class Pace:
     """Tells every thread of a client when its next request may go out. Thread-safe; sleeps outside its lock.
 
     `budget`: requests and seconds of the sliding window that we keep to by ourselves; None for none. What the
-    API asks for is obeyed in any case. `sleep` is trusted: it is asked once for a wait, not in a loop until
-    `clock` agrees.
+    API asks for is obeyed in any case, as long as all threads together wait no longer than they are allowed to.
+    `sleep` is trusted: it is asked once for a wait, not in a loop until `clock` agrees.
     """
 
     def __init__(
@@ -49,7 +61,7 @@ class Pace:
         *,
         sleep: Callable[[float], None],
         clock: Callable[[], float],
-        budget: tuple[int, float] | None = None,
+        budget: tuple[int, float] | None = (1200, 300.0),
         max_per_second: float | None = None,
     ) -> None:
         self._sleep = sleep
@@ -62,31 +74,31 @@ class Pace:
         self._spread_until = 0.0
         self._last_start = float("-inf")
         self._not_before = float("-inf")
+        self._waited_s = 0.0  # because the API asked for it, by whichever threads
+        self._waited_until = float("-inf")
+        self._told_until = float("-inf")
 
-    def wait(self, limit_s: float) -> float:
-        """Sleep until a request may go out; return how many of the seconds the API had asked for.
+    def wait(self, limit_s: float) -> None:
+        """Sleep until a request may go out.
 
-        Raises `HoldTooLongError`, without sleeping, once those would exceed `limit_s`.
+        Raises `HoldTooLongError`, without sleeping, where the API asks for a wait that would bring those of all
+        threads beyond `limit_s`.
         """
-        held = 0.0
         gate = None
         while gate != self._not_before:  # closed again, by another thread's answer, while this one slept
             with self._lock:
                 now = self._clock()
                 gate = self._not_before
-                hold = max(0.0, gate - now)
-                if hold and held + hold > limit_s:
-                    raise HoldTooLongError(hold)
-                start = self._reserve(now)
+                self._allow(now, limit_s)
+                start = self._reserve(now, limit_s)
+                self._tell(now, start)
             if start > now:
                 self._sleep(start - now)
-            held += hold
-        return held
 
     def hold(self, seconds: float) -> None:
         """Let no request of any thread out for so many seconds from now. A longer hold stays."""
         with self._lock:
-            self._not_before = max(self._not_before, self._clock() + seconds)
+            self._not_before = max(self._not_before, self._clock() + min(seconds, _AGES_S))
 
     def observe(self, headers: Mapping[str, str]) -> None:
         """Read the announced limits (lower-case names) and slow down before the API has to say so."""
@@ -102,15 +114,43 @@ class Pace:
                     self._spread_s = limit.reset_s / limit.remaining
                     self._spread_until = self._clock() + limit.reset_s
 
-    def _reserve(self, now: float) -> float:
+    def _allow(self, now: float, limit_s: float) -> None:
+        """Count the wait that the closed gate means, or refuse it."""
+        if now - self._waited_until > _FORGOTTEN_S:
+            self._waited_s = 0.0
+        if self._not_before <= now:
+            return
+        if self._waited_s + self._longer(now, self._not_before) > limit_s:
+            raise HoldTooLongError(self._not_before - now)
+        self._count(now, self._not_before)
+
+    def _longer(self, now: float, until: float) -> float:
+        """How much a wait until then adds to those that are counted."""
+        return max(0.0, until - max(now, self._waited_until))
+
+    def _count(self, now: float, until: float) -> None:
+        self._waited_s += self._longer(now, until)
+        self._waited_until = max(self._waited_until, until)
+
+    def _reserve(self, now: float, limit_s: float) -> float:
         """The moment of the next request; it counts even if it then waits on, which errs on the safe side."""
-        interval = max(self._interval_s, self._spread_s if now < self._spread_until else 0.0)
-        start = max(now, self._not_before, self._last_start + interval)
+        start = max(now, self._not_before, self._last_start + self._interval_s)
         if self._window_s and len(self._starts) == self._starts.maxlen:
             start = max(start, self._starts[0] + self._window_s)
+        spread = self._last_start + self._spread_s if now < self._spread_until else now
+        if spread > start and self._waited_s + self._longer(now, spread) <= limit_s:  # else the API has to say so
+            start = spread
+            self._count(now, start)
         self._starts.append(start)
         self._last_start = start
         return start
+
+    def _tell(self, now: float, start: float) -> None:
+        """One line for each wait that somebody may wonder about, and not one for each thread."""
+        if start - now >= _TOLD_S and now >= self._told_until:
+            why = "Cloudflare limits this token" if self._waited_until >= start else "as many as this token may send"
+            logger.warning("No request for %.0f s: %s.", start - now, why)
+            self._told_until = start
 
 
 def limits(announced: str, policy: str = "") -> Iterator[Limit]:
@@ -128,7 +168,7 @@ def _items(text: str) -> Iterator[tuple[str, dict[str, float]]]:
             yield name, values
             name, values = "", {}
         elif match["key"]:
-            values[match["key"].lower()] = float(match["value"])
+            values[match["key"].lower()] = min(float(match["value"]), _AGES_S)
         else:
             name = match["quoted"]
     yield name, values
@@ -137,16 +177,16 @@ def _items(text: str) -> Iterator[tuple[str, dict[str, float]]]:
 def asked_wait_s(headers: Mapping[str, str], now: Callable[[], datetime]) -> float | None:
     """Seconds that `retry-after` asks for, as a number or an HTTP date; None when it says nothing readable.
 
-    A date is compared with the answer's own `date`, so a wrong local clock does no harm; else with `now`.
+    The longest of several counts. A date is compared with the answer's own `date`, so a wrong local clock does no
+    harm; else with `now`.
     """
-    text = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d{1,9}(?:\.\d{1,9})?", text, flags=re.ASCII):
-        return float(text)
-    until = http_date(text)
-    if until is None:
-        return None
+    text = headers.get("retry-after", "")
+    numbers = [_NUMBER.fullmatch(part) for part in _DATE.sub("", text).split(",")]
+    waits = [float(number[1]) for number in numbers if number]
+    moments = [moment for moment in map(http_date, _DATE.findall(text) or [text]) if moment]
     since = http_date(headers.get("date", "")) or now()
-    return max(0.0, (until - since).total_seconds())
+    waits += [(moment - since).total_seconds() for moment in moments]
+    return min(max(0.0, *waits), _AGES_S) if waits else None
 
 
 def http_date(text: str) -> datetime | None:

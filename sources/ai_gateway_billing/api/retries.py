@@ -17,8 +17,9 @@ from ai_gateway_billing.errors import ApiError, RateLimitedError, UnreachableErr
 ATTEMPTS: Final = 6  # of one request; also limited answers in a row that end it
 FAULT_LIMIT_S: Final = 60.0  # for one request, what the pace made it wait not counted
 UNREACHABLE_LIMIT_S: Final = 25.0  # the same while no connection comes about
-HOLD_LIMIT_S: Final = 900.0  # that one request waits because the API asked for it, all its waits together
-HOLD_WHEN_LIMITED_S: Final = 60.0  # the same once another request was given up as limited
+HOLD_LIMIT_S: Final = 900.0  # that a client waits because the API asks for it, all its requests together
+GIVEN_UP: Final = 20  # requests in a row without a good answer in between: then each is tried once
+TOLD_AFTER_S: Final = 2.0  # of trying again: shorter troubles are not worth a line
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ class Health:
 
     down: bool = False  # a request was given up without an answer, and no answer has come since
     limited: bool = False  # a request was given up as limited, and no other answer has come since
+    given_up: int = 0  # requests that failed after all attempts, and no good answer has come since
+    told: "Patience | None" = None  # whose waiting was told last, while it lasts
 
 
 @dataclass
@@ -37,11 +40,9 @@ class Patience:
 
     health: Health
     clock: Callable[[], float]
-    hold_limit_s: float = HOLD_LIMIT_S
     faults: int = 0
     limited: int = 0  # answers in a row
-    held_s: float = 0.0  # waited because the API asked for it
-    paused_s: float = 0.0  # the same, and for our own budget
+    paused_s: float = 0.0  # waited because the API asked for it, and for our own budget
     attempt_s: float = 0.0  # how long the last attempt took
     connected: bool = True  # whether the last attempt found somebody listening
 
@@ -55,7 +56,7 @@ class Patience:
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, ApiError) and error.retryable),
             wait=self._back_off,
             stop=self._ends,
-            before_sleep=_tell,
+            before_sleep=self._tell,
             reraise=True,
         )
 
@@ -64,11 +65,10 @@ class Patience:
         """Seconds since the start, without those that the pace took."""
         return max(0.0, self.clock() - self.began - self.paused_s)
 
-    @property
-    def hold_left_s(self) -> float:
-        """How long this request may still wait because the API asks for it."""
-        limit = min(HOLD_WHEN_LIMITED_S, self.hold_limit_s) if self.health.limited else self.hold_limit_s
-        return max(0.0, limit - self.held_s)
+    def end(self) -> None:
+        """The request has its answer, or was given up."""
+        if self.health.told is self:
+            self.health.told = None
 
     def hold_s(self, asked: float | None) -> float:
         """How long all requests keep still after this one was limited: never less than `asked`.
@@ -92,12 +92,23 @@ class Patience:
         if isinstance(error, RateLimitedError):
             self.health.limited |= self.limited >= ATTEMPTS
             return self.health.limited
-        over = self.faults >= ATTEMPTS or next_s >= FAULT_LIMIT_S
+        over = self.faults >= ATTEMPTS or next_s >= FAULT_LIMIT_S or self.health.given_up >= GIVEN_UP
+        self.health.given_up += over
         if isinstance(error, UnreachableError):
             late = not self.connected and next_s + self.attempt_s > UNREACHABLE_LIMIT_S
             self.health.down |= over or late
             return self.health.down
         return over
+
+    def _tell(self, state: tenacity.RetryCallState) -> None:
+        """One line when an outage begins to be waited for, and not one for each attempt and thread."""
+        error = _failure(state)
+        if not isinstance(error, ApiError) or not state.upcoming_sleep:
+            return  # a limited one waits in the pace, which tells it
+        logger.info("%s; again in %.1f s", log_words(error), state.upcoming_sleep)
+        if self.health.told is None and self.spent_s + state.upcoming_sleep >= TOLD_AFTER_S:
+            self.health.told = self
+            logger.warning("No good answer so far: %s. Trying again for up to a minute.", log_words(error))
 
 
 def backoff_s(attempt: int, *, first: float = 0.5, cap: float = 20.0) -> float:
@@ -106,14 +117,9 @@ def backoff_s(attempt: int, *, first: float = 0.5, cap: float = 20.0) -> float:
 
 
 def log_words(error: ApiError) -> str:
-    """An error in a log line: endpoint, account, status."""
-    return f"{error.path} of account {error.account_id}: {error.status or error.reason}"
-
-
-def _tell(state: tenacity.RetryCallState) -> None:
-    error = _failure(state)
-    if isinstance(error, ApiError) and state.upcoming_sleep:  # a limited one waits in the pace, which is told there
-        logger.info("%s; again in %.1f s", log_words(error), state.upcoming_sleep)
+    """An error in a log line: endpoint, account where there is one, status."""
+    whose = f" of account {error.account_id}" if error.account_id else ""
+    return f"{error.path}{whose}: {f'HTTP {error.status}' if error.status else error.reason or 'limited'}"
 
 
 def _failure(state: tenacity.RetryCallState) -> BaseException | None:
