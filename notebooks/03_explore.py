@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Explore
 #
-# **Shows** how to get data frames, Arrow tables and plain SQL out of the file, how to join a table of your own, a heat
-# map of hours and weekdays, and days that stand out.
+# **Shows** how to read the file with plain SQL, Arrow and pandas, how to join your own table, a heat map of hours and
+# weekdays, and unusual days.
 #
 # **Needs** a database that `aig-billing load` has published. It only reads, and only the schema `spend`.
 
@@ -18,11 +18,11 @@ from ai_gateway_billing_pipeline.report import charts, questions
 
 database = Path(os.environ.get("AIG_BILLING_DATABASE") or "../billing.duckdb")
 billing = read.connect(database)  # read-only, in UTC; duckdb.connect(database, read_only=True) does as well
-account = questions.dearest_account(billing)
+account = questions.largest_account(billing)
 
 # %% [markdown]
 # ## Plain SQL
-# `fetchall` gives `Decimal`, to the last digit.
+# `fetchall` returns exact `Decimal` values.
 
 # %%
 billing.execute(
@@ -31,7 +31,7 @@ billing.execute(
 
 # %% [markdown]
 # ## Arrow
-# Exact as well, and without a copy for every value.
+# Exact as well, and fast: columns are not copied value by value.
 
 # %%
 daily = billing.sql(
@@ -41,7 +41,7 @@ daily.schema
 
 # %% [markdown]
 # ## pandas
-# DuckDB's own `.df()` makes floats of DECIMAL. Through Arrow the column stays DECIMAL, and so do its sums.
+# DuckDB's `.df()` converts DECIMAL to float. Through Arrow the column stays DECIMAL, and so do its sums.
 
 # %%
 exact = daily.to_pandas(types_mapper=pd.ArrowDtype)
@@ -51,23 +51,23 @@ exact.dtypes
 exact["amount"].sum()
 
 # %% [markdown]
-# A float is fine for a picture, a mean or a forecast: it holds 15 digits. It is not for what must add up to an invoice.
+# Floats have 15 digits: fine for a chart, a mean or a forecast, but not for amounts that must match an invoice.
 
 # %%
 floats = billing.sql("select day, amount from spend.daily where account_id = ? order by day", params=[account]).df()
 total = floats["amount"].sum()
-print(f"{total:,.2f} by floats" if len(floats) else "There is no day to add up yet.")
+print(f"{total:,.2f} with floats" if len(floats) else "There is no day to add up yet.")
 
 # %% [markdown]
-# ## Join a table of your own
-# A frame becomes a table by registering it; a file is one by itself: `from 'teams.csv'`.
+# ## Join your own table
+# Register a frame to query it as a table. A file needs no registering: `from 'teams.csv'`.
 
 # %%
 providers = pa.table({"provider": ["openai", "anthropic", "google"], "owner": ["search", "support", "mobile"]})
 billing.register("owners", providers)
 owned = billing.execute(
     """
-    select coalesce(owner, 'nobody yet') as owner, currency, sum(net)::decimal(18, 2) as net
+    select coalesce(owner, 'no owner yet') as owner, currency, sum(net)::decimal(18, 2) as net
     from spend.by_model
     left join owners using (provider)
     where account_id = ?
@@ -85,8 +85,8 @@ owned or "No model has been billed yet."
 charts.by_weekday_and_hour(questions.by_weekday_and_hour(billing, account))
 
 # %% [markdown]
-# ## Days that stand out
-# Against the median of such weekdays before, so that quiet weekends are nothing unusual.
+# ## Unusual days
+# Compared with the median of the same weekday before, so that quiet weekends are not unusual.
 
 # %%
 charts.unusual_days(questions.unusual_days(billing, account))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ pytest.importorskip("altair", reason="the extra `report` is not installed: make 
 pytest.importorskip("vl_convert", reason="the extra `report` is not installed: make .venv/.notebooks")
 
 from ai_gateway_billing_pipeline.database import read
-from ai_gateway_billing_pipeline.report import charts, questions, sections, sentences
+from ai_gateway_billing_pipeline.report import charts, formats, questions, sections
 from ai_gateway_billing_pipeline.report import page as report
+from ai_gateway_billing_pipeline.report.drawing import NOTEBOOK_MIME
 from ai_gateway_billing_pipeline.report.questions import Days
 from support.demo_history import DEMO_ACCOUNT_ID, EMPTY_ACCOUNT_ID, built
+from support.raw_tables import ACCOUNT, at, database, invoice, used
 
 
 def written(what: str, path: Path, *arguments: str) -> str:
@@ -40,7 +43,7 @@ def test_the_page_has_every_section_and_its_charts(tmp_path: Path) -> None:
 
     assert re.findall(r'<p class="topic">([^<]*)', page) == list(sections.SECTIONS)
     assert len(specs(page)) == 6
-    assert "is heading for" in page
+    assert "is forecast to cost" in page
     assert 'class="empty"' not in page.split("<noscript>")[0]
 
 
@@ -76,7 +79,7 @@ def test_a_range_narrows_days_hours_months_and_invoices(tmp_path: Path) -> None:
         days = Days(date(2026, 9, 10), date(2026, 10, 5))
         per_day = questions.per_day(billing, DEMO_ACCOUNT_ID, days)
         per_month = questions.per_month(billing, DEMO_ACCOUNT_ID, days)
-        hours = questions.dearest_hours(billing, DEMO_ACCOUNT_ID, days)
+        hours = questions.expensive_hours(billing, DEMO_ACCOUNT_ID, days)
 
     assert "10 Sep 2026 to 5 Oct 2026" in page
     assert (per_day[0]["day"], per_day[-1]["day"]) == days
@@ -118,8 +121,8 @@ def test_json_tells_what_was_written(tmp_path: Path) -> None:
     [
         (["--from", "2026-02-30"], "is no date"),
         (["--from", "2026-03-01", "--to", "2026-02-01"], "lies after"),
-        (["--account", "f" * 32], "holds nothing of the account"),
-        (["--output", "no/such/folder/spend.html"], "cannot be written"),
+        (["--account", "f" * 32], "contains nothing about the account"),
+        (["--output", "no/such/folder/spend.html"], "Cannot write"),
         (["--database", "none.duckdb"], "There is no database"),
     ],
 )
@@ -146,16 +149,104 @@ def test_what_notebooks_alone_show_is_drawn_too() -> None:
         unusual = charts.unusual_days(questions.unusual_days(billing, DEMO_ACCOUNT_ID))
         table = sections.reconciliation(billing, DEMO_ACCOUNT_ID)
 
-    assert comparisons.title.startswith("The unit that is set is right")
+    assert comparisons.title.endswith("confirm the unit that is set")
     assert all(figure.chart is not None for figure in (comparisons, heat, unusual))
     assert isinstance(table, sections.Table)
-    assert charts.NOTEBOOK_MIME in heat._repr_mimebundle_()
+    assert NOTEBOOK_MIME in heat._repr_mimebundle_()
     assert "Usage agrees" in table._repr_mimebundle_()["text/html"]
+
+
+EVIL = (
+    "see https://invoice.example.test/i/acct_1/live_x or www.example.test/pay\x1b[31m\x07\u202e "
+    "<b>4242 4242 4242 4242</b>"
+)
+
+
+def test_free_text_of_the_api_shows_no_link_no_card_and_no_control_character(tmp_path: Path) -> None:
+    listed = [invoice("2026-11-01", "open", description=EVIL, invoice_origin=EVIL)]
+    credit = {"account_id": ACCOUNT, "balance": 100, "_dlt_valid_from": at("2026-11-01"), "_dlt_id": "b"}
+    topup = {
+        "account_id": ACCOUNT, "amount": 1000, "threshold": 500, "error": EVIL, "_dlt_valid_from": at("2026-11-01"),
+        "_dlt_id": "t",
+    }  # fmt: skip
+    database(tmp_path, invoices=listed, credit_balance=[credit], topup_config=[topup]).close()
+    ran = aig("report", "--database", str(tmp_path / "billing.duckdb"), "--output", str(tmp_path / "spend.html"))
+    body = (tmp_path / "spend.html").read_text("utf-8").split("<noscript>")[0].split("<body>")[1]
+
+    assert ran.code == 0, ran.err
+    assert body.count("see ***") == 2
+    assert not re.search(r"example\.test|4242|<b>|[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", body)
+
+
+def test_a_headline_counts_every_invoice_and_not_the_twelve_shown(tmp_path: Path) -> None:
+    unpaid = [
+        invoice(f"2026-10-{day:02}", "open", "1000", currency="USD" if day % 2 else "eur") for day in range(1, 24)
+    ]
+    undated = [invoice(None, "open", "975"), invoice("2026-10-01", "draft"), invoice("2026-10-01", "uncollectible")]
+    with database(tmp_path, invoices=unpaid + undated) as billing:
+        table = sections.invoices(billing, ACCOUNT)
+
+    assert isinstance(table, sections.Table)
+    assert table.title == (
+        "24 open invoices worth €110.00 and $129.75; 1 draft invoice worth $10.50; 1 uncollectible invoice worth $10.50"
+    )
+    assert len(table.rows) == 12
+    assert table.note.startswith("The 12 shown of 26")
+
+
+def test_accounts_are_ranked_within_a_currency_only(tmp_path: Path) -> None:
+    usage = [used("2026-11-01", cents, name * 32) for name, cents in (("a", "9"), ("b", "353500"), ("c", "99999999"))]
+    invoices = [invoice("2026-11-01", account_id=name * 32, currency=code) for name, code in
+                (("a", "usd"), ("b", "usd"), ("c", "jpy"))]  # fmt: skip
+    with database(tmp_path, usage_daily=usage, invoices=invoices) as billing:
+        assert questions.accounts(billing) == ["b" * 32, "a" * 32, "c" * 32]
+
+
+def test_models_by_day_add_up_to_the_month_and_fill_its_days() -> None:
+    with read.connect(built("demo")) as billing:
+        rows = questions.per_model_and_day(billing, DEMO_ACCOUNT_ID)
+        month = questions.per_model(billing, DEMO_ACCOUNT_ID)
+        spent = {row["day"]: row["amount"] for row in questions.per_day(billing, DEMO_ACCOUNT_ID)}
+
+    days = {day: sum(row["gross"] for row in rows if row["day"] == day) for day in {row["day"] for row in rows}}
+    november = {day: amount for day, amount in days.items() if day >= date(2026, 11, 1)}
+    assert sum(november.values()) == sum(row["gross"] for row in month)
+    assert len(november) == 22, "the first load's month so far is no single day"
+    assert [float(amount) for amount in november.values()] == pytest.approx(
+        [float(spent[day]) for day in november], rel=0.05, abs=0.1
+    )
 
 
 @pytest.mark.parametrize(
     ("amount", "currency", "words"),
-    [(1234.5, "USD", "$1,234.50"), (-2, "EUR", "−€2.00"), (12, "CHF", "CHF 12.00"), (120, "JPY", "¥120")],
+    [
+        ("1234.5", "USD", "$1,234.50"),
+        ("-2", "EUR", "−€2.00"),
+        ("12", "CHF", "CHF\xa012.00"),
+        ("92733.4", "JPY", "¥92,733"),
+        ("1.5", "KWD", "KWD\xa01.500"),
+        ("0", "USD", "$0.00"),
+        ("0.001", "USD", "<$0.01"),
+        ("-0.001", "USD", "<−$0.01"),
+        ("0.3", "JPY", "<¥1"),
+        ("3", None, "3.00"),
+        ("1e15", "USD", "$1,000,000,000,000,000.00"),
+    ],
 )
-def test_money_is_written_as_people_do(amount: float, currency: str, words: str) -> None:
-    assert sentences.money(amount, currency) == words
+def test_money_is_written_as_people_do(amount: str, currency: str | None, words: str) -> None:
+    assert formats.money(Decimal(amount), currency) == words
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "words"),
+    [
+        (1, 1, "100%"),
+        (0, 1, "0%"),
+        ("0.004", 1, "under 1%"),
+        ("0.996", 1, "over 99%"),
+        (1, 4, "25%"),
+        (30, 2, "1,500%"),
+    ],
+)
+def test_a_share_is_all_or_nothing_only_when_it_is(part: str | int, whole: int, words: str) -> None:
+    assert formats.percent(Decimal(part), Decimal(whole)) == words

@@ -10,4 +10,10 @@ ends.forEach((end, n) => {
     document.getElementById(Object.keys(specs)[n]).textContent = "This chart could not be drawn.";
   }
 });
-document.documentElement.dataset.drawn = ends.filter((end) => end.status === "fulfilled").length;
+
+// A sheet of paper is narrower than a screen: drawn anew, its texts keep their size.
+const views = ends.filter((end) => end.status === "fulfilled").map((end) => end.value.view);
+const isWide = (view) => getComputedStyle(view.container().closest("section")).gridColumnEnd === "-1";
+addEventListener("beforeprint", () => views.forEach((view) => view.width(isWide(view) ? 680 : 330).run()));
+addEventListener("afterprint", () => dispatchEvent(new Event("resize")));
+document.documentElement.dataset.drawn = views.length;

@@ -17,8 +17,8 @@ import duckdb
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing_pipeline.database import read
 
-from . import charts, questions, sections, sentences
-from .charts import Figure
+from . import formats, questions, sections
+from .drawing import STYLED, Figure
 from .questions import Days
 from .sections import Table
 
@@ -32,15 +32,15 @@ class Written(NamedTuple):
 
 
 def write(database: Path, path: Path, days: Days, account: str | None = None) -> Written:
-    """Write the report on one account, or on all of them, the dearest first.
+    """Write the report on one account, or on all of them in the order of `questions.accounts`.
 
-    Raises `SettingsError` for an account that the database does not hold or a path that cannot be written, and what
+    Raises `SettingsError` for an account that is not in the database or a path that cannot be written, and what
     `read.connect` raises.
     """
     with read.connect(database) as connection:
         known = _accounts(connection, database)
         if account is not None and account not in known:
-            raise SettingsError(f"{database} holds nothing of the account {account}.")
+            raise SettingsError(f"{database} contains nothing about the account {account}.")
         chosen = known if account is None else [account]
         content = page(connection, chosen, days)
     try:
@@ -71,7 +71,7 @@ def _accounts(connection: duckdb.DuckDBPyConnection, database: Path) -> list[str
     try:
         return questions.accounts(connection)
     except duckdb.CatalogException as error:
-        message = f"{database} holds no AI Gateway billing yet. Run `aig-billing load` first."
+        message = f"{database} contains no AI Gateway billing yet. Run `aig-billing load` first."
         raise SettingsError(message) from error
 
 
@@ -79,13 +79,13 @@ def _account(
     connection: duckdb.DuckDBPyConnection, account: str, days: Days, specs: dict[str, Any], is_one_of_many: bool
 ) -> str:
     row = questions.runway(connection, account)
-    as_of = "" if row is None else f"as of {sentences.day_name(row['as_of'])}, {row['as_of']:%H:%M} UTC"
+    as_of = "" if row is None else f"as of {formats.day_name(row['as_of'])}, {row['as_of']:%H:%M} UTC"
     parts = []
     for topic, section in sections.SECTIONS.items():
         place = f"figure-{len(specs) + 1}"
         shown = section(connection, account, days)
         if isinstance(shown, Figure) and shown.chart is not None:
-            specs[place] = _responsive(shown.spec(charts.STYLED, titled=False))
+            specs[place] = _responsive(shown.spec(STYLED, titled=False))
         parts.append(_section(topic, place, shown))
     head = f'<header class="account"><p>Account <code>{escape(account)}</code> {as_of}</p></header>'
     kind = "account page-break" if is_one_of_many else "account"
@@ -109,11 +109,11 @@ def _responsive(spec: dict[str, Any]) -> dict[str, Any]:
 
 def _range(days: Days) -> str:
     if days.first and days.last:
-        return f"{sentences.day_name(days.first)} to {sentences.day_name(days.last)}, UTC days, both included"
+        return f"{formats.day_name(days.first)} to {formats.day_name(days.last)}, UTC days, both included"
     if days.first:
-        return f"since {sentences.day_name(days.first)}, UTC days"
+        return f"since {formats.day_name(days.first)}, UTC days"
     if days.last:
-        return f"until {sentences.day_name(days.last)}, UTC days, included"
+        return f"until {formats.day_name(days.last)}, UTC days, included"
     return "the newest days and months, UTC"
 
 

@@ -10,11 +10,14 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from ai_gateway_billing.errors import redact
+
 Row = dict[str, Any]
 
 LARGEST = 6
 """Models that are named; the rest is one of `OTHER_MODELS`."""
 OTHER_MODELS = "other models"
+_FREE_TEXT = {"model", "description", "status", "origin", "auto_topup_reason"}
 
 
 class Days(NamedTuple):
@@ -26,18 +29,23 @@ class Days(NamedTuple):
 
 ALL = Days()
 
+# Amounts in different currencies cannot be ranked: the currency that most accounts have stands first.
 _ACCOUNTS = """
-    select account_id, coalesce(sum(amount), 0) as spent
-    from spend.accounts
-    left join spend.daily using (account_id)
-    group by account_id
-    order by spent desc, account_id
+    with spent as (
+        select account_id, accounts.currency, coalesce(sum(amount), 0) as amount
+        from spend.accounts
+        left join spend.daily using (account_id)
+        group by account_id, accounts.currency
+    )
+    select account_id
+    from spent
+    order by count(*) over (partition by currency) desc, currency, amount desc, account_id
 """
 _RUNWAY = "select * from spend.runway where account_id = $account"
 _PER_DAY = """
     select
         day, currency, amount, is_complete, is_final,
-        if(is_complete and count(*) over week = 7, sum(amount) over week / 7, null) as mean_7d
+        case when is_complete and count(*) over week = 7 then sum(amount) over week / 7 end as mean_7d
     from spend.daily
     where account_id = $account
     window week as (order by day range between interval 6 days preceding and current row)
@@ -47,7 +55,7 @@ _PER_DAY = """
 _PER_MONTH = """
     select
         monthly.month, monthly.currency, monthly.amount, days_known, days_in_month, is_complete,
-        if(runway.month is null, null, greatest(month_end_forecast, amount)) as forecast
+        case when month_end_forecast is not null then greatest(month_end_forecast, amount) end as forecast
     from spend.monthly
     left join spend.runway on runway.account_id = monthly.account_id and runway.month = monthly.month
     where monthly.account_id = $account
@@ -65,7 +73,7 @@ _PER_MODEL = """
         and billing_month >= coalesce(date_trunc('month', $first::date), billing_month)
         and billing_month <= coalesce($last::date, billing_month)
     qualify billing_month = max(billing_month) over ()
-    order by gross desc, model
+    order by currency, gross desc, model
 """
 _PER_MODEL_AND_DAY = """
     with days as (
@@ -80,7 +88,7 @@ _PER_MODEL_AND_DAY = """
     qualify day >= coalesce($first::date, max(day) over () - 59)
     order by day, model
 """
-_DEAREST_HOURS = """
+_EXPENSIVE_HOURS = """
     select hour, currency, amount, is_complete
     from spend.hourly
     where account_id = $account and amount > 0
@@ -92,8 +100,8 @@ _BALANCES = """
     select valid_from, valid_to, currency, balance, topups, topup_source
     from spend.balance
     where account_id = $account
-        and (valid_from at time zone 'UTC')::date >= coalesce($first::date, (valid_from at time zone 'UTC')::date)
-        and (valid_from at time zone 'UTC')::date <= coalesce($last::date, (valid_from at time zone 'UTC')::date)
+        and coalesce((valid_from at time zone 'UTC')::date >= $first::date, true)
+        and coalesce((valid_from at time zone 'UTC')::date <= $last::date, true)
     order by valid_from
 """
 _INVOICES = """
@@ -101,10 +109,24 @@ _INVOICES = """
         age_days
     from spend.invoices
     where account_id = $account and is_listed
-        and (created_at at time zone 'UTC')::date >= coalesce($first::date, (created_at at time zone 'UTC')::date)
-        and (created_at at time zone 'UTC')::date <= coalesce($last::date, (created_at at time zone 'UTC')::date)
-    order by is_settled, created_at desc, amount_due desc
+        and coalesce((created_at at time zone 'UTC')::date >= $first::date, true)
+        and coalesce((created_at at time zone 'UTC')::date <= $last::date, true)
+    order by is_settled, created_at desc, invoice_id
     limit 12
+"""
+_INVOICE_TOTALS = """
+    select
+        currency, is_settled,
+        case when is_settled then 'settled' when lower(status) in ('draft', 'uncollectible') then lower(status)
+            else 'open' end as state,
+        count(*) as invoices,
+        sum(case when state = 'open' then amount_remaining else amount_due end) as amount
+    from spend.invoices
+    where account_id = $account and is_listed
+        and coalesce((created_at at time zone 'UTC')::date >= $first::date, true)
+        and coalesce((created_at at time zone 'UTC')::date <= $last::date, true)
+    group by currency, is_settled, state
+    order by currency, is_settled, state
 """
 _RECONCILIATION = """
     select
@@ -145,20 +167,23 @@ _UNUSUAL_DAYS = """
         where account_id = $account and is_complete
         window before as (partition by isodow(day) order by day rows between 8 preceding and 1 preceding)
     )
-    select *, weeks >= 4 and abs(amount - usual) > greatest(1, 0.5 * usual) as is_unusual
+    select
+        expected.*,
+        case when weeks >= 4 then abs(amount - usual) > greatest(100 * major_per_minor, 0.5 * usual) end as is_unusual
     from expected
+    join spend.accounts on accounts.account_id = $account
     qualify day > max(day) over () - 120
     order by day
 """
 
 
 def accounts(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """The ids of all accounts, the one that spent most first."""
+    """The ids of all accounts, by currency, the one that spent most first."""
     return [row["account_id"] for row in _ask(connection, _ACCOUNTS)]
 
 
-def dearest_account(connection: duckdb.DuckDBPyConnection) -> str:
-    """The account that spent most. An empty string, of which nothing is known, when there is none."""
+def largest_account(connection: duckdb.DuckDBPyConnection) -> str:
+    """The first of `accounts`. An empty string, of which nothing is known, when there is none."""
     return next(iter(accounts(connection)), "")
 
 
@@ -178,9 +203,14 @@ def per_month(connection: duckdb.DuckDBPyConnection, account: str, days: Days = 
 
 
 def per_model(connection: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> list[Row]:
-    """A row per model of the newest billing month, the dearest first; those beyond `LARGEST` are one."""
+    """A row per currency and model of the newest billing month, the most expensive first; `OTHER_MODELS` last."""
     rows = _ask(connection, _PER_MODEL, account=account, **days._asdict())
-    named, rest = rows[:LARGEST], rows[LARGEST:]
+    return [row for currency in sorted({row["currency"] for row in rows}) for row in _shortened(rows, currency)]
+
+
+def _shortened(rows: Iterable[Row], currency: str) -> list[Row]:
+    some = [row for row in rows if row["currency"] == currency]
+    named, rest = some[:LARGEST], some[LARGEST:]
     if len(rest) > 1:
         sums = {name: sum(row[name] or 0 for row in rest) for name in ("gross", "credits", "net", "share")}
         rest = [{**rest[0], **sums, "model": OTHER_MODELS}]
@@ -193,16 +223,17 @@ def per_model_and_day(connection: duckdb.DuckDBPyConnection, account: str, days:
     largest = _largest(rows)
     sums: dict[tuple[Any, ...], Row] = {}
     for row in rows:
-        model = row["model"] if row["model"] in largest else OTHER_MODELS
-        into = sums.setdefault((row["day"], model), {**row, "model": model, "gross": 0})
+        is_named = row["model"] in largest[row["currency"]]
+        model = row["model"] if is_named else OTHER_MODELS
+        into = sums.setdefault((row["day"], row["currency"], model), {**row, "model": model, "gross": 0})
         into["gross"] += row["gross"]
         into["is_estimate"] |= row["is_estimate"]
     return list(sums.values())
 
 
-def dearest_hours(connection: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> list[Row]:
+def expensive_hours(connection: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> list[Row]:
     """The ten hours that cost most, by default of the last 60 days."""
-    return _ask(connection, _DEAREST_HOURS, account=account, **days._asdict())
+    return _ask(connection, _EXPENSIVE_HOURS, account=account, **days._asdict())
 
 
 def balances(connection: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> list[Row]:
@@ -213,6 +244,11 @@ def balances(connection: duckdb.DuckDBPyConnection, account: str, days: Days = A
 def invoices(connection: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> list[Row]:
     """The twelve newest invoices; those that are not settled stand first."""
     return _ask(connection, _INVOICES, account=account, **days._asdict())
+
+
+def invoice_totals(connection: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> list[Row]:
+    """All invoices by currency and `state`: `settled`, `draft`, `uncollectible` or, still to be paid, `open`."""
+    return _ask(connection, _INVOICE_TOTALS, account=account, **days._asdict())
 
 
 def reconciliation(connection: duckdb.DuckDBPyConnection, account: str) -> list[Row]:
@@ -233,20 +269,32 @@ def by_weekday_and_hour(connection: duckdb.DuckDBPyConnection, account: str) -> 
 def unusual_days(connection: duckdb.DuckDBPyConnection, account: str) -> list[Row]:
     """A row per complete day of the last 120 with what is usual: the median of up to 8 such weekdays before it.
 
-    `is_unusual`: more than half of that away from it, and more than one major unit; never with less than 4 of them.
+    `is_unusual`: more than half of that away from it, and more than 100 cents; NULL with less than 4 such weekdays.
     """
     return _ask(connection, _UNUSUAL_DAYS, account=account)
 
 
-def _largest(rows: Iterable[Row]) -> list[str]:
-    totals: dict[str, Any] = {}
+def _largest(rows: Iterable[Row]) -> dict[str, list[str]]:
+    """The models of each currency that are named: the `LARGEST`, and one more where it is the only one left."""
+    totals: dict[str, dict[str, Any]] = {}
     for row in rows:
-        totals[row["model"]] = totals.get(row["model"], 0) + row["gross"]
-    return sorted(totals, key=lambda model: (-totals[model], model))[:LARGEST]
+        models = totals.setdefault(row["currency"], {})
+        models[row["model"]] = models.get(row["model"], 0) + row["gross"]
+    return {currency: _named(models) for currency, models in totals.items()}
+
+
+def _named(totals: dict[str, Any]) -> list[str]:
+    ranked = sorted(totals, key=lambda model: (-totals[model], model))
+    return ranked if len(ranked) == LARGEST + 1 else ranked[:LARGEST]
 
 
 def _ask(connection: duckdb.DuckDBPyConnection, sql: str, **parameters: object) -> list[Row]:
     used = {name: value for name, value in parameters.items() if f"${name}" in sql}
     cursor = connection.execute(sql, used)
     names = [column[0] for column in cursor.description or []]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return [dict(zip(names, map(_readable, names, row), strict=True)) for row in cursor.fetchall()]
+
+
+def _readable(name: str, value: Any) -> Any:
+    """The API's free text may hold anything; nothing sensitive and no control character of it is shown."""
+    return redact(value) if name in _FREE_TEXT and value is not None else value

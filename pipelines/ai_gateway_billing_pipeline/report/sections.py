@@ -10,8 +10,8 @@ from types import MappingProxyType
 
 import duckdb
 
-from . import charts, questions, sentences
-from .charts import Figure
+from . import charts, formats, questions, sentences
+from .drawing import Figure, nothing
 from .questions import ALL, Days, Row
 
 
@@ -51,9 +51,10 @@ def runway(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -
     del days
     row = questions.runway(billing, account)
     if row is None:
-        return charts.nothing("Nothing has been loaded yet: run `aig-billing load`, then look again.")
-    as_of = f"{sentences.day_name(row['as_of'])}, {row['as_of']:%H:%M} UTC"
-    return Table(sentences.runway(row), f"As of {as_of}; estimates.", ["", "", ""], _runway(row), [1])
+        return nothing("Nothing has been loaded yet: run `aig-billing load`, then look again.")
+    as_of = f"{formats.day_name(row['as_of'])}, {row['as_of']:%H:%M} UTC"
+    note = f"As of {as_of}. Dates and the forecast are estimates."
+    return Table(sentences.runway(row), note, ["", "", ""], _runway(row), [1])
 
 
 def per_day(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure:
@@ -76,9 +77,9 @@ def per_model_and_day(billing: duckdb.DuckDBPyConnection, account: str, days: Da
     return charts.per_model_and_day(questions.per_model_and_day(billing, account, days))
 
 
-def dearest_hours(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure:
-    """The dearest hours."""
-    return charts.dearest_hours(questions.dearest_hours(billing, account, days))
+def expensive_hours(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure:
+    """The most expensive hours."""
+    return charts.expensive_hours(questions.expensive_hours(billing, account, days))
 
 
 def balances(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure:
@@ -90,24 +91,33 @@ def invoices(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL)
     """Newest invoices."""
     rows = questions.invoices(billing, account, days)
     if not rows:
-        return charts.nothing("There is no invoice yet.")
-    columns = ["day", "what", "status", "due", "paid", "still open"]
-    note = "Purchases of credit most likely include the fee of 5 %."
-    return Table(sentences.invoices(rows), note, columns, [_invoice(row) for row in rows], [3, 4, 5])
+        return nothing("There is no invoice yet.")
+    totals = questions.invoice_totals(billing, account, days)
+    number = sum(row["invoices"] for row in totals)
+    shown = (
+        f"The {len(rows)} shown of {number:,} are those not settled, then the newest. " if number > len(rows) else ""
+    )
+    columns = ["date", "description", "status", "due", "paid", "remaining"]
+    note = f"{shown}Purchases of credit most likely include the fee of 5%."
+    return Table(sentences.invoices(totals), note, columns, [_invoice(row) for row in rows], [3, 4, 5])
 
 
 def reconciliation(billing: duckdb.DuckDBPyConnection, account: str) -> Figure | Table:
-    """What the API says of each month in different places. Not part of the report."""
+    """What different parts of the API report for each month. Not part of the report."""
     rows = questions.reconciliation(billing, account)
     if not rows:
-        return charts.nothing("There is nothing to compare yet: no month has been read.")
+        return nothing("There is nothing to compare yet: no month has been read.")
     names = ("hourly_sum", "daily_sum", "preview_gross", "preview_net", "balance_drop", "invoices_paid")
-    columns = ["month", "verdict", "rests on", "hours", "days", "preview gross", "preview net", "balance drop", "paid"]
+    columns = ["month", "verdict", "based on", "hours", "days", "preview gross", "preview net", "balance drop", "paid"]
     lines = [
         [f"{row['month']:%b %Y}", row["verdict"], row["reason"] or "", *(_amount(row, name) for name in names)]
         for row in rows
     ]
-    return Table(sentences.reconciliation(rows), "The same money, told in several places.", columns, lines, range(3, 9))
+    note = (
+        "The same spend as different parts of the API report it. Credit is bought ahead of use and with a fee of 5%: "
+        "purchases agree when they are within one purchase of usage, which proves little."
+    )
+    return Table(sentences.reconciliation(rows), note, columns, lines, range(3, 9))
 
 
 SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
@@ -117,7 +127,7 @@ SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
         "Spend per month": per_month,
         "By model": per_model,
         "By model and day": per_model_and_day,
-        "Dearest hours": dearest_hours,
+        "Most expensive hours": expensive_hours,
         "Credit and top-ups": balances,
         "Invoices": invoices,
     }
@@ -127,29 +137,34 @@ SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
 
 def _runway(row: Row) -> list[list[str]]:
     def amount(name: str) -> str:
-        return "unknown" if row[name] is None else sentences.money(row[name], row["currency"])
-
-    def date(name: str) -> str:
-        return "" if row[name] is None else sentences.day_name(row[name])
+        return "unknown" if row[name] is None else formats.money(row[name], row["currency"])
 
     lines = [
-        ["Balance", amount("balance"), f"used up {date('runs_out_date')}" if row["runs_out_date"] else ""],
-        ["Spend a day, last 7", amount("burn_per_day_7d"), f"{amount('burn_per_day_30d')} over the last 30"],
-        ["Month so far", amount("month_to_date"), f"since {date('month')}"],
+        ["Balance", amount("balance"), _used_up(row)],
+        ["Spend per day, last 7 days", amount("burn_per_day_7d"), f"{amount('burn_per_day_30d')} over the last 30"],
+        ["Month so far", amount("month_to_date"), f"since {_date(row, 'month')}"],
         ["Month-end forecast", amount("month_end_forecast"), "estimate"],
     ]
     if row["auto_topup"] == "on":
-        cost = f"{date('next_topup_date')}, charged {amount('next_topup_cost')} with the fee".removeprefix(", ")
+        cost = f"{_date(row, 'next_topup_date')}, costs {amount('next_topup_cost')} with the fee".removeprefix(", ")
         return [*lines, ["Next top-up", amount("next_topup_amount"), cost]]
     return [*lines, ["Automatic top-up", row["auto_topup"], row["auto_topup_reason"] or ""]]
 
 
+def _used_up(row: Row) -> str:
+    if row["balance"] is None or row["balance"] <= 0 or row["days_left"] is None or row["days_left"] > 365:
+        return ""
+    return f"without a top-up, used up about {_date(row, 'runs_out_date')}"
+
+
+def _date(row: Row, name: str) -> str:
+    return "" if row[name] is None else formats.day_name(row[name])
+
+
 def _invoice(row: Row) -> list[str]:
-    day = "" if row["created_at"] is None else sentences.day_name(row["created_at"])
-    what = row["description"] or row["origin"] or ""
     amounts = (_amount(row, name) for name in ("amount_due", "amount_paid", "amount_remaining"))
-    return [day, what, row["status"] or "", *amounts]
+    return [_date(row, "created_at"), row["description"] or row["origin"] or "", row["status"] or "", *amounts]
 
 
 def _amount(row: Row, name: str) -> str:
-    return "" if row[name] is None else sentences.money(row[name], row["currency"])
+    return "" if row[name] is None else formats.money(row[name], row["currency"])

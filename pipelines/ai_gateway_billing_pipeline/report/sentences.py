@@ -1,169 +1,292 @@
-"""Sentences that say what the rows of `figures` mean. They are the titles of charts, so each says one finding."""
+"""Sentences that say what the rows of `questions` show, and no more. They are the titles of charts and tables.
+
+Amounts are compared and added within one currency only. Each function takes at least one row.
+"""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import timedelta
 from decimal import Decimal
 
-from .questions import Row
+from .formats import count, day_name, hour_name, listed, money, month_name, percent
+from .questions import OTHER_MODELS, Row
 
-_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
-
-
-def money(amount: Decimal | float, currency: str | None) -> str:
-    """An amount as people write it: `$1,234.56`, `CHF 12.00`."""
-    digits = 0 if currency == "JPY" else 2
-    sign = _SIGNS.get(currency or "", f"{currency} " if currency else "")
-    rounded = round(Decimal(amount), digits)
-    return f"{'−' if rounded < 0 else ''}{sign}{abs(rounded):,.{digits}f}"
-
-
-def money_format(currency: str | None, largest: float) -> str:
-    """The same for the axes of charts, in d3's language; cents only where they can be told apart."""
-    digits = ".2f" if largest < 10 else ",.0f"
-    return f"$,{digits.lstrip(',')}" if currency == "USD" else f",{digits.lstrip(',')}"
-
-
-def day_name(day: date | datetime) -> str:
-    """Like `22 Nov 2026`."""
-    return f"{day.day} {day:%b %Y}"
+_TOPUP_STATES = {
+    "off": "; automatic top-up is off",
+    "failing": "; automatic top-up is failing",
+    "disabled": "; automatic top-up is disabled",
+    "no card": "; automatic top-up has no card to charge",
+}
+_WEEKDAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 
 
 def runway(row: Row) -> str:
-    """How long the credit lasts."""
+    """What credit is left, and what happens when it is used up."""
     if row["balance"] is None:
         return "The balance has not been read yet"
-    credit = money(row["balance"], row["currency"])
-    if row["days_left"] is None:
-        return f"{credit} of credit is left, and nothing is being spent"
-    if row["days_left"] <= 0:
-        return f"The credit is used up: the balance is {credit}"
-    left = "less than a day" if row["days_left"] < 1 else f"about {_count(round(row['days_left']), 'day')}"
-    return f"{credit} of credit lasts {left}" + ("" if row["auto_topup"] == "on" else " and is not topped up by itself")
+    if row["auto_topup"] == "on":
+        return f"{_credit(row)}; {_next_topup(row)}"
+    return _credit(row) + _lasting(row) + _TOPUP_STATES.get(row["auto_topup"], "")
+
+
+def _credit(row: Row) -> str:
+    if row["balance"] < 0:
+        return f"The account owes {money(-row['balance'], row['currency'])}"
+    if row["balance"] == 0:
+        return "There is no credit"
+    return f"{money(row['balance'], row['currency'])} of credit is left"
+
+
+def _next_topup(row: Row) -> str:
+    amount = money(row["next_topup_amount"], row["currency"])
+    if row["next_topup_date"] is None:
+        return f"automatic top-up adds {amount} when it falls below {money(row['topup_threshold'], row['currency'])}"
+    if row["next_topup_date"] - row["as_of"].date() > timedelta(days=365):
+        return f"the next automatic top-up of {amount} is more than a year away"
+    return f"the next automatic top-up of {amount} is expected on {day_name(row['next_topup_date'])}"
+
+
+def _lasting(row: Row) -> str:
+    if row["burn_per_day_30d"] is None:
+        return ", and no complete day of spend has been read yet"
+    if not row["burn_per_day_7d"] and not row["burn_per_day_30d"]:
+        return f", and nothing was spent {_on_last_days(row['burn_days_known'])}"
+    if row["balance"] <= 0 or row["days_left"] is None:
+        return ""
+    if row["days_left"] > 365:
+        return ", enough for more than a year at the current spend"
+    days = "less than a day" if row["days_left"] < 1 else f"about {count(round(row['days_left']), 'day')}"
+    return f", enough for {days} at the current spend"
+
+
+def _on_last_days(known: int) -> str:
+    return "in the last 30 days" if known == 30 else f"on the {count(known, 'day')} known of the last 30"
 
 
 def per_day(rows: Sequence[Row]) -> str:
-    """The newest week beside the one before it, or the dearest day where there are no two weeks."""
-    complete = [row["amount"] for row in rows if row["is_complete"]]
-    currency = rows[-1]["currency"]
-    if len(complete) < 14:
-        dearest = max(rows, key=lambda row: (row["amount"], row["day"]))
-        return f"The dearest day so far was {day_name(dearest['day'])} with {money(dearest['amount'], currency)}"
-    week, before = sum(complete[-7:]) / 7, sum(complete[-14:-7]) / 7
-    return f"Spending averages {money(week, currency)} a day, {_compared(week, before)} the week before"
+    """The newest week beside the one before it, or the most expensive day where there are no two whole weeks."""
+    weeks = [row for row in rows if row["is_complete"]][-14:]
+    if len(weeks) < 14 or weeks[-1]["day"] - weeks[0]["day"] != timedelta(days=13):
+        return _largest_day(rows)
+    before, week = (sum((row["amount"] for row in part), Decimal(0)) for part in (weeks[:7], weeks[7:]))
+    last = day_name(weeks[-1]["day"])
+    if not week:
+        return f"Nothing was spent in the 7 days to {last}" + _compared(week, before, "in the 7 days before")
+    spent = f"The 7 days to {last} averaged {money(week / 7, weeks[-1]['currency'])} a day"
+    return spent + _compared(week, before, "in the 7 days before")
+
+
+def _largest_day(rows: Sequence[Row]) -> str:
+    if not any(row["amount"] for row in rows):
+        return f"Nothing was spent on the {count(len(rows), 'day')} shown" if len(rows) > 1 else _one_day(rows[0])
+    if len(rows) == 1:
+        return _one_day(rows[0])
+    largest = max(rows, key=lambda row: row["amount"])
+    same = [row for row in rows if row["amount"] == largest["amount"]]
+    amount = money(largest["amount"], largest["currency"])
+    if largest["amount"] <= 0:
+        total = money(sum(row["amount"] for row in rows), largest["currency"])
+        return f"Corrections bring the {len(rows)} days shown to {total}"
+    if len(same) > 1:
+        return f"The most expensive {len(same)} of {len(rows)} days cost {amount} each"
+    so_far = "" if largest["is_complete"] else " so far"
+    return f"The most expensive of {len(rows)} days was {day_name(largest['day'])}, with {amount}{so_far}"
+
+
+def _one_day(row: Row) -> str:
+    so_far = "" if row["is_complete"] else " so far"
+    if not row["amount"]:
+        return f"Nothing was spent on {day_name(row['day'])}{so_far}"
+    return f"{day_name(row['day'])} cost {money(row['amount'], row['currency'])}{so_far}"
 
 
 def per_month(rows: Sequence[Row]) -> str:
-    """Where the running month is heading, beside the month before."""
+    """The newest month or its forecast, beside the month before where both are known in full."""
     last = rows[-1]
-    name = f"{last['month']:%B %Y}"
-    expected = last["forecast"] if last["forecast"] is not None and not last["is_complete"] else None
-    amount = last["amount"] if expected is None else expected
-    so_far = f"{name} {'came to' if expected is None else 'is heading for'} {money(amount, last['currency'])}"
-    if len(rows) < 2 or rows[-2]["days_known"] < rows[-2]["days_in_month"]:
-        return so_far
-    return f"{so_far}, {_compared(amount, rows[-2]['amount'])} {rows[-2]['month']:%B}"
+    name, is_known = month_name(last["month"]), last["is_complete"]
+    if not is_known and last["forecast"] is not None:
+        amount = last["forecast"]
+        said = f"{name} is forecast to cost {money(amount, last['currency'])}"
+        return said + _beside_month_before(rows, amount)
+    days = "only day" if last["days_known"] == 1 else f"{last['days_known']} days"
+    so_far = "" if is_known else f" on the {days} known"
+    if not last["amount"]:
+        return f"Nothing was spent in {name}{so_far}" + (_beside_month_before(rows, Decimal(0)) if is_known else "")
+    said = f"{name} cost {money(last['amount'], last['currency'])}{so_far}"
+    return said + (_beside_month_before(rows, last["amount"]) if is_known else "")
+
+
+def _beside_month_before(rows: Sequence[Row], amount: Decimal) -> str:
+    if len(rows) < 2:
+        return ""
+    before, month = rows[-2], rows[-1]["month"]
+    is_next = before["month"] == (month - timedelta(days=1)).replace(day=1)
+    if not is_next or not before["is_complete"] or before["currency"] != rows[-1]["currency"]:
+        return ""
+    return _compared(amount, before["amount"], f"in {before['month']:%B}")
 
 
 def per_model(rows: Sequence[Row]) -> str:
-    """The dearest model's share of the month."""
-    first, total = rows[0], sum(row["gross"] for row in rows)
-    month = f"{first['billing_month']:%B %Y}"
-    if not total:
-        return f"No model has cost anything in {month}"
-    return f"{first['model']} takes {100 * first['gross'] / total:.0f} % of {month}"
+    """The share of the most expensive model in the billing month, for each currency."""
+    so_far = "" if rows[0]["is_closed"] else " so far"
+    return f"In {month_name(rows[0]['billing_month'])}{so_far}, {_by_currency(rows)}"
 
 
 def per_model_and_day(rows: Sequence[Row]) -> str:
-    """Which model led on how many days."""
-    leaders = [
-        max((row for row in rows if row["day"] == day), key=lambda row: (row["gross"], row["model"]))["model"]
-        for day in sorted({row["day"] for row in rows})
-    ]
-    first = max(sorted(set(leaders)), key=leaders.count)
-    return f"{first} was the dearest model on {leaders.count(first)} of {_count(len(leaders), 'day')}"
+    """The same for the days shown."""
+    first, last = (day_name(pick(row["day"] for row in rows)) for pick in (min, max))
+    return f"{f'On {first}' if first == last else f'From {first} to {last}'}, {_by_currency(rows)}"
 
 
-def dearest_hours(rows: Sequence[Row]) -> str:
-    """The dearest hour."""
+def _by_currency(rows: Sequence[Row]) -> str:
+    totals: dict[str, dict[str, Decimal]] = {}
+    for row in rows:
+        models = totals.setdefault(row["currency"], {})
+        models[row["model"]] = models.get(row["model"], Decimal(0)) + row["gross"]
+    parts = {code: _largest_model(models, code) for code, models in sorted(totals.items())}
+    return "; ".join(f"in {code} {part}" if len(parts) > 1 else part for code, part in parts.items())
+
+
+def _largest_model(totals: dict[str, Decimal], currency: str) -> str:
+    total = sum(totals.values(), Decimal(0))
+    largest = max(amount for model, amount in totals.items() if model != OTHER_MODELS)
+    if not any(totals.values()):
+        return "no model cost anything"
+    if largest <= 0 or total <= 0:
+        return f"corrections bring the total to {money(total, currency)}"
+    named = sorted(model for model, amount in totals.items() if amount == largest and model != OTHER_MODELS)
+    if len(named) > 1:
+        return (
+            f"{listed(named) if len(named) < 3 else f'{len(named)} models'} cost most, {money(largest, currency)} each"
+        )
+    if len(totals) == 1:
+        return f"{named[0]} is the only model, with {money(total, currency)}"
+    if min(totals.values()) < 0:
+        return f"{named[0]} cost most, {money(largest, currency)}"
+    return f"{named[0]} accounts for {percent(largest, total)}: {money(largest, currency)} of {money(total, currency)}"
+
+
+def expensive_hours(rows: Sequence[Row]) -> str:
+    """The most expensive hour."""
     first = rows[0]
-    return f"The dearest hour cost {money(first['amount'], first['currency'])}: {hour_name(first['hour'])}"
-
-
-def hour_name(hour: datetime) -> str:
-    """Like `Tue 10 Nov 2026, 14:00 UTC`."""
-    return f"{hour:%a} {day_name(hour)}, {hour:%H:%M} UTC"
+    amount = money(first["amount"], first["currency"])
+    same = sum(row["amount"] == first["amount"] for row in rows)
+    if same > 1:
+        return f"The most expensive hours cost {amount} each"
+    so_far = "" if first["is_complete"] else " so far"
+    return f"The most expensive hour cost {amount}{so_far}: {hour_name(first['hour'])}"
 
 
 def balances(rows: Sequence[Row]) -> str:
-    """What was spent of the credit, and what was added to it."""
-    added = [row["topups"] for row in rows if row["topups"]]
-    currency = rows[-1]["currency"]
+    """What was added to the credit between the first and the last reading shown."""
+    added = [row for row in rows[1:] if row["topups"]]
     since = day_name(rows[0]["valid_from"])
     if not added:
         return f"No credit was added since {since}"
-    return f"{_count(len(added), 'top-up')} added {money(sum(added), currency)} of credit since {since}"
+    amount = money(sum(row["topups"] for row in added), rows[-1]["currency"])
+    at_least = "At least " if any(row["topup_source"] == "jump" for row in added) else ""
+    return f"{at_least}{amount} of credit was added since {since}"
 
 
-def invoices(rows: Sequence[Row]) -> str:
-    """What is still to be paid."""
-    still_open = [row for row in rows if not row["is_settled"]]
-    if not still_open:
-        return "The newest invoice is settled" if len(rows) == 1 else f"The newest {len(rows)} invoices are all settled"
-    sums: dict[str, Decimal] = {}
-    for row in still_open:
-        sums[row["currency"]] = sums.get(row["currency"], Decimal(0)) + (row["amount_remaining"] or 0)
-    amounts = " and ".join(money(amount, currency) for currency, amount in sorted(sums.items()))
-    return f"{_count(len(still_open), 'invoice')} worth {amounts} {'is' if len(still_open) == 1 else 'are'} not settled"
+def invoices(totals: Sequence[Row]) -> str:
+    """What is to be paid, from the rows of `invoice_totals`; drafts and invoices given up are named apart."""
+    unsettled = [row for row in totals if not row["is_settled"]]
+    if not unsettled:
+        number = sum(row["invoices"] for row in totals)
+        return "The only invoice is settled" if number == 1 else f"All {number:,} invoices are settled"
+    states = list(dict.fromkeys(row["state"] for row in sorted(unsettled, key=_by_urgency)))
+    parts = [_of_state(state, [row for row in unsettled if row["state"] == state]) for state in states]
+    return "; ".join(parts if states[0] == "open" else ["No invoice is open", *parts])
+
+
+def _by_urgency(row: Row) -> tuple[bool, str]:
+    return row["state"] != "open", row["state"]
+
+
+def _of_state(state: str, rows: Sequence[Row]) -> str:
+    number = sum(row["invoices"] for row in rows)
+    amounts = listed([money(row["amount"], row["currency"]) for row in sorted(rows, key=lambda row: row["currency"])])
+    return f"{count(number, f'{state} invoice')} worth {amounts}"
 
 
 def reconciliation(rows: Sequence[Row]) -> str:
-    """How many months agree, and the unit error first of all."""
-    judged = [row for row in rows if row["verdict"] != "not enough data"]
-    wrong = [row for row in judged if row["verdict"].startswith("looks like a unit error")]
+    """In how many months usage agrees, and with what; what is wrong stands first."""
+    months = count(len(rows), "month")
+    wrong = sum(row["verdict"].startswith("looks like a unit error") for row in rows)
     if wrong:
-        return f"A unit is a hundredfold wrong in {_count(len(wrong), 'month')}: see AIG_BILLING_USAGE_UNIT"
-    if not judged:
-        return "There is not enough data yet to compare usage with anything"
-    agreeing = sum(row["verdict"] == "agrees" for row in judged)
-    return f"Usage agrees with what else the API says in {agreeing} of {_count(len(judged), 'month')}"
+        return f"The unit of usage looks wrong by a factor of 100 in {wrong} of {months}: check AIG_BILLING_USAGE_UNIT"
+    differing = sum(row["verdict"].startswith("differs") for row in rows)
+    agreeing = [row for row in rows if row["verdict"] == "agrees"]
+    proven = sum(any(place in (row["reason"] or "") for place in ("preview", "balance")) for row in agreeing)
+    weak = len(agreeing) - proven
+    parts = [
+        f"differs from other sources in {differing} of {months}" if differing else "",
+        f"agrees with the preview or the balance in {proven} of {months}" if proven else "",
+        f"can be compared with credit purchases only in {weak} of {months}" if weak else "",
+    ]
+    said = "; ".join(filter(None, parts))
+    return f"Usage {said}" if said else "There is not enough data yet to compare usage with anything"
 
 
 def unit(rows: Sequence[Row]) -> str:
-    """Which unit of the usage numbers the comparisons speak for; `rows` are those of `comparisons`."""
-    witnesses = [row for row in rows if row["place"] != "daily"]
-    right = sum(row["finding"] == "agrees" for row in witnesses)
-    wrong = sum(row["finding"] == "unit error" for row in witnesses)
+    """Which unit of usage the comparisons support. Gross and net of one preview are one comparison."""
+    findings: dict[tuple[object, str], set[str]] = {}
+    for row in rows:
+        if row["place"] != "daily":
+            findings.setdefault((row["month"], row["place"].split("_")[0]), set()).add(row["finding"])
+    right = sum("agrees" in found for found in findings.values())
+    wrong = sum("unit error" in found and "agrees" not in found for found in findings.values())
     if not right and not wrong:
-        return "No comparison proves the unit yet"
-    if wrong > right:
-        return f"The unit that is set is wrong by a factor of 100, say {_count(wrong, 'comparison')}"
-    return f"The unit that is set is right, say {_count(right, 'comparison')} against {wrong or 'none'}"
+        return "No comparison confirms the unit of usage yet"
+    if not right:
+        return f"The unit that is set looks wrong by a factor of 100 in {count(wrong, 'comparison')}"
+    confirm = "confirms" if right == 1 else "confirm"
+    if not wrong:
+        return f"{count(right, 'comparison')} {confirm} the unit that is set"
+    find = "finds" if wrong == 1 else "find"
+    return f"Comparisons disagree: {right} {confirm} the unit that is set, {wrong} {find} it wrong by a factor of 100"
 
 
 def by_weekday_and_hour(rows: Sequence[Row]) -> str:
-    """When most is spent."""
-    first = max(rows, key=lambda row: (row["amount"], -row["weekday"], -row["hour"]))
-    name = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")[first["weekday"] - 1]
-    return f"Most is spent on {name} at {first['hour']:02}:00 UTC: {money(first['amount'], first['currency'])} an hour"
+    """When most is spent, on average."""
+    most = max(row["amount"] for row in rows)
+    same = [row for row in rows if row["amount"] == most]
+    amount = money(most, same[0]["currency"])
+    if most <= 0:
+        return "On average, no hour of the week costs anything"
+    if len(same) > 1:
+        return f"On average, {len(same)} hours of the week are the most expensive, with {amount} each"
+    day, hour = _WEEKDAYS[same[0]["weekday"] - 1], same[0]["hour"]
+    return f"On average, most is spent on {day} from {hour:02}:00 to {(hour + 1) % 24:02}:00 UTC: {amount}"
 
 
 def unusual_days(rows: Sequence[Row]) -> str:
-    """How many days stand out, and which most."""
-    unusual = [row for row in rows if row["is_unusual"]]
+    """How many of the days that can be judged stand out, and which most."""
+    judged = [row for row in rows if row["is_unusual"] is not None]
+    if not judged:
+        return "No day can be judged yet"
+    unusual = [row for row in judged if row["is_unusual"]]
     if not unusual:
-        return f"None of the last {_count(len(rows), 'day')} stands out"
+        return (
+            "The only day that can be judged is usual" if len(judged) == 1 else f"None of {len(judged)} days stands out"
+        )
     most = max(unusual, key=lambda row: (abs(row["amount"] - row["usual"]), row["day"]))
-    amounts = f"{money(most['amount'], most['currency'])} instead of {money(most['usual'], most['currency'])}"
-    stand = "day stands" if len(unusual) == 1 else "days stand"
-    return f"{len(unusual)} {stand} out, {day_name(most['day'])} most: {amounts}"
+    amounts = f"{money(most['amount'], most['currency'])} instead of the usual {money(most['usual'], most['currency'])}"
+    stand = "stands" if len(unusual) == 1 else "stand"
+    which = f"{day_name(most['day'])}" if len(unusual) == 1 else f"most of all {day_name(most['day'])}"
+    return f"{len(unusual)} of {count(len(judged), 'day')} {stand} out: {which}, {amounts}"
 
 
-def _compared(amount: Decimal, before: Decimal) -> str:
+def _compared(amount: Decimal, before: Decimal, when: str) -> str:
+    """A change in per cent; nothing where one side is below zero, as per cent mean nothing there."""
+    if amount < 0 or before < 0 or not (amount or before):
+        return f", as {when}" if amount == before else ""
     if not before:
-        return "after nothing in"
+        return f", after nothing {when}"
+    if not amount:
+        return ", after some spend " + when
     change = round(100 * (amount / before - 1))
-    return "as much as in" if change == 0 else f"{abs(change)} % {'more' if change > 0 else 'less'} than in"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}" + ("" if number == 1 else "s")
+    return (
+        f", about as much as {when}"
+        if change == 0
+        else f", {abs(change):,}% {'more' if change > 0 else 'less'} than {when}"
+    )
