@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import duckdb
 import pytest
 
 from ai_gateway_billing.api import client, endpoints
 from ai_gateway_billing.api.client import Client
-from ai_gateway_billing.simulator import Simulator
+from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, Simulator
 from ai_gateway_billing_pipeline.commands import doctor
 from ai_gateway_billing_pipeline.commands.doctor import Check
 from support.command import ONE, TOKEN, TWO, Ran, aig, serving
@@ -177,7 +181,7 @@ def test_a_folder_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, api: S
     def refuse(**_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(doctor.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
 
     result, checks = examine()
 
@@ -186,7 +190,7 @@ def test_a_folder_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, api: S
 
 
 def test_a_disk_that_is_nearly_full(monkeypatch: pytest.MonkeyPatch, api: Simulator) -> None:
-    monkeypatch.setattr(doctor, "_SPARE_BYTES", 2**60)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5 * 2**20))
 
     _, checks = examine()
 
@@ -209,7 +213,7 @@ def test_a_loaded_database_is_read(api: Simulator) -> None:
 
     _, checks = examine()
 
-    assert checks["database"].endswith("can be read and holds 1 account")
+    assert checks["database"].endswith("can be read and contains 1 account")
 
 
 @pytest.mark.parametrize(
@@ -260,3 +264,128 @@ def test_the_exit_code_is_that_of_the_worst(codes: list[int], answered: bool, ex
     checks += [Check("credit-balance", "ok", "", ONE)] if answered else []
 
     assert doctor.exit_code(checks) == expected
+
+
+# --- who said so ---------------------------------------------------------------------------------------------------
+
+FOREIGN = [
+    {"kind": 503},
+    {"kind": 403, "body": "error code: 1010"},
+    {"kind": 401, "body": "<html>Sign in</html>"},
+    {"kind": 404, "body": "Not Found"},
+    {"kind": "html_200"},
+    {"kind": "empty_body"},
+    {"kind": "success_false_200"},
+    {"kind": "truncated_json"},
+]
+
+
+@pytest.mark.parametrize("fault", FOREIGN, ids=str)
+def test_only_cloudflares_own_refusal_says_that_the_token_is_unknown(api: Simulator, fault: dict[str, Any]) -> None:
+    """Else people rotate tokens that are good."""
+    for endpoint in ("user/tokens/verify", "tokens/verify"):
+        api.faults.add(**fault, endpoint=endpoint)
+
+    result, checks = examine("--account", ONE)
+
+    assert result.code == 6
+    assert checks["token"].startswith("fail: Cloudflare could not be asked about it: ")
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_cloudflares_own_refusal_says_that_the_token_is_unknown(api: Simulator, status: int) -> None:
+    for endpoint in ("user/tokens/verify", "tokens/verify"):
+        api.faults.add(status, endpoint=endpoint)
+
+    _, checks = examine("--account", ONE)
+
+    assert checks["token"].startswith("fail: Cloudflare does not know it: ")
+
+
+def test_a_base_url_that_is_not_cloudflares_is_told(api: Simulator) -> None:
+    api.faults.add("html_200")
+
+    result, checks = examine()
+
+    assert result.code == 6
+    assert checks["accounts"].endswith("check CLOUDFLARE_BASE_URL or --base-url.")
+
+
+# --- what a load would do ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "path", "value", "state", "words"),
+    [
+        ("credit-balance", "balance", "much", "fail", "A load would put this aside"),
+        ("usage-history", "history.*.aggregated_value", None, "fail", "A load would put this aside"),
+        ("topup/config", "lastFailedAt", "never", "warn", "its row is loaded all the same"),
+    ],
+)
+def test_what_a_load_would_put_aside_is_found(
+    api: Simulator, endpoint: str, path: str, value: object, state: str, words: str
+) -> None:
+    api.world.inject(endpoint, path, value)
+
+    result, checks = examine()
+
+    assert result.code == (4 if state == "fail" else 0), checks
+    assert checks[f"{endpoint} a"].startswith(f"{state}: ")
+    assert words in checks[f"{endpoint} a"]
+
+
+def test_the_demos_database_is_refused_as_by_a_load(api: Simulator) -> None:
+    with duckdb.connect("billing.duckdb") as database:
+        database.execute("create schema ai_gateway_billing")
+        database.execute(
+            f"create table ai_gateway_billing.invoices as select '{DEMO_ACCOUNT_ID}' as account_id, now() as created"
+        )
+
+    result, checks = examine()
+
+    assert result.code == 2
+    assert "made-up account" in checks["database"]
+
+
+def test_a_start_that_is_no_date_is_refused_as_by_a_load(api: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIG_BILLING_START", "2025-13-01")
+
+    result, checks = examine()
+
+    assert result.code == 2
+    assert checks["settings"].startswith("fail: The start '2025-13-01' is no date.")
+
+
+# --- the way there -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HTTPS_PROXY", "socks5://127.0.0.1:1080"),
+        ("ALL_PROXY", "htps://proxy.example"),
+        ("SSL_CERT_FILE", "missing.pem"),
+        ("REQUESTS_CA_BUNDLE", "."),
+    ],
+)
+def test_settings_of_the_network_are_tried_first_and_told_by_their_name(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", TOKEN)
+    monkeypatch.setenv(variable, value)
+
+    result, checks = examine()
+
+    assert result.code == 2
+    assert next(iter(checks)) == "network settings"
+    assert checks["network settings"].startswith("fail: ")
+    assert variable in checks["network settings"]
+    assert checks["folder"].startswith("ok")
+
+
+def test_a_way_without_proxy_is_told(api: Simulator) -> None:
+    api.faults.add("refused")
+
+    _, checks = examine()
+
+    assert checks["network settings"] == "ok: no proxy"

@@ -1,44 +1,41 @@
 """Tries everything that a load needs, changes nothing, and says how to mend what does not work."""
 
-import json
-import os
-import shutil
-import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
-from ai_gateway_billing.api import accounts, endpoints
+from ai_gateway_billing.api import accounts
 from ai_gateway_billing.api.client import Client
-from ai_gateway_billing.errors import ApiError, BillingError, redact
-from ai_gateway_billing.usage import windows
-from ai_gateway_billing_pipeline.database import read
-from ai_gateway_billing_pipeline.loading.workspace import Workspace
+from ai_gateway_billing.api.endpoints import BASE_URL, ENDPOINTS, Endpoint
+from ai_gateway_billing.errors import (
+    ApiError,
+    AuthenticationError,
+    BadRequestError,
+    BillingError,
+    BillingPermissionError,
+    NotFoundError,
+    RateLimitedError,
+    RecordError,
+    UnreachableError,
+    redact,
+)
+from ai_gateway_billing.outcome import Outcomes
+from ai_gateway_billing.source import ai_gateway_billing, first_day
+from ai_gateway_billing_pipeline.loading.result import nothing_loaded
 from ai_gateway_billing_pipeline.settings import Settings, client_for
-from ai_gateway_billing_pipeline.terminal import output
+from ai_gateway_billing_pipeline.terminal import exits, output
 
-State = Literal["ok", "warn", "fail"]
+from .machine import Check, failed, network, storage
 
 SKEW_LIMIT = timedelta(seconds=60)
 EXPIRES_SOON = timedelta(days=14)
 HOLD_LIMIT_S = 20.0
 """A load may wait a quarter of an hour for a limited API; whoever asks for a diagnosis is waiting for it."""
-_SPARE_BYTES = 100 * 2**20
 _WORST_FIRST = (2, 3, 6, 5, 4, 1)
-
-
-class Check(NamedTuple):
-    """One thing that was tried. `exit_code` is what a failure of it means for the command."""
-
-    name: str
-    state: State
-    message: str
-    account_id: str | None = None
-    exit_code: int = 0
+_REFUSALS = (AuthenticationError, BadRequestError, BillingPermissionError, NotFoundError)
+_UNHEARD = (RateLimitedError, UnreachableError)
 
 
 def run(settings: Settings, as_json: bool) -> int:
@@ -55,58 +52,71 @@ def run(settings: Settings, as_json: bool) -> int:
 
 
 def exit_code(checks: Sequence[Check]) -> int:
-    """0 when nothing failed. Refusals and outages count as 4 when another endpoint answered."""
-    answered = any(check.state == "ok" and check.account_id for check in checks)
-    failed = {check.exit_code for check in checks if check.state == "fail"}
-    codes = {4 if answered and code in (3, 6) else code for code in failed}
+    """0 when nothing failed. Refusals and outages count as 4 when another endpoint answered, else failures as 6."""
+    answered = any(check.state != "fail" and check.account_id for check in checks)
+    codes = {check.exit_code for check in checks if check.state == "fail"}
+    codes = {4 if answered and code in (3, 6) else 6 if not answered and code == 4 else code for code in codes}
     return next((code for code in _WORST_FIRST if code in codes), 0)
 
 
 def examine(settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]:
     """Every check, in the order in which a load would stumble."""
+    way = network(settings)
+    yield way
+    account_ids: list[str] = []
     try:
-        client = client_for(settings)
+        first_day(settings.start, now())
+        client = client_for(settings) if way.state == "ok" else None
     except BillingError as error:
-        yield _failed("settings", error)
-    else:
+        yield failed("settings", error)
+        client = None
+    if client:
         client.hold_limit_s = HOLD_LIMIT_S
         with client:
-            yield from _api(client, settings, now)
-    if settings.destination == "duckdb":
-        yield from _files(Workspace(settings.database.absolute()))
-    else:
-        yield _destination(settings.destination)
-    yield _telemetry()
+            yield from _api(client, settings, now, account_ids)
+    yield from storage(settings, account_ids)
 
 
-def _api(client: Client, settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]:
+def _api(client: Client, settings: Settings, now: Callable[[], datetime], found: list[str]) -> Iterator[Check]:
+    """The token, the clock, and each endpoint. The accounts are put into `found`."""
     try:
-        account_ids = accounts.choose(settings.accounts, client)
+        found += accounts.choose(settings.accounts, client)
     except BillingError as error:
-        yield _failed("accounts", error)
-        account_ids = []
-        if error.exit_code == 6:
+        if isinstance(error, ApiError):
+            error.exit_code = nothing_loaded([error])  # as for a load
+            _hint_at_base_url(error, settings)
+        yield failed("accounts", error)
+        if isinstance(error, _UNHEARD):
             return
-    token = _token(client, account_ids, now())
-    yield token
-    if token.exit_code == 6:
-        return
     yield from _clock(client, now())
-    for account_id in account_ids:
-        yield from _endpoints(client, account_id, now())
+    token = _token(client, found, settings, now())
+    yield token
+    if token.exit_code != 6:
+        yield from _endpoints(client, found, settings, now())
 
 
-def _token(client: Client, account_ids: Sequence[str], now: datetime) -> Check:
+def _token(client: Client, account_ids: Sequence[str], settings: Settings, now: datetime) -> Check:
     """A user's token is known to the user form; one that belongs to an account to that account alone."""
-    refusal: BillingError | None = None
+    refusals: list[BillingError] = []
     for account_id in (None, *account_ids):
         try:
             return _judged(client.verify_token(account_id), now)
-        except BillingError as error:
-            refusal = refusal or error
-            if error.exit_code == 6:
-                return _failed("token", error)
-    return Check("token", "fail", f"Cloudflare does not know it: {refusal}", exit_code=3)
+        except ApiError as error:
+            _hint_at_base_url(error, settings)
+            refusals.append(error)
+            if isinstance(error, _UNHEARD):
+                break
+    unheard = next((error for error in refusals if not isinstance(error, _REFUSALS)), None)
+    if unheard:
+        message = failed("", unheard).message
+        return Check("token", "fail", f"Cloudflare could not be asked about it: {message}", exit_code=6)
+    message = failed("", refusals[0]).message
+    return Check("token", "fail", f"Cloudflare does not know it: {message}", exit_code=3)
+
+
+def _hint_at_base_url(error: ApiError, settings: Settings) -> None:
+    if settings.base_url.rstrip("/") != BASE_URL:
+        error.add_note("The base URL is not Cloudflare's own: check CLOUDFLARE_BASE_URL or --base-url.")
 
 
 def _judged(verdict: dict[str, Any], now: datetime) -> Check:
@@ -116,7 +126,7 @@ def _judged(verdict: dict[str, Any], now: datetime) -> Check:
         return Check("token", "fail", message, exit_code=3)
     end = _moment(expires_on)
     if end and end - now < EXPIRES_SOON:
-        return Check("token", "warn", f"It is active, but expires on {end:%Y-%m-%d}. Create its successor in time.")
+        return Check("token", "warn", f"It is active, but expires on {end:%Y-%m-%d}. Create a replacement before then.")
     return Check("token", "ok", "active" + (f", expires on {end:%Y-%m-%d}" if end else ""))
 
 
@@ -139,103 +149,55 @@ def _clock(client: Client, now: datetime) -> Iterator[Check]:
         yield Check("clock", "warn", f"It is {seconds:.0f} s {way} the API's. Let NTP set this machine's clock.")
 
 
-def _endpoints(client: Client, account_id: str, now: datetime) -> Iterator[Check]:
-    hour = windows.floor("hour", now)
-    end, start = windows.epoch_ms(hour), windows.epoch_ms(hour - timedelta(days=1))
-    special: dict[str, Callable[[], object]] = {
-        endpoints.USAGE_HISTORY.name: lambda: client.usage_history(account_id, "hour", start, end),
-        endpoints.INVOICE_HISTORY.name: lambda: client.invoice_history(account_id),
-    }
-    tries = {
-        each.name: special.get(each.name) or partial(client.snapshot, each.resources[0], account_id)
-        for each in endpoints.ENDPOINTS
-    }
-    for name, ask in tries.items():
-        try:
-            answer = ask()
-        except ApiError as error:
-            yield _failed(name, error, account_id)
-        else:
-            yield Check(name, "ok", "answers" if answer is not None else "answers that there is nothing", account_id)
-
-
-def _failed(name: str, error: BillingError, account_id: str | None = None) -> Check:
-    message = " ".join([str(error), *getattr(error, "__notes__", [])])
-    return Check(name, "fail", message, account_id, error.exit_code)
-
-
-def _files(workspace: Workspace) -> Iterator[Check]:
-    yield _database(workspace.published)
-    folder = workspace.folder if workspace.folder.is_dir() else workspace.published.parent
-    yield _writable(next(parent for parent in (folder, *folder.parents) if parent.exists()), workspace.published)
-    yield from _last_load(workspace.folder / "lock.json")
-
-
-def _database(path: Path) -> Check:
-    if not path.exists():
-        return Check("database", "ok", f"{path} is not there yet; the first load makes it")
+def _endpoints(client: Client, account_ids: Sequence[str], settings: Settings, now: datetime) -> Iterator[Check]:
+    """Reads what a load reads, today's usage alone, as a load does, so that what it would put aside is found."""
+    outcomes = Outcomes()
     try:
-        with read.connect(path) as database:
-            count = len({holding.account_id for holding in read.holdings(database)})
-    except BillingError as error:
-        return _failed("database", error)
-    return Check("database", "ok", f"{path} can be read and holds {count} account{'s' if count != 1 else ''}")
+        _read(client, account_ids, settings, now, outcomes)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other checks are of use
+        yield failed("reading", exits.as_billing_error(error))
+    for account_id in account_ids:
+        for endpoint in ENDPOINTS:
+            yield from _answer(endpoint, account_id, outcomes)
 
 
-def _writable(folder: Path, published: Path) -> Check:
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            free = shutil.disk_usage(folder).free
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        message = f"{folder} cannot be written: {reason}. Let this user write there, or choose another --database."
-        return Check("folder", "fail", message, exit_code=1)
-    size = published.stat().st_size if published.exists() else 0
-    if free < 3 * size + _SPARE_BYTES:  # a load needs a copy to work on, and dlt's packages
-        return Check("folder", "warn", f"{folder} has only {free // 2**20} MiB left. Make room before the next load.")
-    return Check("folder", "ok", f"{folder} can be written")
-
-
-def _last_load(holder: Path) -> Iterator[Check]:
-    """A load removes the note on itself when it ends, unless something ended it."""
-    try:
-        who = json.loads(holder.read_text())
-        pid, process, since = int(who["pid"]), f"process {who['pid']} on {who['host']}", who["since"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    if who["host"] != socket.gethostname() or _is_alive(pid):
-        yield Check("last load", "ok", f"under way: {process}, since {since}")
-    else:
-        message = f"It was stopped or died ({process}, since {since}). Nothing of it was published; run it again."
-        yield Check("last load", "warn", message)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True  # somebody else's
-    return True
-
-
-def _destination(name: str) -> Check:
+def _read(client: Client, account_ids: Sequence[str], settings: Settings, now: datetime, outcomes: Outcomes) -> None:
     import dlt
 
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            pipeline = dlt.pipeline("doctor", pipelines_dir=folder, destination=name, dataset_name=read.SCHEMA)
-            with pipeline.destination_client() as client:
-                client.is_storage_initialized()
-    except Exception as error:  # noqa: BLE001 - each destination has errors of its own
-        message = f"{name} cannot be reached: {redact(str(error))} See dlt's page on this destination."
-        return Check("destination", "fail", message, exit_code=1)
-    return Check("destination", "ok", f"{name} answers")
+    today = now.astimezone(UTC).date()
+    source = ai_gateway_billing(
+        list(account_ids),
+        settings.start,
+        None,
+        settings.base_url,
+        None,
+        settings.include_sensitive,
+        None,
+        "both",
+        (today, today),
+        False,
+        client=client,
+        now=lambda: now,
+        outcomes=outcomes,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        destination = dlt.destinations.duckdb(f"{folder}/doctor.duckdb")
+        dlt.pipeline("doctor", pipelines_dir=folder, destination=destination, dataset_name="doctor").extract(source)
 
 
-def _telemetry() -> Check:
-    if os.environ.get("RUNTIME__DLTHUB_TELEMETRY", "false").lower() in ("false", "0", "no", "off", ""):
-        return Check("dlt telemetry", "ok", "off")
-    message = "It is on, because RUNTIME__DLTHUB_TELEMETRY says so. Remove that variable and it is off."
-    return Check("dlt telemetry", "warn", message)
+def _answer(endpoint: Endpoint, account_id: str, outcomes: Outcomes) -> Iterator[Check]:
+    """What came of an endpoint: its first failure, or what a load would warn of."""
+    found = [outcomes.of[account_id, each] for each in endpoint.resources if (account_id, each) in outcomes.of]
+    error = next((each.error for each in found if each.error), None)
+    told = [
+        each for each in outcomes.quarantined if each.account_id == account_id and each.resource in endpoint.resources
+    ]
+    if error:
+        if isinstance(error, RecordError):
+            error.add_note("A load would put this aside and end with 4. Report it: the API may have changed.")
+        yield failed(endpoint.name, error, account_id)
+    elif told:
+        yield Check(endpoint.name, "warn", f"answers, but field {told[0].field} {told[0].reason}", account_id)
+    elif found:
+        is_empty = all(each.status == "skipped" for each in found)
+        yield Check(endpoint.name, "ok", "answers that there is nothing" if is_empty else "answers", account_id)

@@ -19,6 +19,11 @@ def refuse(database: Path, published: Path, account_ids: Sequence[str], is_demo:
         return
     with duckdb.connect(str(database)) as connection:
         held = read.accounts(connection)
+    refuse_accounts(held, published, account_ids, is_demo)
+
+
+def refuse_accounts(held: set[str], published: Path, account_ids: Sequence[str], is_demo: bool) -> None:
+    """The same for a database that holds these accounts."""
     advice = "Choose another file with --database, or delete this one."
     if is_demo and held - {DEMO_ACCOUNT_ID}:
         raise SettingsError(f"{published} holds a real account, which the demo must not touch. {advice}")
