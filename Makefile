@@ -59,7 +59,7 @@ focus-validate: $(VENV)/.dev ## Ask the official FOCUS validator about an export
 report: $(VENV)/.notebooks ## Build the report on the demo's account, build/spend.html
 	@mkdir -p build
 	PYTHONPATH=tests $(BIN)/python -m support.demo_history build/demo.duckdb
-	$(BIN)/aig-billing report --database build/demo.duckdb --output build/spend.html
+	$(BIN)/aig-billing report --database build/demo.duckdb --output build/spend.html --force
 
 notebooks: $(VENV)/.notebooks ## Open the notebooks in JupyterLab, on billing.duckdb (DATABASE=…)
 	AIG_BILLING_DATABASE="$(abspath $(or $(DATABASE),billing.duckdb))" $(BIN)/jupyter lab --notebook-dir=notebooks
