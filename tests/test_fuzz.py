@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
+from ai_gateway_billing.api import endpoints
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.errors import ApiError, RecordError
 from ai_gateway_billing.rows import arrow, records, unknown
@@ -547,6 +548,10 @@ def trial(endpoint: Endpoint, client: Client, answers: Answers, random: Random) 
 
 ENDPOINTS = good_answers()
 PER_ENDPOINT = 2_500
+
+
+def test_every_endpoint_that_is_read_is_mutated() -> None:
+    assert ENDPOINTS.keys() == {endpoint.name for endpoint in endpoints.ENDPOINTS}
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)

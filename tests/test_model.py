@@ -29,6 +29,7 @@ from hypothesis.stateful import (
 )
 
 from ai_gateway_billing import extraction
+from ai_gateway_billing.api.endpoints import ENDPOINTS
 from ai_gateway_billing.simulator import Account, World
 from support.bench import DAY, HOUR, SNAPSHOTS, USAGE, WIDTH, Bench, Fields, Row, invoice_row
 
@@ -48,9 +49,7 @@ money = st.one_of(
 bucket_values = st.lists(money, max_size=3)
 # Most events lie a little back, some as far as late events may, few beyond.
 ages = st.one_of(st.integers(0, 30), st.integers(0, 80), st.integers(0, 33 * 24), st.integers(0, 50 * 24))
-endpoints = st.sampled_from(
-    ["usage-history", "invoice-history", "invoice-preview", "credit-balance", "topup/config", "spending-limit"]
-)
+endpoints = st.sampled_from([endpoint.name for endpoint in ENDPOINTS])
 fault_kinds = st.sampled_from(
     [
         403,

@@ -433,6 +433,7 @@ DISPOSITIONS: list[tuple[Any, tuple[str, ...]]] = [
     *((strategy, tuple(USAGE.values())) for strategy in (UPSERT, INSERT_ONLY)),
     (PLAIN_SCD2, ("invoice_preview",)),
 ]
+WAYS = [(*each, "source") for each in DISPOSITIONS] + [(*each, "run") for each in DISPOSITIONS[1:3]]
 
 
 def no_markers(folder: Path) -> dict[str, int]:
@@ -450,8 +451,7 @@ def no_markers(folder: Path) -> dict[str, int]:
     return counts
 
 
-@pytest.mark.parametrize(("disposition", "names"), DISPOSITIONS, ids=str)
-@pytest.mark.parametrize("at", ["source", "run"])
+@pytest.mark.parametrize(("disposition", "names", "at"), WAYS, ids=str)
 def test_markers_never_become_rows_whatever_the_disposition(
     simulated: tuple[Bench, str], tmp_path: Path, disposition: Any, names: tuple[str, ...], at: str
 ) -> None:

@@ -55,6 +55,18 @@ def test_a_single_step_is_just_done(clock: Clock, planned: int) -> None:
     assert lines == [f"{ONE} invoices: done"]
 
 
+def test_a_resource_that_fails_is_told_once_and_never_as_done(clock: Clock) -> None:
+    lines: list[str] = []
+    listener = Lines(lines.append, clock.monotonic).on
+
+    listener(Progress(ONE, "usage_hourly", 0, 121))
+    for done in range(119):
+        clock.sleep(10)
+        listener(Progress(ONE, "usage_hourly", done, 121, failed=True))
+
+    assert lines == [f"{ONE} usage_hourly: failed"]
+
+
 def test_without_a_terminal_lines_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     with progress.shown() as listener:
         listener(Progress(ONE, "invoices", 1, 1))

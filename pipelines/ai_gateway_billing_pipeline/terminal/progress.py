@@ -38,12 +38,18 @@ class Lines:
         self._write = write
         self._clock = clock
         self._told: dict[tuple[str, str], tuple[float, int]] = {}
+        self._failed: set[tuple[str, str]] = set()
 
     def on(self, progress: Progress) -> None:
         """Take note of a step."""
         key, tenth = progress[:2], _tenth(progress)
         now = self._clock()
         at, last = self._told.setdefault(key, (now, 0))
+        if progress.failed:
+            if key not in self._failed:
+                self._write(f"{progress.account_id} {progress.resource}: failed")
+            self._failed.add(key)
+            return
         done = progress.done == progress.planned
         if done or (tenth > last and now - at >= LINE_EVERY_S):
             self._told[key] = now, tenth
