@@ -62,7 +62,7 @@ TOPUP = {
     **{name: informative("text") for name in ("disabledReason", "error")},
     "lastFailedAt": informative("maybe time"),
 }
-BUCKET = {"id": TEXT, "aggregated_value": NUMBER, "start_time": TIME, "end_time": TIME}
+BUCKET = {"id": TEXT, "aggregated_value": Field("usage"), "start_time": TIME, "end_time": TIME}
 INVOICE = {
     **AMOUNTS,
     "id": optional("text"),
@@ -80,7 +80,7 @@ CREDIT = {
 LINE = {
     "amount": NUMBER,
     "currency": CODE,
-    "quantity": NUMBER,
+    "quantity": Field("quantity"),
     "description": informative("text"),
     "period": Field({"start": TIME, "end": TIME}),
     "pricing": informative({"unit_amount_decimal": informative("price")}),
@@ -158,7 +158,7 @@ def of_type(*types: type) -> Callable[[Any], Any]:
     return check
 
 
-def number(value: Any) -> Decimal:
+def number(value: Any, digits: int = 12) -> Decimal:
     of_type(int, Decimal)(value)
     if abs(Decimal(value).adjusted()) > 10_000:  # far outside; and the arithmetic below would not end
         if value and Decimal(value).adjusted() > 0:
@@ -167,20 +167,28 @@ def number(value: Any) -> Decimal:
     wide = Context(prec=20_000, rounding=ROUND_HALF_EVEN)
     exact = wide.create_decimal(value)
     rounded = exact.quantize(Decimal("1e-18"), context=wide)
-    if abs(int(rounded.scaleb(18, wide))) >= 10**38:
+    if abs(int(rounded.scaleb(18, wide))) >= 10 ** (18 + digits):
         raise BrokenError
     return rounded
 
 
+def usage(value: Any) -> Decimal:
+    return number(value, 10)
+
+
+def quantity(value: Any) -> Decimal:
+    return number(value, 16)
+
+
 def whole(value: Any) -> int:
-    exact = number(value)
+    exact = number(value, 20)
     if exact != int(exact) or abs(int(exact)) >= 2**63:
         raise BrokenError
     return int(exact)
 
 
 def time(value: Any) -> datetime:
-    exact = number(value)
+    exact = number(value, 20)
     microseconds = int(exact * 10**6) if abs(exact) < 10**11 else int(exact * 1000)
     if not 1_577_836_800_000_000 <= microseconds <= (NOW + timedelta(days=731)).timestamp() * 10**6:
         raise BrokenError
@@ -190,7 +198,7 @@ def time(value: Any) -> datetime:
 def maybe_time(value: Any) -> datetime | None:
     """0 is never; text may tell a time in digits or as a date."""
     if type(value) is not str:
-        return time(value) if type(value) not in {int, Decimal} or number(value) else None
+        return time(value) if type(value) not in {int, Decimal} or number(value, 20) else None
     if re.fullmatch("[0-9.]+", value):
         return time(Decimal(value)) if value.count(".") < 2 else None
     try:
@@ -215,6 +223,8 @@ def price(value: Any) -> str:
 
 SCALARS: dict[str, Callable[[Any], Any]] = {
     "number": number,
+    "quantity": quantity,
+    "usage": usage,
     "whole": whole,
     "text": of_type(str),
     "flag": of_type(bool),

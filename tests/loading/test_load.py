@@ -64,8 +64,8 @@ def nothing(account: Account) -> None:
 
 PAID: Fields = {"status": "paid", "amount_paid": 1050, "amount_remaining": 0, "attempt_count": 2}
 WORDS = ['it\'s "x"\\', "a\r\nb\tc\u2028d", "\x00", "E'\\x41'", "𝄞 ключ", " ", "NULL", ";--"]
-HUGE = "99999999999999999999.999999999999999999"
-BALANCES = ["0", "-12.5", "50000", "1e5", "1e-18", "1.234567e-7", HUGE]
+HUGE = "9999999999.999999999999999999"
+BALANCES = ["0", "-12.5", "50000", "1e5", "1e-18", "1.234567e-7", HUGE, "-999999999999.999999999999999999"]
 
 CHANGES: dict[str, list[Step]] = {
     "no change": [nothing],

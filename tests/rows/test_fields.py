@@ -13,7 +13,7 @@ import pytest
 
 from ai_gateway_billing.errors import RecordError
 from ai_gateway_billing.rows import records
-from ai_gateway_billing.rows.fields import MONEY, Fate, Field
+from ai_gateway_billing.rows.fields import MONEY, QUANTITY, USAGE, Fate, Field
 from ai_gateway_billing.rows.records import Reading
 from ai_gateway_billing.simulator import REMOVED
 from ai_gateway_billing_pipeline.database import checks
@@ -142,8 +142,9 @@ def test_every_field_has_a_good_value_here() -> None:
 def test_money_identity_and_what_the_contract_requires_of_them_are_strict() -> None:
     """Said once more by hand: a lax declaration would make the cases above lax with it."""
     strict = {(each.table, each.path) for each in DECLARED if each.what.need.unreadable is Fate.REFUSED}
+    numbers = (MONEY, USAGE, QUANTITY)
     fields = [(each, each.what) for each in DECLARED]
-    amounts = {(each.table, each.path) for each, what in fields if isinstance(what, Field) and what.kind is MONEY}
+    amounts = {(each.table, each.path) for each, what in fields if isinstance(what, Field) and what.kind in numbers}
 
     assert amounts <= strict
     assert {(table, name) for table in ("usage_hourly", "usage_daily") for name in BUCKET} <= strict

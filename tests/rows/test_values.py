@@ -106,6 +106,20 @@ def test_a_number_that_does_not_fit_is_refused(sent: int | Decimal) -> None:
         values.decimal(sent)
 
 
+@pytest.mark.parametrize("limit", [values.USAGE_LIMIT, values.AMOUNT_LIMIT, values.QUANTITY_LIMIT, values.LIMIT])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_numbers_below_a_limit_keep_every_digit_and_others_are_refused(limit: Decimal, sign: int) -> None:
+    largest = Decimal("9" * limit.adjusted() + "." + "9" * 18)
+    for number in (sign * (int(limit) - 1), largest if sign > 0 else largest.copy_negate()):
+        assert values.decimal(number, limit) == number
+        assert values.exact([number], limit) == [number]
+    for number in (sign * limit, sign * int(limit), sign * (limit * 2)):
+        with pytest.raises(ValueError, match="digits before the point"):
+            values.decimal(number, limit)
+        with pytest.raises(ValueError, match="digits before the point"):
+            values.exact([number], limit)
+
+
 @given(json_values)
 def test_what_is_no_number_is_refused_as_one(value: Any) -> None:
     for convert in (values.decimal, values.whole, lambda value: values.instant(value, datetime.now(UTC))):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ai_gateway_billing.rows import fields
@@ -15,7 +14,7 @@ VALUES: dict[str, Any] = {"missing": MISSING, "null": None, "0": 0, "empty text"
 """Cases that every field can be in."""
 KEPT, NO_CASE = "kept", ""
 _ODD_FLAG = [1]
-_FAR = {"decimal": Decimal("1e30"), "timestamp": 17, "bigint": 2**70}
+_FAR = {"decimal": 10**16, "timestamp": 17, "bigint": 2**70}
 CASES = (*VALUES, "out of range")
 
 ENDPOINTS = {

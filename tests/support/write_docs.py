@@ -61,7 +61,10 @@ table follows from there:
 - **kept**: stored as sent. An empty invoice id counts as none.
 
 An informative time that comes as text (Unix time in digits, or a date, UTC unless it names a zone) is read, and told.
-Numbers are out of range beyond what DECIMAL(38,18) or BIGINT holds, times before 2020 or two years ahead.
+Out of range are a bucket's usage of 10^10 and more (100 million dollars), amounts of 10^12 and more (10 billion), and
+quantities of 10^16 and more, either way from zero: the views could not add them up. So are counts beyond BIGINT, and
+times before 2020 or over two years ahead. What is within keeps all its digits; those beyond the eighteenth decimal
+place are rounded half to even.
 """
 VIEWS_HEAD = """## Views
 

@@ -22,7 +22,10 @@ class Kind(NamedTuple):
     convert: Callable[[Any, datetime], Any]
 
 
-MONEY = Kind({"data_type": "decimal", "precision": 38, "scale": 18}, lambda value, _: values.decimal(value))
+_DECIMAL = {"data_type": "decimal", "precision": 38, "scale": 18}
+MONEY = Kind(_DECIMAL, lambda value, _: values.decimal(value, values.AMOUNT_LIMIT))
+USAGE = Kind(_DECIMAL, lambda value, _: values.decimal(value, values.USAGE_LIMIT))
+QUANTITY = Kind(_DECIMAL, lambda value, _: values.decimal(value, values.QUANTITY_LIMIT))
 TEXT = Kind({"data_type": "text"}, lambda value, _: values.text(value))
 CURRENCY = Kind({"data_type": "text"}, lambda value, _: values.code(value))
 PRICE = Kind({"data_type": "text"}, lambda value, _: values.number_as_text(value))

@@ -1,7 +1,8 @@
 """Every field of every raw table, declared once: columns, conversion, documentation and tests follow from here.
 
 Amounts are DECIMAL(38,18) in the unit that the API uses: cents for all money; `aggregated_value` has no documented
-unit (cents most likely), `quantity` and `pricing__unit_amount_decimal` have none that can be trusted.
+unit (cents most likely), `quantity` and `pricing__unit_amount_decimal` have none that can be trusted. What is too large
+for the views to add up is refused: usage of 10^10 and more, amounts of 10^12, quantities of 10^16.
 """
 
 from .fields import (
@@ -17,9 +18,11 @@ from .fields import (
     OPTIONAL,
     OURS,
     PRICE,
+    QUANTITY,
     REQUIRED,
     TEXT,
     TIME,
+    USAGE,
     Columns,
     Field,
     Fields,
@@ -45,7 +48,7 @@ def _usage(bucket: str) -> Fields:
         "start_time": Field(TIME, REQUIRED, "Start of the bucket, inclusive, UTC"),
         "end_time": Field(TIME, REQUIRED, "End of the bucket, exclusive, UTC"),
         "id": Field(TEXT, REQUIRED, "The API's id of the bucket; opaque, not promised to be stable"),
-        "aggregated_value": Field(MONEY, REQUIRED, "Usage in the bucket as sent; unit undocumented, most likely cents"),
+        "aggregated_value": Field(USAGE, REQUIRED, "Usage in the bucket as sent; unit undocumented, most likely cents"),
         "withdrawn": Field(FLAG, OURS, _WITHDRAWN, hints={"nullable": True, "hard_delete": True}),
     }
 
@@ -101,7 +104,7 @@ _LINES: Fields = {
     "description": Field(TEXT, EXPECTED, "Free text that names the model"),
     "amount": Field(MONEY, REQUIRED, "Cents, gross: before the credits of the line"),
     "currency": Field(CURRENCY, REQUIRED, "Currency code as sent"),
-    "quantity": Field(MONEY, REQUIRED, "As sent; not promised to be tokens"),
+    "quantity": Field(QUANTITY, REQUIRED, "As sent; not promised to be tokens"),
     "period": Group(REQUIRED, _PERIOD),
     "pricing": Group(EXPECTED, _PRICING),
     "pretax_credit_amounts": Group(OPTIONAL, _CREDITS, many=True),

@@ -12,7 +12,14 @@ SCALE = 18
 
 _EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
 _STEP = Decimal(1).scaleb(-SCALE)
-_LIMIT = Decimal(10) ** (38 - SCALE)
+LIMIT = Decimal(10) ** (38 - SCALE)
+"""What DECIMAL(38,18) holds is smaller than this."""
+USAGE_LIMIT = Decimal(10) ** 10
+"""The usage of a bucket is smaller than this: ten years of hours are added up, in dollars if that is the unit."""
+AMOUNT_LIMIT = Decimal(10) ** 12
+"""Amounts are smaller than this: the views add them up, in hundredths, with 16 digits before the point."""
+QUANTITY_LIMIT = Decimal(10) ** 16
+"""Quantities are smaller than this: the views add up those of a preview's lines, with 20 digits before the point."""
 SECONDS_BELOW = 100_000_000_000
 """A Unix time this large counts milliseconds; below, seconds."""
 _EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
@@ -32,15 +39,18 @@ def kind(value: Any) -> str:
     return names.get(type(value), "object")
 
 
-def decimal(value: Any) -> Decimal:
-    """A JSON number as DECIMAL(38,18), in one spelling without exponent: 5, 5.0 and 5e0 are the same."""
+def decimal(value: Any, limit: Decimal = LIMIT) -> Decimal:
+    """A JSON number as DECIMAL(38,18), in one spelling without exponent: 5, 5.0 and 5e0 are the same.
+
+    Its size must be below `limit`, a power of ten.
+    """
     if type(value) is not int and type(value) is not Decimal:
         raise ValueError(f"holds {kind(value)} where a number is due")
     number = Decimal(value)
-    if -_LIMIT < number < _LIMIT and int(number.as_tuple().exponent) < -SCALE:
+    if -limit < number < limit and int(number.as_tuple().exponent) < -SCALE:
         number = number.quantize(_STEP, context=_EXACT)
-    if not -_LIMIT < number < _LIMIT:
-        raise ValueError("has more than 20 digits before the point")
+    if not -limit < number < limit:
+        raise ValueError(f"has more than {limit.adjusted()} digits before the point")
     return _plain(number)
 
 
@@ -50,12 +60,12 @@ def _plain(number: Decimal) -> Decimal:
     return number.quantize(Decimal(1), context=_EXACT) if int(number.as_tuple().exponent) > 0 else number
 
 
-def exact(numbers: Sequence[Any]) -> list[Decimal]:
+def exact(numbers: Sequence[Any], limit: Decimal = LIMIT) -> list[Decimal]:
     """JSON numbers with 18 places each. Raises `ValueError` when DECIMAL(38,18) cannot hold one as it is."""
     if not {*map(type, numbers)} <= {int, Decimal}:
         raise ValueError("holds something else than numbers")
-    if not all(-_LIMIT < number < _LIMIT for number in numbers):  # abs() would round to the context's 28 digits
-        raise ValueError("has more than 20 digits before the point")
+    if not all(-limit < number < limit for number in numbers):  # abs() would round to the context's 28 digits
+        raise ValueError(f"has more than {limit.adjusted()} digits before the point")
     found = [Decimal(number).quantize(_STEP, context=_EXACT) for number in numbers]
     if found != numbers:
         raise ValueError("has more than 18 places")

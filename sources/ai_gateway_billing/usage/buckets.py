@@ -137,7 +137,7 @@ def _plain_columns(history: list[Any]) -> Plain | None:
     if max(ends, default=0) < values.SECONDS_BELOW:
         starts, ends = [1_000 * start for start in starts], [1_000 * end for end in ends]
     try:
-        return Plain(starts, ends, ids, values.exact(numbers))
+        return Plain(starts, ends, ids, values.exact(numbers, values.USAGE_LIMIT))
     except ValueError:
         return None
 

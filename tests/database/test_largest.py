@@ -1,0 +1,150 @@
+"""No accepted number is too large, or too small, for any view or check: over years of rows, in either unit."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ai_gateway_billing.outcome import Outcomes
+from ai_gateway_billing.rows import values
+from ai_gateway_billing_pipeline.database import checks, views
+from ai_gateway_billing_pipeline.loading import bookkeeping
+from support.raw_tables import ACCOUNT, Row, at, database, fill, invoice, preview
+
+STEP = Decimal("1e-18")
+LARGEST = Decimal("9" * values.AMOUNT_LIMIT.adjusted() + "." + "9" * 18)
+LARGEST_USAGE = Decimal("9" * values.USAGE_LIMIT.adjusted() + "." + "9" * 18)
+HUGE_QUANTITY = Decimal("9" * values.QUANTITY_LIMIT.adjusted() + "." + "9" * 18)
+EXTREMES = [LARGEST, LARGEST.copy_negate(), STEP, -STEP, Decimal(0), Decimal("0.01")]
+NOW = at("2026-11-28T12:00")
+MONTHS = [f"2026-{month:02d}" for month in range(9, 13)]
+# Buckets of all hours and days, and their coverage, made by the database: row by row would take longer than the views.
+BUCKETS = """
+    insert into ai_gateway_billing.usage_{grain}
+        (account_id, bucket_start, start_time, end_time, id, aggregated_value)
+    select $1, start, start, start + interval 1 {step}, 'm' || n, $4
+    from generate_series($2::timestamptz, $3::timestamptz, interval 1 {step}) as times(start), range(2) as ids(n)
+"""
+COVERAGE = """
+    insert into ai_gateway_billing.usage_coverage
+    select $1, "grouping", day::date, day + interval 1 day, $3, null, null, null, null, null
+    from generate_series($2::timestamptz, $3::timestamptz, interval 1 day) as time(day),
+        (values ('hour'), ('day')) as grains("grouping")
+"""
+
+
+def version(start: datetime, end: datetime | None, number: int, **fields: Any) -> Row:
+    at_once = {"account_id": ACCOUNT, "_dlt_valid_from": start, "_dlt_valid_to": end, "_dlt_id": f"{number}"}
+    return at_once | fields
+
+
+def previews(amounts: list[Decimal]) -> dict[str, list[Row]]:
+    """Two a month, of many lines with a credit each."""
+    found: dict[str, list[Row]] = {"": [], "__invoice_lines": [], "__invoice_lines__pretax_credit_amounts": []}
+    seen = [(start, end, f"{start}-{day}") for start, end in pairwise(MONTHS) for day in (10, 25)]
+    for number, (start, end, moment) in enumerate(seen):
+        amount = amounts[number % len(amounts)]
+        until = at(seen[number + 1][2]) if number + 1 < len(seen) else None
+        row = preview(f"{start}-01", f"{end}-01", moment) | {"_dlt_id": f"p{number}", "_dlt_valid_to": until}
+        found[""].append(row | dict.fromkeys(("amount_due", "amount_paid", "amount_remaining"), amount))
+        for place in range(6):
+            line = {"account_id": ACCOUNT, "currency": "usd", "_dlt_id": f"l{number}-{place}", "_dlt_list_idx": place}
+            line |= {"description": f"openai/gpt-{place % 3}", "amount": amount, "quantity": HUGE_QUANTITY}
+            line |= {"period__start": row["period_start"], "period__end": row["period_end"]}
+            found["__invoice_lines"].append(line | {"_dlt_parent_id": f"p{number}"})
+            credit = {"account_id": ACCOUNT, "type": "x", "_dlt_list_idx": 0, "_dlt_id": f"c{number}-{place}"}
+            found["__invoice_lines__pretax_credit_amounts"].append(
+                credit | {"amount": amounts[place % len(amounts)], "_dlt_parent_id": f"l{number}-{place}"}
+            )
+    return {f"invoice_preview{name}": rows for name, rows in found.items()}
+
+
+def snapshots(amounts: list[Decimal]) -> dict[str, list[Row]]:
+    moments = [at("2026-09-01") + timedelta(days=2 * number) for number in range(44)]
+    ends = [*moments[1:], None]
+    balances = [
+        version(start, end, number, balance=amounts[number % len(amounts)], has_default_payment_method=True)
+        | {"topup_config__amount": amounts[0], "topup_config__threshold": amounts[-1]}
+        for number, (start, end) in enumerate(zip(moments, ends, strict=True))
+    ]
+    return {
+        "credit_balance": balances,
+        "topup_config": [version(moments[0], None, 0, amount=amounts[0], threshold=amounts[-1])],
+        "spending_limit": [version(moments[0], None, 0, enabled=True, config__amount=amounts[0])],
+        "invoices": [
+            invoice(f"{month}-{day:02d}", status, str(amounts[day % len(amounts)]), last_listed_at=NOW)
+            for month in MONTHS[:-1]
+            for day in range(1, 28, 4)
+            for status in ("paid", "open")
+        ],
+    }
+
+
+def everything_answers(
+    connection: duckdb.DuckDBPyConnection, usage: Decimal, amounts: list[Decimal], years: int = 1
+) -> None:
+    fill(connection, **previews(amounts), **snapshots(amounts), usage_hourly=[], usage_daily=[], usage_coverage=[])
+    start = NOW.replace(hour=0) - timedelta(days=365 * years)
+    connection.execute(COVERAGE, [ACCOUNT, start, NOW])
+    connection.execute(BUCKETS.format(grain="hourly", step="hour"), [ACCOUNT, start, NOW - timedelta(hours=1), usage])
+    connection.execute(BUCKETS.format(grain="daily", step="day"), [ACCOUNT, start, NOW.replace(hour=0), usage])
+    for name in views.VIEWS:
+        called = f"spend.{name}('Asia/Kolkata')" if name in views.MACROS else f"spend.{name}"
+        ((rows,),) = connection.execute(f"create or replace temp table found as select * from {called}").fetchall()
+        assert rows, name
+    amount = connection.execute("select sum(amount) from spend.daily").fetchall()[0][0]
+    assert abs(amount) <= 2 * LARGEST_USAGE * 24 * 366 * years
+    list(checks.findings(connection, NOW))
+
+
+@pytest.fixture(scope="module")
+def connections(tmp_path_factory: pytest.TempPathFactory) -> dict[str, duckdb.DuckDBPyConnection]:
+    """A database for each unit of usage, without rows."""
+    found = {unit: database(tmp_path_factory.mktemp(unit), usage_unit=unit) for unit in ("cents", "dollars")}
+    for connection in found.values():
+        bookkeeping.write(connection, Outcomes(), NOW)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("unit", "usage", "amounts"),
+    [
+        ("dollars", LARGEST_USAGE, [LARGEST]),
+        ("cents", LARGEST_USAGE.copy_negate(), [LARGEST.copy_negate(), LARGEST, STEP]),
+        ("cents", STEP, [Decimal(0), LARGEST.copy_negate()]),
+    ],
+    ids=str,
+)
+def test_the_largest_and_smallest_numbers_pass_every_view_and_check(
+    connections: dict[str, duckdb.DuckDBPyConnection], unit: str, usage: Decimal, amounts: list[Decimal]
+) -> None:
+    everything_answers(connections[unit], usage, amounts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", ["cents", "dollars"])
+@pytest.mark.parametrize("amount", [LARGEST, LARGEST.copy_negate(), STEP])
+def test_ten_years_of_the_largest_numbers_pass_every_view_and_check(
+    connections: dict[str, duckdb.DuckDBPyConnection], unit: str, amount: Decimal
+) -> None:
+    everything_answers(connections[unit], LARGEST_USAGE, [amount], years=10)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    unit=st.sampled_from(["cents", "dollars"]),
+    usage=st.sampled_from([LARGEST_USAGE, LARGEST_USAGE.copy_negate(), *EXTREMES[2:]]),
+    amounts=st.lists(st.sampled_from(EXTREMES), min_size=1, max_size=5),
+)
+def test_any_mix_of_extremes_passes_every_view_and_check(
+    connections: dict[str, duckdb.DuckDBPyConnection], unit: str, usage: Decimal, amounts: list[Decimal]
+) -> None:
+    everything_answers(connections[unit], usage, amounts)
