@@ -12,7 +12,7 @@ from .errors import BillingError, RecordError, UnforeseenError
 
 log = logging.getLogger(__name__)
 
-Status = Literal["ok", "failed", "skipped"]
+Status = Literal["ok", "partial", "failed", "skipped"]
 Kinds = Mapping[str, Mapping[str, str]]
 """Table -> column -> type, by dlt's names."""
 STILL_LOADED = "; its row is loaded all the same"
@@ -42,7 +42,7 @@ class Part:
 
     `content`: what goes on to dlt. `rows`: how many, by table. `told`: fields that are not as documented and cost no
     row. `skipped`: why there was nothing to load, which is no failure. `unknown`: columns of fields that the contract
-    does not know. `error`: nothing could be read.
+    does not know. `error`: nothing could be read, or, beside content, not all.
     """
 
     content: Any = None
@@ -125,7 +125,8 @@ class Outcomes:
                 if part.skipped:
                     outcome.status, outcome.skipped = "skipped", part.skipped
             elif outcome.error is None:
-                outcome.status, outcome.error = "failed", failure
+                is_partial = part.error is not None and part.content is not None
+                outcome.status, outcome.error = "partial" if is_partial else "failed", failure
                 self._on_failure(account_id, resource, failure)
             done, planned = self._steps.get((account_id, resource), (0, 1))
             self._progress(account_id, resource, done + (failure is None), planned)

@@ -14,6 +14,7 @@ from dlt.extract import DltResource
 from dlt.extract.exceptions import CurrentSourceNotAvailable
 
 from ai_gateway_billing.api.endpoints import OF_RESOURCE
+from ai_gateway_billing.api.pages import Listing
 from ai_gateway_billing.rows import arrow, invoices, records, stored, unknown, versions
 from ai_gateway_billing.rows.fields import Columns
 from ai_gateway_billing.rows.records import Reading, Row
@@ -186,7 +187,9 @@ def _invoice_tables(run: Extraction, columns: Columns) -> Iterator[pa.Table]:
         state["accounts_without_ids"] = stored.accounts_without_ids()
     without_ids: list[str] = state["accounts_without_ids"]
 
-    def make(reading: Reading, answer: list[Any]) -> Part:
+    def make(reading: Reading, answer: Listing) -> Part:
+        if answer.problem:  # to be as old as the others, of which nothing is known now, keeps those listed
+            reading = replace(reading, now=stored.listed_at(reading.account_id) or reading.now)
         rows, refused = invoices.read(answer, reading)
         rejected = [_rejected(error, item) for error, item in refused]
         gone: list[str] = []
@@ -196,7 +199,8 @@ def _invoice_tables(run: Extraction, columns: Columns) -> Iterator[pa.Table]:
         markers = [versions.withdrawn(reading.account_id, "invoices", reading.now) | {"id": each} for each in gone]
         table = arrow.open_table(rows + (markers if markers_go else []), columns, seen_types)
         kinds = {"invoices": arrow.not_hinted(table, columns)}
-        return Part(table, {"invoices": len(rows)}, rejected, _told(reading), unknown=kinds)
+        told = _told(reading)
+        return Part(table, {"invoices": len(rows)}, rejected, told, unknown=kinds, error=answer.problem)
 
     yield from _each(run, "invoices", run.client.invoice_history, make)
 

@@ -202,7 +202,8 @@ def test_an_ignored_page_is_told(clock: Clock) -> None:
     rows = [{"id": f"in_{number}"} for number in range(50)]
     api = Api(clock, good({"invoices": rows, "pagination": {"has_more": True, "page": 1, "total_count": 120}}))
 
-    assert type(failure(client_of(clock, api), lambda it: it.invoice_history(ACCOUNT))) is errors.PagesInconsistentError
+    listed = client_of(clock, api).invoice_history(ACCOUNT)
+    assert (len(listed), type(listed.problem)) == (50, errors.PagesInconsistentError)
 
 
 @pytest.mark.parametrize("reply", [bad(404), good(None)])
@@ -253,10 +254,17 @@ def listing(ids: list[str], size: int, *, info: bool) -> Callable[[httpx.Request
 
 @pytest.mark.parametrize(
     ("count", "size", "info", "requests"),
-    [(0, 50, True, 1), (3, 50, False, 1), (50, 50, False, 2), (120, 50, True, 3), (45, 20, True, 3)],
+    [
+        (0, 50, True, 1),
+        (3, 50, False, 2),
+        (50, 50, False, 2),
+        (120, 50, True, 4),
+        (45, 20, True, 4),
+        (35, 20, False, 3),
+    ],
 )
 def test_accounts_come_from_every_page(clock: Clock, count: int, size: int, info: bool, requests: int) -> None:
-    ids = [f"a{number}" for number in range(count)]
+    ids = [f"{number:032x}" for number in range(count)]
     client = client_of(clock, listing(ids, size, info=info))
 
     assert client.accounts() == [{"id": name, "name": name.upper()} for name in ids]
@@ -264,13 +272,19 @@ def test_accounts_come_from_every_page(clock: Clock, count: int, size: int, info
 
 
 def test_accounts_end_when_the_page_is_ignored(clock: Clock) -> None:
-    client = client_of(clock, Api(clock, good([{"id": f"a{number}", "name": "x"} for number in range(50)])))
+    client = client_of(clock, Api(clock, good([{"id": f"{number:032x}", "name": "x"} for number in range(50)])))
 
     assert len(client.accounts()) == 50
     assert client.requests == 2
 
 
-@pytest.mark.parametrize("result", [{}, [1], [{"name": "x"}]])
+def test_accounts_have_one_spelling(clock: Clock) -> None:
+    rows = [{"id": "AB" * 16, "name": "x"}, {"id": "ab" * 16, "name": "x"}]
+
+    assert client_of(clock, Api(clock, good(rows), good([]))).accounts() == [{"id": "ab" * 16, "name": "x"}]
+
+
+@pytest.mark.parametrize("result", [{}, [1], [{"name": "x"}], [{"id": 5}], [{"id": "\x1b[31m"}], [{"id": "a" * 31}]])
 def test_accounts_of_another_shape_are_an_invalid_answer(clock: Clock, result: object) -> None:
     error = failure(client_of(clock, Api(clock, good(result))), Client.accounts)
 

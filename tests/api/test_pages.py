@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_gateway_billing.api.pages import FULL_READS, Pages
+from ai_gateway_billing.api.pages import Listing as Answer
 from ai_gateway_billing.errors import InvalidAnswerError, PagesInconsistentError, ServerError
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
@@ -44,7 +45,7 @@ class Listing:
         return {"invoices": self.rows[start : start + self.size], "pagination": pagination}
 
 
-def read(fetch: Callable[[int], Row]) -> list[Row]:
+def read(fetch: Callable[[int], Row]) -> Answer:
     return Pages(fetch, "ai-gateway/billing/invoice-history", ACCOUNT).read()
 
 
@@ -151,7 +152,7 @@ def test_an_ignored_page_is_told_at_once_when_the_answer_says_so() -> None:
         asked.append(number)
         return page(invoices(50), more=True, number=1, total=120)
 
-    assert "the API ignores `page`" in failure(fetch)
+    assert_first_page_alone(fetch)
     assert asked == [1, 2]
 
 
@@ -162,8 +163,27 @@ def test_an_ignored_page_is_told_after_reading_again_when_it_may_be_a_shift() ->
         asked.append(number)
         return page(invoices(50), more=True)
 
-    assert "the API ignores `page`" in failure(fetch)
+    assert_first_page_alone(fetch)
     assert asked == [1, 2] * FULL_READS
+
+
+@pytest.mark.parametrize("total", [None, 50, 100, 120])
+@pytest.mark.parametrize("says_which", [True, False])
+def test_where_the_page_is_ignored_the_first_is_given_with_the_problem(total: int | None, says_which: bool) -> None:
+    """Whether or not the answer repeats the number that it was asked for."""
+    assert_first_page_alone(
+        lambda number: page(invoices(50), more=True, number=1 if says_which else number, total=total)
+    )
+
+
+def assert_first_page_alone(fetch: Callable[[int], Row]) -> None:
+    listing = read(fetch)
+    assert listing == invoices(50)
+    assert "the API ignores `page`" in str(listing.problem)
+
+
+def test_a_whole_listing_has_no_problem() -> None:
+    assert read(Listing(invoices(120))).problem is None
 
 
 def test_pages_without_end_are_an_error() -> None:

@@ -654,3 +654,44 @@ def test_a_day_with_a_rejected_row_is_not_complete(bench: Bench, account: Accoun
     assert (True,) not in found
     assert yesterday.date() not in bench.coverage("hour")
     assert yesterday.date() not in bench.coverage("day")
+
+
+# --- lists of the API that are not whole, or spelled otherwise -------------------------------------------------------
+
+
+def test_where_the_page_is_ignored_the_first_is_loaded_and_nothing_taken_for_deleted(bench: Bench) -> None:
+    account = bench.account()
+    fill(account)
+    for number in range(60):
+        account.put_invoice(invoice(f"in_old_{number}", created=1_780_000_000 + number))
+    bench.load_well()
+    bench.faults.add("ignored_page")
+    account.put_invoice(invoice("in_new", created=1_795_000_000))
+    bench.now += HOUR
+
+    result = bench.load()
+
+    assert result.exit_code == 4
+    assert result.outcomes.of[ACCOUNT, "invoices"].status == "partial"
+    assert "the API ignores `page`" in str(result.outcomes.of[ACCOUNT, "invoices"].error)
+    assert bench.rows("select count(*) from spend.invoices where not is_listed") == [(0,)]
+    assert bench.rows("select count(*) from spend.invoices where invoice_id = 'in_new' and is_listed") == [(1,)]
+
+    bench.faults.clear()
+    bench.now += HOUR
+    bench.load_well()
+    bench.assert_equals_world()
+
+
+def test_an_account_that_the_api_spells_in_capitals_is_the_same_one(bench: Bench) -> None:
+    fill(bench.account())
+    bench.load_well()
+    bench.faults.add(
+        "alter", endpoint="accounts", change=lambda body: body.replace(ACCOUNT.encode(), ACCOUNT.upper().encode())
+    )
+    bench.now += HOUR
+
+    result = bench.load("all")
+
+    assert list(result.accounts) == [ACCOUNT]
+    assert bench.rows("select distinct account_id from {raw}.usage_hourly") == [(ACCOUNT,)]

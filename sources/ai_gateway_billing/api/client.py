@@ -18,9 +18,9 @@ from . import endpoints
 from .endpoints import BASE_URL, BUDGET, Endpoint
 from .envelope import Answer, Origin, drifted
 from .http import Params, Wire
-from .inputs import checked_account_id, checked_base_url, checked_token
+from .inputs import checked_account_id, checked_base_url, checked_token, is_account_id
 from .limits import Pace
-from .pages import PAGE_CAP, Pages
+from .pages import PAGE_CAP, Listing, Pages
 
 __all__ = ["BASE_URL", "Client", "UsageAnswer", "checked_account_id"]
 
@@ -115,8 +115,11 @@ class Client:
             raise drifted(origin, "`history` is no list of objects")
         return UsageAnswer(history, answer.result_info.get("has_more") is True)
 
-    def invoice_history(self, account_id: str) -> list[dict[str, Any]]:
-        """Every invoice, from all pages of one consistent read; `PagesInconsistentError` when none was."""
+    def invoice_history(self, account_id: str) -> Listing:
+        """Every invoice, from all pages of one consistent read; `PagesInconsistentError` when none was.
+
+        The list has a `problem` where the API gives only a part of it.
+        """
         origin = self._origin(endpoints.INVOICE_HISTORY, account_id)
 
         def fetch(page: int) -> dict[str, Any]:
@@ -153,18 +156,22 @@ class Client:
         return self.snapshot("spending_limit", account_id)
 
     def accounts(self) -> list[dict[str, Any]]:
-        """`id` and `name` of every account that the token sees. It may see one and yet not its billing."""
+        """`id` and `name` of every account that the token sees. It may see one and yet not its billing.
+
+        Pages are read until one is empty or repeats others, as Cloudflare's own client does: a short one ends nothing.
+        """
         origin = Origin("accounts", secret=self._secret)
         found: dict[str, dict[str, Any]] = {}
         for page in range(1, PAGE_CAP + 1):
             answer = self._wire.get(origin, {"page": page, "per_page": PER_PAGE})
             rows = answer.result
-            if not (isinstance(rows, list) and all(isinstance(row, dict) and row.get("id") for row in rows)):
-                raise drifted(origin, "it is no list of objects with `id`")
-            fresh = {row["id"]: {"id": row["id"], "name": row.get("name")} for row in rows}
-            known, size = len(found), answer.result_info.get("per_page")
-            found.update(fresh)
-            if len(found) == known or len(rows) < min(PER_PAGE, size if isinstance(size, int) else PER_PAGE):
+            if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
+                raise drifted(origin, "it is no list of objects")
+            if not all(is_account_id(row.get("id")) for row in rows):
+                raise drifted(origin, "an `id` is none of an account")
+            known = len(found)
+            found.update({row["id"].lower(): {"id": row["id"].lower(), "name": row.get("name")} for row in rows})
+            if len(found) == known:
                 break
         return list(found.values())
 

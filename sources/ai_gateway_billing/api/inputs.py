@@ -30,9 +30,14 @@ def checked_token(token: object) -> str:
     return token
 
 
+def is_account_id(account_id: object) -> bool:
+    """Whether it is 32 hexadecimal digits, in either case."""
+    return isinstance(account_id, str) and _ACCOUNT_ID.fullmatch(account_id) is not None
+
+
 def checked_account_id(account_id: object) -> str:
     """The account id in lower case."""
-    if isinstance(account_id, str) and _ACCOUNT_ID.fullmatch(account_id):
+    if isinstance(account_id, str) and is_account_id(account_id):
         return account_id.lower()
     size = f"has {len(account_id)} characters" if isinstance(account_id, str) else "is no text"
     if size == "has 32 characters":

@@ -19,6 +19,12 @@ Row = dict[str, Any]
 Fetch = Callable[[int], dict[str, Any]]
 
 
+class Listing(list[Row]):
+    """The rows of a listing. `problem` tells why they are not all, and is None when they are."""
+
+    problem: PagesInconsistentError | None = None
+
+
 class Page(NamedTuple):
     """One page: its rows, whether more follow, and the announced total and page number where sent."""
 
@@ -41,28 +47,31 @@ class Pages:
     path: str
     account_id: str | None = None
 
-    def read(self) -> list[Row]:
+    def read(self) -> Listing:
         """Return the rows of a consistent read, as ordered by the API.
 
-        Raises `PagesInconsistentError` when no read was, `InvalidAnswerError` when a page is no proper page.
+        Where the API ignores `page`, those that it gives, with that as their problem. Raises `PagesInconsistentError`
+        when no read was consistent, `InvalidAnswerError` when a page is no proper page.
         """
+        readings: list[_Reading] = []
         problem = ""
-        for _ in range(FULL_READS):
+        while len(readings) < FULL_READS:
             reading = self._read_once()
+            readings.append(reading)
             problem = reading.problem()
             if not problem:
-                return reading.listed()
+                return Listing(reading.listed())
+            if reading.ignored:
+                return self._part(reading)
+        if all(reading.is_as_stuck_as(readings[0]) for reading in readings):
+            return self._part(readings[0])
         raise self._inconsistent(f"{FULL_READS} complete reads, and {problem}. Run again later.")
 
     def _read_once(self) -> "_Reading":
         reading = _Reading()
         for number in range(1, PAGE_CAP + 1):
             page = self._page(number)
-            if reading.add(page) and page.number not in (None, number):
-                raise self._inconsistent(
-                    f"the API ignores `page` (asked for {number}, it answers {page.number} with the same "
-                    "invoices), so older invoices cannot be read. Report this."
-                )
+            reading.ignored = reading.add(page) and page.number not in (None, number)
             if reading.stuck or not (page.has_more and page.rows):
                 break
         else:
@@ -70,6 +79,14 @@ class Pages:
         if reading.count > 1 and not reading.problem():
             reading.check_first(self._page(1))
         return reading
+
+    def _part(self, reading: "_Reading") -> Listing:
+        listing = Listing(reading.listed())
+        listing.problem = self._inconsistent(
+            f"the API ignores `page`, so only the first {len(listing)} can be read. They are loaded, and none of the "
+            "others is taken for deleted. Report this."
+        )
+        return listing
 
     def _page(self, number: int) -> Page:
         result = self.fetch(number)
@@ -107,7 +124,8 @@ class _Reading:
     known: dict[str, Row] = field(default_factory=dict)
     first: Page | None = None
     count: int = 0
-    stuck: bool = False
+    stuck: bool = False  # a page brought nothing but what was known
+    ignored: bool = False  # and said itself that it is another than asked for
     repeated: bool = False
     moved: bool = False
 
@@ -130,6 +148,11 @@ class _Reading:
         assert self.first is not None  # noqa: S101 - tells the type checker: a page was added before
         self.moved |= (again.keys, again.total) != (self.first.keys, self.first.total)
 
+    def is_as_stuck_as(self, other: "_Reading") -> bool:
+        """Whether both stopped at the same repeated page, and nothing moved that could have shifted one."""
+        firsts = self.first and self.first.keys, other.first and other.first.keys
+        return self.stuck and not self.moved and firsts[0] == firsts[1]
+
     def problem(self) -> str:
         """What is wrong with this read; empty when nothing is."""
         total = self.first.total if self.first else None
@@ -145,7 +168,7 @@ class _Reading:
 
     def listed(self) -> list[Row]:
         """The rows, each once. Those that are alike are kept when the API counts them all; what differs always is."""
-        if self.first and self.first.total == len(self.rows):
+        if not self.stuck and self.first and self.first.total == len(self.rows):
             return self.rows
         return list({_content(row): row for row in self.rows}.values())
 

@@ -1,6 +1,7 @@
 """What earlier loads left in the destination of the pipeline that is running."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import dlt
@@ -12,6 +13,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from .invoices import STORED
 
 _ACCOUNTS = "select distinct account_id from {table} where has_surrogate_id"
+_LISTED_AT = "select max(last_listed_at) from {table} where account_id = %s"
 _INVOICES = "select {columns} from {table} where account_id = %s"
 
 
@@ -23,6 +25,11 @@ def accounts_without_ids() -> list[str]:
 def invoices(account_id: str) -> Sequence[Sequence[Any]]:
     """The account's invoices, by the columns `STORED`."""
     return _ask(_INVOICES, account_id)
+
+
+def listed_at(account_id: str) -> datetime | None:
+    """When the account's invoices were last listed."""
+    return next((moment for (moment,) in _ask(_LISTED_AT, account_id)), None)
 
 
 def _ask(query: str, *values: str) -> Sequence[Sequence[Any]]:
