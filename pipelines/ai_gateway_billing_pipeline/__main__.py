@@ -6,6 +6,7 @@ rarely, and the interpreter is not taken apart at the end, which takes a fifth o
 
 import atexit
 import gc
+import io
 import os
 import sys
 from contextlib import suppress
@@ -32,6 +33,9 @@ def _open_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+    for stream in (sys.stdout, sys.stderr):  # where it is not UTF-8, what it lacks is written as an escape
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _end(codes: list[int]) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import json
+import os
 import subprocess
 import sys
+import tempfile
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +17,8 @@ import duckdb
 import pytest
 
 from ai_gateway_billing.errors import DatabaseError, SettingsError
-from ai_gateway_billing_pipeline.database import read
+from ai_gateway_billing_pipeline.database import read, storage
+from ai_gateway_billing_pipeline.loading.workspace import Workspace
 from support.command import ONE, TWO, aig
 
 DATABASE = Path("billing.duckdb")
@@ -189,6 +194,51 @@ def test_a_file_that_another_program_writes_is_busy() -> None:
     assert "open for writing in another program" in result.err
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user to be")
+@pytest.mark.parametrize("closed", ["file", "folder"])
+def test_a_file_that_may_not_be_read_says_so(closed: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        storage.create(folder / "billing.duckdb")
+        folder.chmod(0o755 if closed == "file" else 0o700)
+        (folder / "billing.duckdb").chmod(0o600 if closed == "file" else 0o644)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(SettingsError, match=r"You may not read .*billing\.duckdb \(permission denied\)"):
+                read.connect(folder / "billing.duckdb")
+        finally:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize(
+    "name", ['it\'s my "billing".duckdb', "memory.duckdb", "temp.db", "größe 2026.duckdb", "main", "select.x.db"]
+)
+def test_a_file_of_any_name_can_be_read(name: str) -> None:
+    with duckdb.connect(name) as connection:
+        connection.execute("create table t as select 42 as answer")
+
+    with read.connect(Path(name)) as connection:
+        assert list(read.query(connection, "from t").rows) == [(42,)]
+
+
+def test_a_new_connection_sees_the_next_load_while_older_ones_are_open() -> None:
+    """DuckDB gives a process that connects to one path again the database that it has open there, the old one."""
+    workspace = Workspace(DATABASE.absolute())
+    workspace.create()
+    seen = []
+    opened = []
+    for number in range(3):
+        with workspace.begin() as working:
+            working.execute(f"create or replace table t as select {number} as number")
+        workspace.publish()
+        opened.append(read.connect(DATABASE))
+        seen = [connection.execute("from t").fetchall() for connection in opened]
+
+    assert seen == [[(0,)], [(1,)], [(2,)]], "who has an old file open goes on with it"
+    for connection in opened:
+        connection.close()
+
+
 # --- query -----------------------------------------------------------------------------------------------------------
 
 
@@ -227,6 +277,55 @@ def test_csv_has_a_header_empty_nulls_and_quotes_where_needed() -> None:
     assert result.out == 'n,nothing,words,flag\n1.1,,"a,b",true\n'
 
 
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+        ("@SUM(1+1)", "'@SUM(1+1)"),
+        ("-1+cmd|'x'!A0", "'-1+cmd|'x'!A0"),
+        ("+1+1", "'+1+1"),
+        (" =1", "' =1"),
+        ("\t=1", "'\t=1"),
+        ("@cf/meta/llama-3.1-8b", "@cf/meta/llama-3.1-8b"),
+        ("-12.5", "-12.5"),
+        ("plain = text", "plain = text"),
+    ],
+)
+def test_no_text_in_csv_is_a_formula_for_a_spreadsheet(text: str, cell: str) -> None:
+    make("create table t (words varchar)")
+    with duckdb.connect(str(DATABASE)) as connection:
+        connection.execute("insert into t values ($1)", [text])
+
+    printed = aig("query", "--csv", "select words, -12.50 as amount, [words] as list from t").out
+
+    found = list(csv.DictReader(io.StringIO(printed)))
+    assert found == [{"words": cell, "amount": "-12.5", "list": found[0]["list"]}]
+    assert aig("query", "--json", "select words from t").json == [{"words": text}], "JSON is exact"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("form", ["--csv", "--json", None])
+def test_a_terminal_that_is_not_utf_8_gets_what_it_can_show(encoding: str, form: str | None) -> None:
+    make()
+    words = "größe – 日本 😀"
+    command = [sys.executable, "-m", "ai_gateway_billing_pipeline", "query", f"select '{words}' as größe"]
+
+    done = subprocess.run(
+        [*command, *([form] if form else [])],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": encoding, "LC_ALL": "C"},
+    )
+
+    printed = done.stdout.decode(encoding)
+    assert done.returncode == 0, done.stderr
+    if form == "--json":
+        assert json.loads(printed) == [{"größe": words}]
+    else:
+        assert ("größe" if encoding == "latin-1" else r"gr\xf6\xdfe") in printed
+
+
 def test_sql_comes_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     make()
     monkeypatch.setattr(sys, "stdin", io.StringIO("select 41 + 1 as answer"))
@@ -258,7 +357,7 @@ def test_sql_that_cannot_run_is_a_bad_option(sql: str, words: str) -> None:
 def test_a_statement_without_a_result_prints_no_rows() -> None:
     make()
 
-    result = aig("query", "set threads = 1")
+    result = aig("query", "set variable a = 1")
 
     assert result.code == 0, result.err
 

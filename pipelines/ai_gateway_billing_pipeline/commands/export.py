@@ -190,10 +190,25 @@ def _copy(connection: "duckdb.DuckDBPyConnection", days: Days, path: Path, kind:
     import duckdb
 
     target = str(path).replace("'", "''")
+    rows = _without_formulas(connection, days) if kind is Format.CSV else _ROWS
     try:
-        connection.execute(f"copy ({_ROWS}) to '{target}' ({_OPTIONS[kind]})", days.bounds)
+        connection.execute(f"copy ({rows}) to '{target}' ({_OPTIONS[kind]})", days.bounds)
     except duckdb.IOException as error:
         raise BillingError(f"The file could not be written: {error}") from error
+
+
+def _without_formulas(connection: "duckdb.DuckDBPyConnection", days: Days) -> str:
+    """The rows for a CSV file, which people open in spreadsheets: texts as `values.no_formula` gives them."""
+    from ai_gateway_billing_pipeline.terminal.values import FORMULA, PLAIN_NAME
+
+    columns = connection.execute(f"describe {_ROWS}", days.bounds).fetchall()
+    safe = [
+        f"case when regexp_full_match({name}, '{FORMULA}') and not regexp_full_match({name}, '{PLAIN_NAME}') "
+        f"then chr(39) || {name} else {name} end as {name}"
+        for name, kind, *_ in columns
+        if kind == "VARCHAR"
+    ]
+    return f"select * replace ({', '.join(safe)}) from ({_ROWS})"  # noqa: S608 - names of our own view
 
 
 def _tell(exported: Exported) -> None:

@@ -10,7 +10,7 @@ import duckdb
 from ai_gateway_billing.errors import DatabaseBusyError, DatabaseError, SettingsError
 from ai_gateway_billing.rows.tables import RESOURCES, TABLES
 
-from . import storage
+from . import confinement, storage
 
 SCHEMA = "ai_gateway_billing"
 _FETCH_ROWS = 10_000
@@ -105,13 +105,21 @@ class UnknownField(NamedTuple):
 
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
-    """A read-only connection in UTC. Raises `SettingsError`, `DatabaseBusyError` or `DatabaseError`."""
-    if not path.is_file():
-        message = f"There is no database {path}. Run `aig-billing load` first, or name another with --database."
-        raise SettingsError(message)
+    """A read-only connection in UTC to the file as it is now, also when older connections of this process are open.
+
+    That is why the file is attached: DuckDB gives each `duckdb.connect` of one path the database that the process has
+    open under it already, which after a load is the old one.
+
+    Raises `SettingsError`, `DatabaseBusyError` or `DatabaseError`.
+    """
+    _require_readable(path)
+    connection = duckdb.connect(config={"temp_directory": f"{path}.tmp"})
     try:
-        connection = duckdb.connect(str(path), read_only=True)
+        name = _quoted(_name_of(path), '"')
+        connection.execute(f"attach {_quoted(str(path), chr(39))} as {name} (read_only)")
+        connection.execute(f"use {name}")
     except duckdb.Error as error:
+        connection.close()
         if "lock" in str(error).lower():
             message = f"{path} is open for writing in another program: {_first_lines(error)}"
             raise DatabaseBusyError(message) from error
@@ -121,13 +129,43 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def _name_of(path: Path) -> str:
+    """What DuckDB would call the database; another name where it has one of its own that is called so."""
+    name = path.name.partition(".")[0]
+    return "billing" if name.lower() in ("", "main", "memory", "system", "temp") else name
+
+
+def _require_readable(path: Path) -> None:
+    try:
+        if path.is_file():
+            with path.open("rb"):
+                return
+    except PermissionError as error:
+        raise SettingsError(
+            f"You may not read {path} (permission denied). Ask its owner for read access to it and to its folder."
+        ) from error
+    except OSError as error:
+        raise DatabaseError(f"{path} cannot be read: {error.strerror}.") from error
+    message = f"There is no database {path}. Run `aig-billing load` first, or name another with --database."
+    raise SettingsError(message)
+
+
+def _quoted(text: str, quote: str) -> str:
+    return quote + text.replace(quote, 2 * quote) + quote
+
+
 def query(connection: duckdb.DuckDBPyConnection, sql: str) -> Answer:
-    """Run SQL. Raises `SettingsError` with the database's own first words, also while rows are fetched."""
+    """Run SQL that somebody gave. From then on the connection reads this database and nothing else.
+
+    Raises `SettingsError` with the database's own first words, also while rows are fetched.
+    """
     if not sql.strip():
         raise SettingsError(
             'There is no SQL to run. Write aig-billing query "select ...", or - to read it from standard input.'
         )
     try:
+        confinement.confine(connection)
+        confinement.refuse_ways_out(connection, sql)
         cursor = connection.execute(sql)
     except duckdb.Error as error:
         raise _refused(error) from error
@@ -145,6 +183,8 @@ def _rows(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
 
 def _refused(error: duckdb.Error) -> SettingsError:
     words = _first_lines(error)
+    if isinstance(error, duckdb.PermissionException) or "configuration has been locked" in words:
+        return SettingsError(f"{confinement.PROMISE} {words}")
     if "read-only" in words:
         return SettingsError(f"The database is open for reading only, so that no load is disturbed. {words}")
     return SettingsError(words)

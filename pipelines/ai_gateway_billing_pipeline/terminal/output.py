@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import logs
-from .values import iso, plain, print_object, printable, text, to_json
+from .values import iso, no_formula, plain, print_object, printable, text, to_json
 
 __all__ = ["print_csv", "print_json_rows", "print_object", "print_rows", "print_table", "text", "to_json"]
 
@@ -114,9 +114,9 @@ def print_json_rows(columns: Sequence[str], rows: Iterable[Sequence[object]]) ->
 
 
 def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """CSV with a header line; NULL is an empty field."""
+    """CSV with a header line; NULL is an empty field, and no text is a formula for a spreadsheet."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow(map(no_formula, columns))
     writer.writerows(["" if value is None else _cell(value) for value in row] for row in rows)
 
 
@@ -127,8 +127,8 @@ def _cell(value: object) -> str:
         case Decimal():
             return plain(value)
         case str():
-            return value
-    return text(value)
+            return no_formula(value)
+    return no_formula(text(value)) if not isinstance(value, (int, float)) else text(value)
 
 
 def _unique(names: Sequence[str]) -> list[str]:

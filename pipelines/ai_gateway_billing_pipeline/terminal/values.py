@@ -2,12 +2,17 @@
 
 import json
 import math
+import re
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
 NULL = "NULL"
+FORMULA = r"(?s)(\s*[=+@-]|[\t\r\n]).*"
+"""Text that a spreadsheet may take for a formula, for Python and for DuckDB."""
+PLAIN_NAME = r"[@+-][A-Za-z0-9_./:@-]*"
+"""What may look like one, and is no more than a name or a number."""
 
 
 def plain(number: Decimal) -> str:
@@ -43,6 +48,15 @@ def text(value: object) -> str:
         case _:
             result = str(value)
     return printable(result)
+
+
+def no_formula(cell: str) -> str:
+    """The text of a CSV cell, with an apostrophe in front where a spreadsheet would run it as a formula.
+
+    A plain name as `@cf/meta/llama-3.1-8b` or a number as `-12.5` stays as it is: it can call nothing.
+    """
+    is_formula = re.fullmatch(FORMULA, cell) and not re.fullmatch(PLAIN_NAME, cell)
+    return f"'{cell}" if is_formula else cell
 
 
 def to_json(value: object) -> str:
@@ -83,7 +97,12 @@ def iso(moment: datetime, separator: str = "T") -> str:
 
 
 def _quoted(words: str) -> str:
-    return json.dumps(words, ensure_ascii=False)
+    return json.dumps(words, ensure_ascii=not is_unicode(sys.stdout.encoding))
+
+
+def is_unicode(encoding: str | None) -> bool:
+    """Whether everything can be written in it; JSON goes without what another encoding lacks."""
+    return (encoding or "utf-8").lower().replace("-", "").startswith("utf")
 
 
 def printable(words: str) -> str:
