@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -197,6 +198,27 @@ def test_what_is_put_aside_holds_no_link_and_no_card() -> None:
     assert "pay.example" not in text
     assert "4242" not in text
     assert '"amount_paid": 0.5' in text
+
+
+@pytest.mark.parametrize("levels", [unknown.LEVELS - 1, unknown.LEVELS, unknown.LEVELS + 1, 400, 100_000])
+@pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: {"a": inner}], ids=["lists", "objects"])
+@pytest.mark.parametrize("last", ["https://pay.example/x", {"last4": "4242"}, 7])
+def test_what_is_nested_at_any_depth_is_kept_as_far_as_it_can_be_and_never_leaks(
+    levels: int, wrap: Any, last: Any
+) -> None:
+    nested = last
+    for _ in range(levels):
+        nested = wrap(nested)
+
+    for text in (
+        unknown.as_json(unknown.redacted({"odd": nested})),
+        str(row_of("invoices", INVOICE | {"odd": nested})),
+    ):
+        assert "pay.example" not in text
+        assert "4242" not in text
+        assert unknown.CUT in text or levels <= unknown.LEVELS
+    kept = row_of("invoices", INVOICE | {"odd": nested}).get("odd")
+    assert kept is None or json.loads(kept)
 
 
 # --- drift ----------------------------------------------------------------------------------------------------------

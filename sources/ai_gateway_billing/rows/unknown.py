@@ -22,24 +22,31 @@ _OURS = {
 }
 """Columns that the load adds; a field of the API that has such a name must not overwrite them."""
 _MAX_NAME = 60
+LEVELS = 50
+"""How many objects and lists inside each other are kept: far more than any documented answer has."""
+CUT = "(nested too deeply)"
 
 
-def is_sensitive(name: str, value: Any) -> bool:
-    """Whether a field may hold a link that opens for its holder, a card's digits or a secret."""
+def is_sensitive(name: str, value: Any, levels: int = LEVELS) -> bool:
+    """Whether a field may hold a link that opens for its holder, a card's digits or a secret, in what is kept of it."""
+    if _tells(name, value) or _is_link(value):
+        return True
+    if not levels:
+        return False
     if isinstance(value, dict):
-        return _tells(name, value) or any(is_sensitive(k, v) for k, v in value.items())
-    if isinstance(value, list):
-        return _tells(name, value) or any(is_sensitive(name, v) for v in value)
-    return _tells(name, value) or _is_link(value)
+        return any(is_sensitive(k, v, levels - 1) for k, v in value.items())
+    return isinstance(value, list) and any(is_sensitive(name, v, levels - 1) for v in value)
 
 
-def redacted(payload: Any) -> Any:
-    """The payload without any field that may be sensitive, at any depth."""
+def redacted(payload: Any, levels: int = LEVELS) -> Any:
+    """The payload without any field that may be sensitive, at any level that is kept."""
+    if not isinstance(payload, dict | list):
+        return payload
+    if not levels:
+        return CUT
     if isinstance(payload, dict):
-        return {k: redacted(v) for k, v in payload.items() if not _tells(k, v) and not _is_link(v)}
-    if isinstance(payload, list):
-        return [redacted(item) for item in payload if not _is_link(item)]
-    return payload
+        return {k: redacted(v, levels - 1) for k, v in payload.items() if not _tells(k, v) and not _is_link(v)}
+    return [redacted(item, levels - 1) for item in payload if not _is_link(item)]
 
 
 def _tells(name: str, value: Any) -> bool:
@@ -54,13 +61,15 @@ def _is_link(value: Any) -> bool:
     return isinstance(value, str) and bool(_LINK.search(value))
 
 
-def as_json(payload: Any) -> str:
-    """JSON text with numbers as they were sent."""
+def as_json(payload: Any, levels: int = LEVELS) -> str:
+    """JSON text with numbers as they were sent; what is nested more deeply than `LEVELS` is cut off."""
+    if not isinstance(payload, dict | list):
+        return str(payload) if isinstance(payload, Decimal) else json.dumps(payload)
+    if not levels:
+        return json.dumps(CUT)
     if isinstance(payload, dict):
-        return "{" + ", ".join(f"{json.dumps(str(k))}: {as_json(v)}" for k, v in payload.items()) + "}"
-    if isinstance(payload, list):
-        return "[" + ", ".join(as_json(item) for item in payload) + "]"
-    return str(payload) if isinstance(payload, Decimal) else json.dumps(payload)
+        return "{" + ", ".join(f"{json.dumps(str(k))}: {as_json(v, levels - 1)}" for k, v in payload.items()) + "}"
+    return "[" + ", ".join(as_json(item, levels - 1) for item in payload) + "]"
 
 
 def typed(items: Iterable[Mapping[str, Any]], known: Collection[str], include_sensitive: bool) -> dict[str, list[Any]]:
