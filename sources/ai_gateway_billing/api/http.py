@@ -33,6 +33,27 @@ Params = dict[str, str | int]
 logger = logging.getLogger(__name__)
 
 
+def connections(
+    token: str, way: Route, transport: httpx.BaseTransport | None, timeout: httpx.Timeout, limits: httpx.Limits
+) -> httpx.Client:
+    """Connections that send the token, and follow no redirect with it."""
+    return httpx.Client(
+        transport=transport,
+        verify=way.verify,
+        proxy=way.proxy,
+        headers={
+            "Authorization": f"Bearer {token}",
+            "User-Agent": f"cloudflare-ai-gateway-billing/{_version()}",
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+        },
+        timeout=timeout,
+        limits=limits,
+        follow_redirects=False,
+        trust_env=False,  # the environment was read for the route
+    )
+
+
 class Wire:
     """Connections, pace and health of one token. Thread-safe. `requests` counts all that was sent.
 
@@ -59,21 +80,8 @@ class Wire:
         self._lock = threading.Lock()
         self._health = Health()
         self.route = Route(verify=False) if transport else route(base_url)
-        self._http = httpx.Client(
-            transport=transport,
-            verify=self.route.verify,
-            proxy=self.route.proxy,
-            headers={
-                "Authorization": f"Bearer {token}",
-                "User-Agent": f"cloudflare-ai-gateway-billing/{_version()}",
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-            },
-            timeout=_TIMEOUT,
-            limits=httpx.Limits(max_connections=32, max_keepalive_connections=32),
-            follow_redirects=False,
-            trust_env=False,  # the environment was read for the route
-        )
+        limits = httpx.Limits(max_connections=32, max_keepalive_connections=32)
+        self._http = connections(token, self.route, transport, _TIMEOUT, limits)
 
     def close(self) -> None:
         """Close all connections."""

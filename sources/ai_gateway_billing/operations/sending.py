@@ -16,7 +16,7 @@ from ai_gateway_billing.api.bodies import TooLargeError
 from ai_gateway_billing.api.endpoints import BASE_URL, SPENDING_LIMIT
 from ai_gateway_billing.api.envelope import Origin, judge
 from ai_gateway_billing.api.environment import Route, route
-from ai_gateway_billing.api.http import body_of, what_broke
+from ai_gateway_billing.api.http import body_of, connections, what_broke
 from ai_gateway_billing.api.inputs import checked_base_url, checked_token
 from ai_gateway_billing.errors import (
     ApiError,
@@ -97,21 +97,8 @@ class Sender:
         self._base_url, self._host = url.geturl(), url.hostname or ""
         self._clock = clock
         self._route = Route(verify=False) if transport else route(url)
-        self._http = httpx.Client(
-            transport=transport,
-            verify=self._route.verify,
-            proxy=self._route.proxy,
-            headers={
-                "Authorization": f"Bearer {self._secret}",
-                "User-Agent": "cloudflare-ai-gateway-billing",
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-            },
-            timeout=_TIMEOUT,
-            limits=httpx.Limits(max_keepalive_connections=0),  # one gone stale would leave an outcome unknown
-            follow_redirects=False,
-            trust_env=False,  # the environment was read for the route
-        )
+        limits = httpx.Limits(max_keepalive_connections=0)  # one gone stale would leave an outcome unknown
+        self._http = connections(self._secret, self._route, transport, _TIMEOUT, limits)
 
     def __repr__(self) -> str:
         return f"<Sender to {self._host}>"
