@@ -16,6 +16,7 @@ from ai_gateway_billing.api import accounts
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.api.endpoints import BASE_URL, PERMISSION
 from ai_gateway_billing.api.inputs import checked_base_url
+from ai_gateway_billing.rows.tables import DATASET
 from ai_gateway_billing.usage import windows
 from ai_gateway_billing.usage.buckets import TABLE
 from ai_gateway_billing.usage.cursors import Extent
@@ -50,7 +51,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dlt.source(name="ai_gateway_billing", section="ai_gateway_billing", _impl_cls=BillingSource)
+@dlt.source(name=DATASET, section=DATASET, _impl_cls=BillingSource)
 def ai_gateway_billing(  # noqa: PLR0917  # dlt calls sources with either kind of argument
     account_ids: str | list[str] | None = None,
     start: str = windows.HISTORY_STARTS,

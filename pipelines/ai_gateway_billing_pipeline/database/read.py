@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import duckdb
 
 from ai_gateway_billing.errors import DatabaseBusyError, DatabaseError, SettingsError
-from ai_gateway_billing.rows.tables import RESOURCES, TABLES
+from ai_gateway_billing.rows.tables import DATASET, RESOURCES, TABLES
 
 from . import confinement, storage
 
-SCHEMA = "ai_gateway_billing"
+SCHEMA = DATASET
 _FETCH_ROWS = 10_000
 _STATES = """
     select account_id, resource, status, error, skipped, last_attempt_at, last_success_at

@@ -15,8 +15,8 @@ from itertools import takewhile
 import duckdb
 
 from ai_gateway_billing.rows import tables
+from ai_gateway_billing.rows.tables import DATASET
 
-DATASET = "ai_gateway_billing"
 _APPLIED = f"{DATASET}._views_applied"
 USAGE_UNIT = (
     "One row: what `aggregated_value` of the usage tables is in, as set; the API does not say. Read by every view."

@@ -19,13 +19,14 @@ from ai_gateway_billing.api import accounts
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.errors import ApiError, BillingError, DatabaseError, redact
 from ai_gateway_billing.outcome import Outcomes, Progress
+from ai_gateway_billing.rows.tables import DATASET
 from ai_gateway_billing.source import Grouping, ai_gateway_billing, first_day
 from ai_gateway_billing_pipeline.database import views
 from ai_gateway_billing_pipeline.settings import Settings
 
 from . import bookkeeping, mixing
 from .result import Result, exit_code, nothing_loaded
-from .workspace import DATASET, Workspace, remove, unwritable
+from .workspace import Workspace, remove, unwritable
 
 log = logging.getLogger(__name__)
 

@@ -21,11 +21,11 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from ai_gateway_billing.errors import DatabaseBusyError, DatabaseError, SettingsError, redact
+from ai_gateway_billing.rows.tables import DATASET
 from ai_gateway_billing_pipeline.database import storage
 
 from .published import Published, log_of
 
-DATASET = "ai_gateway_billing"
 _SYSTEM = ("information_schema", "main", "memory", "pg_catalog", "system", "temp")
 _RESERVED = (DATASET, f"{DATASET}_staging", "spend", *_SYSTEM)
 _MISREAD = "'?%\\"

@@ -31,6 +31,9 @@ from .fields import (
     with_children,
 )
 
+DATASET = "ai_gateway_billing"
+"""The dlt source's name, and the schema of the raw tables unless somebody chooses another."""
+
 _ACCOUNT = "Cloudflare account id, 32 hex characters"
 _WITHDRAWN = "Always NULL here: marks, while loading, what the API no longer gives"
 _STATUS = "draft, open, paid, uncollectible, void, or what the API adds"
