@@ -175,11 +175,6 @@ def test_the_automatic_top_up_is_read_in_cents(asking: Ask) -> None:
     assert (row["amount"], row["threshold"]) == (5000, 1000)
 
 
-def test_the_limits_of_a_top_up_are_read(asking: Ask) -> None:
-    with asking() as client:
-        assert client.topup_limits(account())["min_cents"] == 1000
-
-
 def test_a_spending_limit_is_read(asking: Ask) -> None:
     with asking() as client:
         answer = client.spending_limit(account())
