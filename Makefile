@@ -17,7 +17,7 @@ COMPILE := $(LOCK) --python-version 3.11
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test slow check lint format types docs record focus-validate report notebooks notebooks-build picture \
-	lock bench bench-views clean
+	lock bench bench-views mutants clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -77,6 +77,7 @@ lock: $(VENV)/.dev ## Compile requirements/ from pyproject.toml; UPGRADE=1 takes
 	$(COMPILE) --group bench -c requirements/runtime.txt -o requirements/bench.txt
 	$(COMPILE) pyproject.toml --extra dev --extra demo -c requirements/build.txt -c requirements/runtime.txt -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra notebooks --extra report -c requirements/dev.txt -o requirements/notebooks.txt
+	$(COMPILE) --group mutants -c requirements/dev.txt -o requirements/mutants.txt
 	$(LOCK) --python-version 3.12 --group focus -o requirements/focus.txt
 
 bench: build/bench/.sdk ## Time whole loads against peers on this machine; takes minutes; ARGS="--cases a,d" picks some
@@ -84,6 +85,9 @@ bench: build/bench/.sdk ## Time whole loads against peers on this machine; takes
 
 bench-views: $(VENV)/.runtime ## Time every view on ten years of ten accounts
 	@$(BIN)/python tests/benchmarks/views.py $(ARGS)
+
+mutants: $(VENV)/.dev build/mutants/.tool ## Change the code bit by bit and tell what no test notices; ARGS="--sample 40 --only rows"
+	@$(BIN)/python tests/support/mutants.py build/mutants/bin/cosmic-ray $(ARGS)
 
 clean: ## Remove the virtual environment and everything that tools left; databases stay
 	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -142,4 +146,10 @@ build/bench/.sdk: build/bench/.runtime requirements/bench.txt
 
 $(VENV)/.notebooks: $(VENV)/.dev requirements/notebooks.txt
 	@$(PIP) --require-hashes -r requirements/notebooks.txt
+	@touch $@
+
+build/mutants/.tool: requirements/pip.txt requirements/mutants.txt
+	@$(PYTHON) -m venv --clear build/mutants
+	@build/mutants/bin/python $(INSTALL) --require-hashes -r requirements/pip.txt
+	@build/mutants/bin/python $(INSTALL) --require-hashes -r requirements/mutants.txt
 	@touch $@

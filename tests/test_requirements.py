@@ -16,7 +16,7 @@ from support.clock import ROOT
 from support.project import LOCKS, files, make, pins, pyproject, text
 
 APART = {"focus.txt"}  # an environment of its own, with older versions
-OPTIONAL = {"bench.txt", "focus.txt", "notebooks.txt"}  # need not be installed where the tests run
+OPTIONAL = {"bench.txt", "focus.txt", "mutants.txt", "notebooks.txt"}  # need not be installed where the tests run
 
 every = pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
 
@@ -74,6 +74,7 @@ ASKED = {
     "pip.txt": ("pip",),
     "bench.txt": ("bench",),
     "focus.txt": ("focus",),
+    "mutants.txt": ("mutants",),
 }
 
 

@@ -1,4 +1,4 @@
-"""Rules of the load that no other module has a test of its own for; CONTRIBUTING.md lists all of them."""
+"""Rules of the load that no other module has a test of its own for; docs/PROOF.md lists all of them."""
 
 from __future__ import annotations
 
