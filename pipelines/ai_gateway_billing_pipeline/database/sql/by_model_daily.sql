@@ -24,9 +24,10 @@
 -- The API shows only the running month, and no days. So each day's last preview is compared with the last one before
 -- it; the first of a month with zero. A model that a preview no longer lists counts as zero from then on. Loads do not
 -- run at midnight, so these amounts cover from_at to until_at and not the UTC day: for days, take gross_allocated.
--- It divides each amount over the UTC days it covers, all models alike, in proportion to spend.hourly; where only
--- spend.daily knows a day, to that; where the usage of one of the days is unknown or all of it is zero, to time. What a
--- preview adds after the end of its period counts towards the whole period if the one before it came after the end too.
+-- It divides each amount over the UTC days it covers, all models alike, in proportion to spend.hourly, or to spend.daily
+-- where only that knows a day. Days of unknown usage share by time what the known usage leaves of the amount; if there is
+-- no usage at all, all days share by time. What a preview adds after the end of its period counts towards the whole
+-- period if the one before it came after the end too.
 -- Shares are worked out in floating point and rounded to 6 digits; the last day takes the rest, so that the days of a
 -- month add up to spend.by_model exactly.
 create or replace view spend.by_model_daily as
@@ -101,7 +102,7 @@ steps as (
   from shown
   where next_observed_at is not null
 ),
-added as (
+added as materialized (
   select
     account_id,
     billing_month,
@@ -152,7 +153,7 @@ spanned as (
     ))::date as day
   from observations
 ),
-weighed as (
+weighed as materialized (
   select
     spanned.account_id,
     spanned.billing_month,
@@ -169,6 +170,29 @@ weighed as (
   left join usage using (account_id, day)
   group by all
 ),
+totals as (
+  select
+    account_id,
+    billing_month,
+    observed_at,
+    sum(gross) as gross
+  from added
+  join spend.accounts using (account_id, currency)
+  group by account_id, billing_month, observed_at
+),
+-- A known day weighs what was used on it; days that nothing is known of share what is then left of the amount, by time.
+weights as (
+  select
+    weighed.*,
+    coalesce(
+      used,
+      greatest(totals.gross::double - coalesce(sum(used) over step, 0), 0)
+        * seconds / nullif(sum(seconds) filter (where used is null) over step, 0)
+    ) as weight
+  from weighed
+  left join totals using (account_id, billing_month, observed_at)
+  window step as (partition by account_id, billing_month, observed_at)
+),
 shares as (
   select
     account_id,
@@ -178,11 +202,10 @@ shares as (
     count(*) over step > 1 as is_estimate,
     day = max(day) over step as is_last,
     case
-      when count(used) over step = count(*) over step and sum(used) over step > 0
-        then sum(used) over until_day / sum(used) over step
+      when sum(weight) over step > 0 then coalesce(sum(weight) over until_day, 0) / sum(weight) over step
       else sum(seconds) over until_day / nullif(sum(seconds) over step, 0)
     end as share_until
-  from weighed
+  from weights
   window
     step as (partition by account_id, billing_month, observed_at),
     until_day as (partition by account_id, billing_month, observed_at order by day)
