@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from ai_gateway_billing_pipeline.commands import demo
-from support.clock import ROOT
 from support.command import Ran, aig, ending
 
 
@@ -65,13 +64,3 @@ def test_another_database_is_refused() -> None:
 
     assert result.code == 2
     assert not Path("billing.duckdb").exists()
-
-
-def test_the_readmes_query_prints_the_readmes_table(shown: Ran, database: str) -> None:
-    readme = (ROOT / "README.md").read_text()
-    found = re.search(r'^aig-billing query "(.*?)"\n```\n\n```\n(.*?)```', readme, re.DOTALL | re.MULTILINE)
-    assert found is not None
-
-    result = aig("query", found[1], "--database", database)
-
-    assert result.out == found[2]
