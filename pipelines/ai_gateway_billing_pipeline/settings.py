@@ -64,19 +64,26 @@ def database_path(option: str | None, environ: Mapping[str, str] = os.environ) -
     return file_path(environ.get("AIG_BILLING_DATABASE") or DEFAULT_DATABASE, "AIG_BILLING_DATABASE")
 
 
+def problem_of(text: str) -> str:
+    """Why no setting can be this text, or nothing."""
+    if not text.strip():
+        return "is empty"
+    if any(ord(letter) < 32 for letter in text):
+        return "contains a line end or another control character"
+    return "is no UTF-8 text" if any("\ud800" <= letter <= "\udfff" for letter in text) else ""
+
+
 def file_path(text: str, what: str) -> Path:
     """The one reading of a path that somebody gives: `~` is expanded, what can be no file of this machine is refused.
 
     `what` is the option or variable, for the message of the `SettingsError`.
     """
-    if not text.strip():
-        raise SettingsError(f"{what} is empty. Name a file.")
+    if problem := problem_of(text):
+        raise SettingsError(f"{what} {problem}. Name a file.")
     if text == ":memory:":
         raise SettingsError(f"{what} {text} would be gone when the command ends. Name a file.")
     if _ADDRESS.match(text):
         raise SettingsError(f"{what} is an address, not a file. Name a file of this machine; see also --destination.")
-    if any(ord(letter) < 32 for letter in text):
-        raise SettingsError(f"{what} contains a line end or another control character. Name a file.")
     try:
         path = Path(text).expanduser()
         is_folder = text.endswith(os.sep) or path.is_dir()

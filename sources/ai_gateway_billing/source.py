@@ -113,6 +113,10 @@ def first_day(start: str | date, now: datetime) -> datetime:
     except ValueError:
         raise SettingsError(f"The start {redact(str(start))!r} is no date. Write it as YYYY-MM-DD.") from None
     instant = windows.midnight(day)
+    if day < windows.EARLIEST:
+        raise SettingsError(
+            f"The start {day} lies before {windows.EARLIEST}, when there was nothing to bill. Choose a later day."
+        )
     if instant > now:
         raise SettingsError(f"The start {day} lies ahead: today is {now:%Y-%m-%d} in UTC. Choose an earlier day.")
     return instant

@@ -40,12 +40,8 @@ class Strategy(StrEnum):
     SLIDING = "sliding"
 
 
-Account = Annotated[
-    str | None, typer.Option("--account", metavar="ID", callback=options.text, help="The account; needed with --yes.")
-]
-Amount = Annotated[
-    str, typer.Option("--amount", metavar="DOLLARS", callback=options.text, help="Like 50.00; at most two decimals.")
-]
+Account = Annotated[str | None, typer.Option("--account", metavar="ID", help="The account; needed with --yes.")]
+Amount = Annotated[str, typer.Option("--amount", metavar="DOLLARS", help="Like 50.00; at most two decimals.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the request, without the token, and do not send it.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing; only together with --account ID.")]
 

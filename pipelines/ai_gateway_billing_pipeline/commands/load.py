@@ -59,7 +59,7 @@ def load(
     base_url: options.BaseUrl = None,
     start: Annotated[
         str | None,
-        typer.Option("--start", metavar="DATE", callback=options.text, help="First UTC day of the history."),
+        typer.Option("--start", metavar="DATE", help="First UTC day of the history."),
     ] = None,
     database: options.Database = None,
     destination: options.Destination = None,

@@ -10,25 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.models import OptionInfo
 
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing_pipeline.terminal import logs
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-
-
-def text(value: str | None) -> str | None:
-    """A text option as it is; an empty one is a script's unset variable more often than a wish."""
-    if value is not None and not value.strip():
-        raise typer.BadParameter("it is empty")
-    return value
-
-
-def texts(values: list[str] | None) -> list[str] | None:
-    """The same for a repeatable option."""
-    for value in values or []:
-        text(value)
-    return values
 
 
 def finite(value: float | None) -> float | None:
@@ -47,20 +34,16 @@ def output(given: str) -> Path:
 
 Accounts = Annotated[
     list[str] | None,
-    typer.Option("--account", metavar="ID", callback=texts, help="Account to read, repeatable, or `all`."),
+    typer.Option("--account", metavar="ID", help="Account to read, repeatable, or `all`."),
 ]
-BaseUrl = Annotated[str | None, typer.Option("--base-url", metavar="URL", callback=text, help="Address of the API.")]
-Database = Annotated[
-    str | None, typer.Option("--database", metavar="PATH", callback=text, help="DuckDB file [billing.duckdb].")
-]
-Destination = Annotated[
-    str | None, typer.Option("--destination", metavar="NAME", callback=text, help="Any dlt destination [duckdb].")
-]
+BaseUrl = Annotated[str | None, typer.Option("--base-url", metavar="URL", help="Address of the API.")]
+Database = Annotated[str | None, typer.Option("--database", metavar="PATH", help="DuckDB file [billing.duckdb].")]
+Destination = Annotated[str | None, typer.Option("--destination", metavar="NAME", help="Any dlt destination [duckdb].")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 NotifyUrl = Annotated[
     str | None,
-    typer.Option("--notify-url", metavar="URL", callback=text, help="Webhook to tell of a failed or partial load."),
+    typer.Option("--notify-url", metavar="URL", help="Webhook to tell of a failed or partial load."),
 ]
 Rate = Annotated[
     float | None,
@@ -87,18 +70,34 @@ Wait = Annotated[
 
 
 def logged(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the options on what it says on standard error: how much, and in which form."""
+    """The command with the options on what it says on standard error: how much, and in which form.
+
+    Texts that are empty or cannot be shown are refused for all its options.
+    """
     own, added = inspect.signature(command), inspect.signature(_logging)
 
     @wraps(command)
     def run(**given: Any) -> None:
         _logging(**{name: given.pop(name) for name in added.parameters})
+        for name, value in given.items():
+            _refuse_unreadable(own.parameters[name], value)
         command(**given)
 
     parameters = [*own.parameters.values(), *added.parameters.values()]
     run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = command.__annotations__ | _logging.__annotations__
     return run
+
+
+def _refuse_unreadable(parameter: inspect.Parameter, value: object) -> None:
+    """An empty text is a script's unset variable more often than a wish."""
+    from ai_gateway_billing_pipeline import settings
+
+    (option,) = parameter.annotation.__metadata__
+    if isinstance(option, OptionInfo):
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, str) and (problem := settings.problem_of(each)):
+                raise SettingsError(f"{option.default} {problem}.")  # where typer keeps an annotation's first word
 
 
 def _logging(

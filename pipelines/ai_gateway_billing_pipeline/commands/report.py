@@ -28,9 +28,7 @@ def report(
     last: Annotated[
         str | None, typer.Option("--to", metavar="DATE", help="Last UTC day, included [the newest].")
     ] = None,
-    account: Annotated[
-        str | None, typer.Option("--account", metavar="ID", callback=options.text, help="Only this account [all].")
-    ] = None,
+    account: Annotated[str | None, typer.Option("--account", metavar="ID", help="Only this account [all].")] = None,
     database: options.Database = None,
     as_json: options.Json = False,
 ) -> None:

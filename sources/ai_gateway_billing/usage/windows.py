@@ -17,6 +17,8 @@ MAX_BUCKETS = 96
 
 HISTORY_STARTS = "2025-08-01"
 """The first UTC day that is read unless another is asked for."""
+EARLIEST = date(2000, 1, 1)
+"""Nobody's history begins earlier; asking for more would be a typing error, and millions of requests."""
 
 DAY = BUCKET["day"]
 LATE_EVENT_HORIZON = timedelta(days=35)
