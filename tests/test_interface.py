@@ -27,7 +27,7 @@ OPTIONS = {
         "--wait",
     }
     | SCHEDULED,
-    "backfill": COMMON | WHERE | SCHEDULED | {"--from", "--max-requests-per-second", "--to", "--wait"},
+    "backfill": COMMON | WHERE | SCHEDULED | {"--extend", "--from", "--max-requests-per-second", "--to", "--wait"},
     "status": COMMON | {"--database"},
     "query": COMMON | {"--csv", "--database"},
     "report": COMMON | {"--account", "--database", "--force", "--from", "--output", "--to"},

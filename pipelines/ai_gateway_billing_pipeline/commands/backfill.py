@@ -1,7 +1,9 @@
 """`aig-billing backfill`: the usage of a range of days, read again exactly."""
 
-from datetime import UTC, date, datetime
-from typing import Annotated
+import sys
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,12 +12,18 @@ from ai_gateway_billing.errors import SettingsError
 from . import options
 from .load import attempted
 
+if TYPE_CHECKING:
+    from ai_gateway_billing_pipeline.settings import Settings
+
 
 @options.logged
 def backfill(
     *,
     first: Annotated[str, typer.Option("--from", metavar="DATE", help="First UTC day.")],
     last: Annotated[str, typer.Option("--to", metavar="DATE", help="Last UTC day, included.")],
+    extend: Annotated[
+        bool, typer.Option("--extend", help="Do not ask before reading days that lie before the history.")
+    ] = False,
     wait: options.Wait = 0.0,
     rate: options.Rate = None,
     account: options.Accounts = None,
@@ -30,16 +38,55 @@ def backfill(
         from ai_gateway_billing_pipeline import settings
         from ai_gateway_billing_pipeline.loading.load import Options
 
-        asked = Options(only=("usage_hourly", "usage_daily"), backfill=_range(first, last), wait_s=wait)
+        span = _range(first, last)
+        asked = Options(only=("usage_hourly", "usage_daily"), backfill=span, wait_s=wait)
         resolved = settings.resolve(account=account, base_url=base_url, database=database, destination=destination)
+        if not extend:
+            _ask_to_extend(resolved, *span)
         code = attempt.run(resolved, asked, rate)
     raise typer.Exit(code)
 
 
 def _range(first: str, last: str) -> tuple[date, date]:
+    from ai_gateway_billing.usage.windows import EARLIEST
+
     begin, end = options.closed_days(first, last)
     today = datetime.now(UTC).date()
     for option, day in (("--from", begin), ("--to", end)):
         if day > today:
             raise SettingsError(f"{option} {day} lies ahead: today is {today} in UTC.")
+    if begin < EARLIEST:
+        raise SettingsError(f"--from {begin} lies before {EARLIEST}, when there was nothing to bill.")
     return begin, end
+
+
+def _ask_to_extend(resolved: "Settings", first: date, last: date) -> None:
+    """Raise `SettingsError` unless the days belong to the history, go on to its beginning, or a person says yes."""
+    begins = _history_begins(resolved)
+    if first >= begins or last >= begins - timedelta(days=1):
+        return
+    what = f"The history begins on {begins}. Days from {first} to {last} leave a gap before it, which `check` reports."
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
+        raise SettingsError(f"{what} Add --extend to read them all the same.")
+    sys.stderr.write(f"{what} Type yes to read them: ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() != "yes":
+        raise SettingsError("That is no yes: nothing was read.")
+
+
+def _history_begins(resolved: "Settings") -> date:
+    """The latest first day of the accounts that are meant; the setting's where none is loaded."""
+    from ai_gateway_billing.api import accounts
+    from ai_gateway_billing.source import first_day
+    from ai_gateway_billing_pipeline.database import read
+
+    days: list[date] = []
+    if resolved.destination == "duckdb" and resolved.database.is_file():
+        with read.connect(resolved.database) as connection, suppress(SettingsError):  # it may hold nothing of ours
+            named = accounts.named(resolved.accounts)
+            days += [
+                holding.coverage.first_day
+                for holding in read.holdings(connection)
+                if holding.coverage and (not named or holding.account_id in named)
+            ]
+    return max(days, default=first_day(resolved.start, datetime.now(UTC)).date())

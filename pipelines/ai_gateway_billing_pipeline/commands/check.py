@@ -1,19 +1,33 @@
 """`aig-billing check`: data-quality checks on the published file."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ai_gateway_billing.errors import SettingsError
+from ai_gateway_billing_pipeline.terminal import logs
+
 from . import options
+
+if TYPE_CHECKING:
+    from ai_gateway_billing_pipeline.database.checks import Finding
 
 
 @options.logged
 def check(
     stale_after: Annotated[
         int,
-        typer.Option("--stale-after", metavar="HOURS", min=1, max=87_600, help="When the last good load is too old."),
+        typer.Option("--stale-after", metavar="HOURS", min=1, max=1_000_000, help="When the last good load is too old."),
     ] = 36,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--accept", metavar="ID", help="Report this finding no more, as long as it is the same; repeatable."
+        ),
+    ] = None,
     database: options.Database = None,
     as_json: options.Json = False,
 ) -> None:
@@ -22,10 +36,29 @@ def check(
     from ai_gateway_billing_pipeline.database import checks, read
     from ai_gateway_billing_pipeline.terminal import values
 
-    with read.connect(settings.database_path(database)) as connection:
-        found = list(checks.findings(connection, datetime.now(UTC), stale_after))
+    path, now = settings.database_path(database), datetime.now(UTC)
+    with read.connect(path) as connection:
+        found = list(checks.findings(connection, now, stale_after))
+    if accept:
+        found = _accept(path, found, accept, now)
     if as_json:
         values.print_object(checks.as_json(found))
-    else:
+    elif checks.exit_code(found) or not logs.is_quiet():
         checks.show(found)
     raise typer.Exit(checks.exit_code(found))
+
+
+def _accept(path: Path, found: "Sequence[Finding]", ids: Sequence[str], now: datetime) -> "list[Finding]":
+    """Write it into the published file as a load would, which carries it over from then on. Returns all, marked."""
+    from ai_gateway_billing_pipeline.database import checks
+    from ai_gateway_billing_pipeline.loading.workspace import Workspace
+
+    known = {finding.id for finding in found}
+    for name in ids:
+        if name not in known:
+            raise SettingsError(f"--accept {name}: there is no such finding. `aig-billing check` shows their ids.")
+    with Workspace(path.resolve()).changed() as connection:
+        for finding in found:
+            if finding.id in ids:
+                checks.accept(connection, finding, now)
+    return [finding._replace(accepted=finding.accepted or finding.id in ids) for finding in found]

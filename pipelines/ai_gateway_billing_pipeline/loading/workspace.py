@@ -117,6 +117,22 @@ class Workspace:
         connection = self._settled()
         return connection if storage.number(self.working) == storage.NUMBER else self._converted(connection)
 
+    @contextmanager
+    def changed(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection to a copy of the published file, which replaces it when all went well.
+
+        Raises what `create`, `locked`, `begin` and `publish` raise.
+        """
+        self.create()
+        with self.locked(0):
+            try:
+                with self.begin() as connection:
+                    yield connection
+                    connection.execute("checkpoint")
+                self.publish()
+            finally:
+                self.discard()
+
     def publish(self) -> None:
         """Replace the published file by the working one, atomically and durably.
 

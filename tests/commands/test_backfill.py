@@ -1,0 +1,56 @@
+"""`aig-billing backfill`: which days it reads, and which it does not read unasked."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from support.command import ONE, RECENT, Ran, aig, serving
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with serving(monkeypatch, ONE):
+        assert aig("load").code == 0
+        yield
+
+
+def backfill(first: int, last: int, *options: str) -> Ran:
+    """Days are counted from the first of the history."""
+    days = [f"{RECENT + timedelta(days=offset):%Y-%m-%d}" for offset in (first, last)]
+    return aig("backfill", "--from", days[0], "--to", days[1], *options)
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 0), (0, 3), (-3, -1), (-3, 2)])
+def test_days_that_leave_no_gap_are_read(first: int, last: int) -> None:
+    assert backfill(first, last).code == 0
+
+
+def test_days_that_leave_a_gap_before_the_history_are_read_only_when_that_is_meant() -> None:
+    refused = backfill(-9, -5)
+
+    assert refused.code == 2
+    assert "--extend" in refused.err
+    assert aig("check").code == 0
+    assert backfill(-9, -5, "--extend").code == 0
+
+
+@pytest.mark.parametrize(("answer", "code"), [("yes", 0), ("no", 2), ("", 2)])
+def test_on_a_terminal_it_asks(answer: str, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(f"{answer}\n"))
+    monkeypatch.setattr(Terminal, "__init__", io.StringIO.__init__, raising=False)
+    monkeypatch.setattr("support.command.io.StringIO", Terminal)
+
+    ran = backfill(-9, -5)
+
+    assert ran.code == code
+    assert "Type yes" in ran.timed_err

@@ -1,0 +1,69 @@
+"""`aig-billing check`: what it reports, and what somebody said may stay as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ai_gateway_billing_pipeline.loading.workspace import Workspace
+from support.command import ONE, RECENT, aig, serving
+
+LONG_AGO = f"{RECENT - timedelta(days=30):%Y-%m-%d}"
+
+
+@pytest.fixture
+def gap(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The ids of the findings of a database with a gap, whose API goes on to answer."""
+    with serving(monkeypatch, ONE):
+        assert aig("load").code == 0
+        assert aig("backfill", "--from", LONG_AGO, "--to", LONG_AGO, "--extend").code == 0
+        findings = aig("check", "--json").json["findings"]
+        yield [found["id"] for found in findings if found["check"] == "coverage_gaps"]
+
+
+def test_a_finding_that_was_accepted_is_reported_no_more_also_after_the_next_load(gap: list[str]) -> None:
+    assert aig("check").code == 1
+
+    accepted = aig("check", *(word for name in gap for word in ("--accept", name)))
+
+    assert accepted.code == 0, accepted
+    assert "2 accepted" in accepted.out
+    assert aig("load").code == 0
+    again = aig("check", "--json")
+    assert again.code == 0
+    assert again.json["status"] == "clean"
+    assert [found["id"] for found in again.json["findings"] if found["accepted"]] == gap
+
+
+def test_a_gap_that_grows_is_another_finding(gap: list[str]) -> None:
+    aig("check", *(word for name in gap for word in ("--accept", name)))
+    earlier = f"{RECENT - timedelta(days=60):%Y-%m-%d}"
+
+    aig("backfill", "--from", earlier, "--to", earlier, "--extend")
+
+    assert aig("check").code == 1
+
+
+def test_what_is_no_finding_cannot_be_accepted(gap: list[str]) -> None:
+    before = Path("billing.duckdb").read_bytes()
+
+    ran = aig("check", "--accept", "deadbeef")
+
+    assert ran.code == 2
+    assert "--accept deadbeef" in ran.err
+    assert Path("billing.duckdb").read_bytes() == before
+
+
+def test_accepting_waits_for_no_load(gap: list[str]) -> None:
+    with Workspace(Path("billing.duckdb").resolve()).locked(0):
+        assert aig("check", "--accept", gap[0]).code == 5
+
+
+def test_a_quiet_check_prints_nothing_when_all_is_well(gap: list[str]) -> None:
+    assert aig("check", "--quiet").out != ""
+    aig("check", *(word for name in gap for word in ("--accept", name)))
+
+    assert aig("check", "--quiet").out == ""
