@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def check(
     stale_after: Annotated[
         int,
-        typer.Option("--stale-after", metavar="HOURS", min=1, max=1_000_000, help="When the last good load is too old."),
+        typer.Option(
+            "--stale-after", metavar="HOURS", min=1, max=1_000_000, help="When the last good load is too old."
+        ),
     ] = 36,
     accept: Annotated[
         list[str] | None,

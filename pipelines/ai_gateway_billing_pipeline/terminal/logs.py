@@ -137,9 +137,9 @@ def is_debugging() -> bool:
 
 
 def conceal(secret: str) -> None:
-    """Never let this text into a log line or a traceback."""
-    if secret:
-        _secrets.update((secret, quote(secret, safe="")))
+    """Never let this text into a log line or a traceback, unless it is so short that it is no secret."""
+    if len(secret) >= 8:
+        _secrets.update((secret, quote(secret.encode(errors="surrogateescape"), safe="")))
 
 
 def without_secrets(text: str) -> str:
