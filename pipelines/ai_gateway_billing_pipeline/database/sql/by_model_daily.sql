@@ -102,7 +102,7 @@ steps as (
   from shown
   where next_observed_at is not null
 ),
-added as materialized (
+added as (
   select
     account_id,
     billing_month,
@@ -153,7 +153,7 @@ spanned as (
     ))::date as day
   from observations
 ),
-weighed as materialized (
+weighed as (
   select
     spanned.account_id,
     spanned.billing_month,
