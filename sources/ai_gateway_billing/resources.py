@@ -13,10 +13,12 @@ from dlt.common.schema.typing import TScd2StrategyDict, TTableSchema
 from dlt.extract import DltResource
 from dlt.extract.exceptions import CurrentSourceNotAvailable
 
+from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.api.endpoints import OF_RESOURCE
 from ai_gateway_billing.api.pages import Listing
-from ai_gateway_billing.rows import arrow, invoices, records, stored, unknown, versions
+from ai_gateway_billing.rows import arrow, invoice_kinds, invoices, records, stored, unknown, versions
 from ai_gateway_billing.rows.fields import Columns
+from ai_gateway_billing.rows.invoice_kinds import Told
 from ai_gateway_billing.rows.records import Reading, Row
 from ai_gateway_billing.rows.tables import TABLES, columns_of
 from ai_gateway_billing.rows.versions import hints
@@ -26,7 +28,7 @@ from ai_gateway_billing.usage.load import UsageLoad
 from ai_gateway_billing.usage.reading import WindowReader
 from ai_gateway_billing.usage.windows import Grouping
 
-from .errors import RecordError
+from .errors import BadRequestError, RecordError
 from .extraction import Extraction, Runs
 from .outcome import Part, Rejected
 
@@ -187,10 +189,19 @@ def _invoice_tables(run: Extraction, columns: Columns) -> Iterator[pa.Table]:
         state["accounts_without_ids"] = stored.accounts_without_ids()
     without_ids: list[str] = state["accounts_without_ids"]
 
-    def make(reading: Reading, answer: Listing) -> Part:
-        if answer.problem:  # to be as old as the others, of which nothing is known now, keeps those listed
+    known = cast(dict[str, Told], state.setdefault("kinds", {}))
+    before = dict(known)  # for other threads
+
+    def ask(account_id: str) -> tuple[Listing, Told]:
+        listed = run.client.invoice_history(account_id)
+        told = before.get(account_id)
+        return listed, told if told and invoice_kinds.is_of(listed, told) else _kinds(run.client, account_id, listed)
+
+    def make(reading: Reading, answer: tuple[Listing, Told]) -> Part:
+        listed, known[reading.account_id] = answer
+        if listed.problem:  # to be as old as the others, of which nothing is known now, keeps those listed
             reading = replace(reading, now=stored.listed_at(reading.account_id) or reading.now)
-        rows, refused = invoices.read(answer, reading)
+        rows, refused = invoices.read(listed, reading, invoice_kinds.by_key(*answer))
         rejected = [_rejected(error, item) for error, item in refused]
         gone: list[str] = []
         if reading.account_id in without_ids or any(row["has_surrogate_id"] for row in rows):
@@ -200,9 +211,18 @@ def _invoice_tables(run: Extraction, columns: Columns) -> Iterator[pa.Table]:
         table = arrow.open_table(rows + (markers if markers_go else []), columns, seen_types)
         kinds = {"invoices": arrow.not_hinted(table, columns)}
         told = _told(reading)
-        return Part(table, {"invoices": len(rows)}, rejected, told, unknown=kinds, error=answer.problem)
+        return Part(table, {"invoices": len(rows)}, rejected, told, unknown=kinds, error=listed.problem)
 
-    yield from _each(run, "invoices", run.client.invoice_history, make)
+    yield from _each(run, "invoices", ask, make)
+
+
+def _kinds(client: Client, account_id: str, listed: Listing) -> Told:
+    """What the lists by type say, read only when something has changed. Without an invoice there is nothing to ask."""
+    try:
+        lists = [client.invoice_history(account_id, each) for each in ("auto", "manual") if listed]
+    except BadRequestError:  # then it knows no types
+        lists = []
+    return invoice_kinds.told(listed, *lists, is_whole=not any(each.problem for each in lists))
 
 
 def _accepted(

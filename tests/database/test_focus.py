@@ -327,6 +327,41 @@ def test_minor_units_follow_the_currency(tmp_path: Path, currency: str, billed: 
     assert (row["BilledCost"], row["BillingCurrency"]) == (Decimal(billed), currency.upper())
 
 
+@pytest.mark.parametrize(
+    ("asked", "debt", "billed"),
+    [
+        ("0", "-1000", None),
+        ("1000", "-1000", "10"),  # what credit did not cover
+        ("1000", "100", "10"),
+        ("5000", "100", None),  # the whole month, which credit paid for
+        ("5000", "-1000", "10"),
+    ],
+)
+def test_a_usage_invoice_bills_what_credit_did_not_cover_and_costs_nothing_again(
+    tmp_path: Path, asked: str, debt: str, billed: str | None
+) -> None:
+    with database(
+        tmp_path,
+        usage_daily=[used("2026-10-15", "5000")],
+        credit_balance=[{"account_id": ACCOUNT, "balance": Decimal(debt), "_dlt_valid_from": at("2026-10-31")}],
+        invoices=[
+            invoice("2026-11-01", due=asked, kind="usage"),
+            invoice("2026-11-01", due="105", kind="purchase_auto"),
+        ],
+    ) as connection:
+        assert_conforms(connection)
+        rows = charges(connection)
+        total = sums(connection)
+
+    found = [row for row in rows if row["ChargeCategory"] == "Adjustment"]
+    assert total == (Decimal("1.05") + Decimal(billed or 0), 50)
+    assert [row["BilledCost"] for row in found] == ([Decimal(billed)] if billed else [])
+    for row in found:
+        assert (row["EffectiveCost"], row["InvoiceId"] is None) == (0, False)
+        assert (row["ChargePeriodStart"], row["ChargePeriodEnd"]) == (at("2026-10-01"), at("2026-11-01"))
+        assert row["BillingPeriodStart"] == at("2026-10-01")
+
+
 # --- periods ---------------------------------------------------------------------------------------------------------
 
 

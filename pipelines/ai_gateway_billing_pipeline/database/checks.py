@@ -27,6 +27,7 @@ CHECKS = (
     "unit_errors",
     "invoice_sums",
     "open_invoices",
+    "unknown_invoices",
     "mixed_currencies",
 )
 STALE_AFTER_HOURS = 36

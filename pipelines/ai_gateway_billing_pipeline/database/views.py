@@ -18,6 +18,17 @@ from ai_gateway_billing.rows import tables
 from ai_gateway_billing.rows.tables import DATASET
 
 _APPLIED = f"{DATASET}._views_applied"
+RULES = {
+    "late_seconds()": ("35 * 86400", "Late events may come for 35 days: after that a closed period does not change."),
+    "major(major_per_minor)": (
+        "coalesce(major_per_minor, 0.01)::decimal(5, 4)",
+        "What a minor unit is worth; a currency that is not listed counts as having two decimals, as nearly all have.",
+    ),
+    "credit_bought(paid)": ("(paid / 1.05)::decimal(20, 4)", "The credit that a payment buys: a fee of 5 % is on top."),
+    "with_fee(credit)": ("(credit * 1.05)::decimal(20, 4)", "What that much credit costs, the fee of 5 % included."),
+}
+"""Macros of schema `spend`: each thing that several views rely on, said once."""
+
 USAGE_UNIT = (
     "One row: what `aggregated_value` of the usage tables is in, as set; the API does not say. Read by every view."
 )
@@ -44,6 +55,10 @@ _OWN = re.compile(r"\bspend\.(\w+)")
 _RAW = re.compile(rf"\b{DATASET}\.(\w+)")
 _COMMENT = re.compile(r"--.*")
 _COLUMN = re.compile(r"^-- (?P<name>\w+): (?P<text>.+)$")
+
+
+Present = dict[str, set[str]]
+"""Raw tables that a load has made, with their columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +135,12 @@ def _foundation(usage_unit: str) -> Iterator[str]:
     yield "create schema if not exists spend"
     yield f"create or replace table spend.usage_unit as select {_quoted(usage_unit)}::varchar as unit"
     yield from _comments("table", "usage_unit", USAGE_UNIT, {"unit": UNIT})
+    for macro, (expression, meaning) in RULES.items():
+        yield f"create or replace macro spend.{macro} as {expression}"
+        yield from _comments("macro", macro.partition("(")[0], meaning, {})
 
 
-def _statements(present: set[str]) -> Iterator[str]:
+def _statements(present: Present) -> Iterator[str]:
     for name in VIEWS:
         view = definition(name)
         yield _bound(view.statement, present)
@@ -141,26 +159,33 @@ def _fingerprint(connection: duckdb.DuckDBPyConnection, statements: Sequence[str
 
 
 def bound(connection: duckdb.DuckDBPyConnection, statement: str) -> str:
-    """The statement with an empty relation for each raw table that no load has made yet."""
+    """The statement with NULL for each raw column, and no row for each raw table, that no load has made yet."""
     return _bound(statement, _tables(connection))
 
 
-def _bound(statement: str, present: set[str]) -> str:
+def _bound(statement: str, present: Present) -> str:
     return _RAW.sub(lambda found: _relation(found[1], present), statement)
 
 
-def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    query = "select table_name from duckdb_tables() where schema_name = $1"
-    return {name for (name,) in connection.execute(query, [DATASET]).fetchall()}
+def _tables(connection: duckdb.DuckDBPyConnection) -> Present:
+    query = "select table_name, list(column_name) from duckdb_columns() where schema_name = $1 group by table_name"
+    return {name: set(columns) for name, columns in connection.execute(query, [DATASET]).fetchall()}
 
 
-def _relation(table: str, present: set[str]) -> str:
-    """The raw table, or an empty one of its shape while it does not exist."""
-    if table in present or table not in tables.TABLES:
-        return f"{DATASET}.{table}"
-    columns = {name: _TYPES[hint["data_type"]] for name, hint in tables.TABLES[table].items()} | _DLT_COLUMNS
-    nothing = ", ".join(f"null::{kind} as {name}" for name, kind in columns.items())
-    return f"(select {nothing} limit 0)"
+def _relation(table: str, present: Present) -> str:
+    """The raw table, with NULL in columns that an older version did not load; an empty one while it does not exist."""
+    hints = tables.TABLES.get(table, {})
+    declared = {name: _TYPES[hint["data_type"]] for name, hint in hints.items()}
+    if table not in present:
+        if not hints:
+            return f"{DATASET}.{table}"
+        return f"(select {_nulls(declared | _DLT_COLUMNS)} limit 0)"
+    missing = {name: kind for name, kind in declared.items() if name not in present[table]}
+    return f"(from {DATASET}.{table} select *, {_nulls(missing)})" if missing else f"{DATASET}.{table}"
+
+
+def _nulls(columns: dict[str, str]) -> str:
+    return ", ".join(f"null::{kind} as {name}" for name, kind in columns.items())
 
 
 def _comments(kind: str, name: str, contract: str, columns: dict[str, str]) -> Iterator[str]:

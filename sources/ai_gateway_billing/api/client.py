@@ -115,15 +115,16 @@ class Client:
             raise drifted(origin, "`history` is no list of objects")
         return UsageAnswer(history, answer.result_info.get("has_more") is True)
 
-    def invoice_history(self, account_id: str) -> Listing:
+    def invoice_history(self, account_id: str, kind: str = "all") -> Listing:
         """Every invoice, from all pages of one consistent read; `PagesInconsistentError` when none was.
 
-        The list has a `problem` where the API gives only a part of it.
+        `kind`: `auto` or `manual` asks for the purchases of credit of that type alone. The list has a `problem` where
+        the API gives only a part of it.
         """
         origin = self._origin(endpoints.INVOICE_HISTORY, account_id)
 
         def fetch(page: int) -> dict[str, Any]:
-            return _object(origin, self._wire.get(origin, {"type": "all", "page": page, "per_page": PER_PAGE}))
+            return _object(origin, self._wire.get(origin, {"type": kind, "page": page, "per_page": PER_PAGE}))
 
         return Pages(fetch, origin.path, origin.account_id).read()
 

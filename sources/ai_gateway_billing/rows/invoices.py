@@ -5,13 +5,14 @@ sent without it once, does not stand twice; and two that agree in all four, and 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ai_gateway_billing.errors import RecordError
 
-from . import records, values
+from . import invoice_kinds, records, values
 from .records import Reading, Row, Unreadable, surrogate_id
 
 _IDENTITY = ("created", "currency", "description", "amount_due")
@@ -26,13 +27,19 @@ class Refused(NamedTuple):
     item: Any
 
 
-def read(items: Sequence[Any], reading: Reading) -> tuple[list[Row], list[Refused]]:
-    """One row per invoice. An id that stands twice with different contents is refused, each time it stands there."""
+def read(
+    items: Sequence[Any], reading: Reading, kinds: Mapping[str, str] = MappingProxyType({})
+) -> tuple[list[Row], list[Refused]]:
+    """One row per invoice, with its kind as those by key say.
+
+    An id that stands twice with different contents is refused, each time it stands there.
+    """
     rows: dict[str, list[tuple[Row, Any]]] = defaultdict(list)
     refused = []
     for item in items:
         try:
             row = records.invoice(item, reading)
+            row["kind"] = kinds.get(invoice_kinds.key(item), row["kind"])
         except RecordError as error:
             refused.append(Refused(error, item))
         else:

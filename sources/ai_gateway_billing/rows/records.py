@@ -70,7 +70,7 @@ def invoice(item: Any, reading: Reading) -> Row:
         raise RecordError(
             "invoices", "id", f"is missing, and {unread[0]}, which tells such invoices apart, is unreadable"
         )
-    own = {"has_surrogate_id": not found["id"], "last_listed_at": reading.now}
+    own = {"kind": "unknown", "has_surrogate_id": not found["id"], "last_listed_at": reading.now}
     return found | own | {"id": found["id"] or surrogate_id(found)}
 
 

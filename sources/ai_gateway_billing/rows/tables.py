@@ -83,6 +83,13 @@ _INVOICES: Fields = {
     "created_by": Field(TEXT, INFORMATIVE, "Who or what made it; may name a person"),
     "description": Field(TEXT, INFORMATIVE, "Free text"),
     "invoice_origin": Field(TEXT, INFORMATIVE, "Where it came from; values undocumented"),
+    "kind": Field(
+        TEXT,
+        OURS,
+        "purchase_auto, purchase_manual (both of credit), usage (bills a month) or unknown, as the API's lists by "
+        "`type` tell; NULL only where no load that knows kinds has listed it",
+        hints={"nullable": True},  # no database adds a NOT NULL column to rows that are there
+    ),
     "has_surrogate_id": Field(FLAG, OURS, "True when the API gave no id"),
     "last_listed_at": Field(TIME, OURS, "The last load that still found it in the invoice history, UTC"),
     "withdrawn": Field(FLAG, OURS, _WITHDRAWN, hints={"nullable": True, "hard_delete": True}),

@@ -19,7 +19,7 @@ NO_CONFIG: JsonObject = {
     "threshold": 0,
     "disabledReason": None,
     "error": None,
-    "lastFailedAt": None,
+    "lastFailedAt": 0,
 }
 NO_LIMIT: JsonObject = {"enabled": False, "config": {"amount": None, "duration": None, "strategy": None}}
 NOT_SET: Any = object()

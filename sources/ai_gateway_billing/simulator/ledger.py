@@ -101,7 +101,7 @@ class Ledger:
             "threshold": self.threshold if is_set else 0,
             "disabledReason": "payment_failed" if is_broken else None,
             "error": "Your card was declined." if is_broken else None,
-            "lastFailedAt": failed[-1] * 1000 if failed else None,
+            "lastFailedAt": failed[-1] * 1000 if failed else 0,
         }
 
     def invoices(self, now: int) -> list[JsonObject]:

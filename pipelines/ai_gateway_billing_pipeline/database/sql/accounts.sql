@@ -54,9 +54,9 @@ select
   known.account_id,
   coalesce(known.named, 'USD') as currency,
   known.named is null as currency_is_assumed,
-  case usage_unit.unit when 'dollars' then 1 else coalesce(currencies.major_per_minor, 0.01) end::decimal(5, 4)
+  case usage_unit.unit when 'dollars' then 1 else spend.major(currencies.major_per_minor) end::decimal(5, 4)
     as major_per_usage_unit,
-  coalesce(currencies.major_per_minor, 0.01)::decimal(5, 4) as major_per_minor,
+  spend.major(currencies.major_per_minor) as major_per_minor,
   known.as_of
 from known
 cross join spend.usage_unit

@@ -28,7 +28,7 @@ select
   models.net,
   models.observed_at,
   accounts.as_of >= previews.period_end as is_closed,
-  epoch(accounts.as_of) >= epoch(previews.period_end) + 35 * 86400 as is_final
+  epoch(accounts.as_of) >= epoch(previews.period_end) + spend.late_seconds() as is_final
 from spend.preview_models as models
 join spend.previews using (account_id, billing_month, observed_at)
 join spend.accounts using (account_id)

@@ -273,7 +273,7 @@ select
   observed.days_spanned,
   coalesce(observed.gross < 0 or observed.net < 0, false) as is_decrease,
   coalesce(observed.is_reopened, false) as is_reopened,
-  epoch(accounts.as_of) >= epoch(previews.period_end) + 35 * 86400 as is_final,
+  epoch(accounts.as_of) >= epoch(previews.period_end) + spend.late_seconds() as is_final,
   observed.from_at,
   observed.until_at,
   coalesce(allocated.gross, 0) as gross_allocated,

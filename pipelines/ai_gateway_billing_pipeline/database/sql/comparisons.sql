@@ -16,7 +16,7 @@
 -- seen.
 -- balance: the drop between the versions of the balance in the month, with top-ups added back as spend.balance knows
 -- them.
--- invoices: credit bought by the month's paid invoices, the fee of 5 % taken off. It is bought ahead of usage, so
+-- invoices: credit bought by the month's paid purchases, the fee of 5 % taken off. It is bought ahead of usage, so
 -- only from three invoices on does it prove anything: that it agrees when it is as near as the largest invoice, or a
 -- unit error.
 -- The others agree within 5 %. Nothing is proved by amounts that are both below 100 minor units, by less than a day,
@@ -90,12 +90,12 @@ invoices as (
     'invoices' as place,
     invoices.month::timestamp as from_at,
     least(any_value(accounts.as_of) at time zone 'UTC', invoices.month + interval 1 month) as until_at,
-    (sum(invoices.amount_paid) / 1.05)::decimal(20, 4) as amount,
+    spend.credit_bought(sum(invoices.amount_paid)) as amount,
     count(*) as paid,
     max(invoices.amount_paid) as largest
   from spend.invoices
   join spend.accounts using (account_id, currency)
-  where invoices.amount_paid > 0
+  where invoices.amount_paid > 0 and invoices.is_purchase
   group by invoices.account_id, invoices.month
 ),
 spans as (

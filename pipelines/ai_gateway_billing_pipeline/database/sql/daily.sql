@@ -47,8 +47,8 @@ select
   chosen.source.hours_known as hours_known,
   chosen.source.is_complete as is_complete,
   chosen.source.is_complete
-    and epoch(chosen.source.read_at) >= epoch(chosen.day) + 35 * 86400
-    and epoch(accounts.as_of) >= epoch(chosen.day) + 36 * 86400 as is_final,
+    and epoch(chosen.source.read_at) >= epoch(chosen.day) + spend.late_seconds()
+    and epoch(accounts.as_of) >= epoch(chosen.day) + 86400 + spend.late_seconds() as is_final,
   accounts.currency_is_assumed
 from chosen
 join spend.accounts using (account_id);

@@ -1,23 +1,23 @@
 -- spend.focus: one row per account, UTC day and currency of usage, and one per invoice that asked for money: the charges as a FOCUS 1.3 Cost and Usage table. Within one BillingCurrency sum BilledCost (money asked for) or EffectiveCost (money used), never both together; ListCost and ContractedCost only within one ChargeCategory.
--- BilledCost: major units. Usage: 0, because credit bought before or after covers it. Purchase: what was paid, and what an open invoice still asks for, the purchase fee included
+-- BilledCost: major units. Usage: 0, because credit or the invoice of its month covers it. Purchase: what was paid, and what an open invoice still asks for, the purchase fee included. Adjustment: the same of a usage invoice, as far as credit did not cover it
 -- BillingAccountId: Cloudflare account id
 -- BillingAccountName: NULL: the billing API names no account
 -- BillingCurrency: ISO 4217 code, upper case
 -- BillingPeriodEnd: exclusive, UTC
 -- BillingPeriodStart: inclusive, UTC; x_BillingPeriodSource tells where the period comes from
--- ChargeCategory: `Usage` or `Purchase`; the API shows no tax, credit or adjustment apart
+-- ChargeCategory: `Usage`, `Purchase` (of credit), or `Adjustment` (usage of a month that credit did not cover); the API shows no tax or credit apart
 -- ChargeClass: NULL: what the API restates changes its row, there are no corrections beside it
--- ChargeDescription: of a purchase, the invoice's own words
+-- ChargeDescription: of an invoice, its own words
 -- ChargeFrequency: `Usage-Based` or `One-Time`
--- ChargePeriodEnd: end of the UTC day, exclusive
--- ChargePeriodStart: start of the UTC day of the usage, or on which the invoice was made, inclusive
+-- ChargePeriodEnd: end of the UTC day, or of the month that a usage invoice bills, exclusive
+-- ChargePeriodStart: start of the UTC day of the usage or on which the purchase was made, or of the month that a usage invoice bills, inclusive
 -- ContractedCost: as ListCost: the API shows no negotiated prices
--- EffectiveCost: major units. Usage: the credit used up. Purchase: 0, because the usage that it covers carries the cost
+-- EffectiveCost: major units. Usage: the credit used up. Others: 0, because the usage that they cover carries the cost
 -- HostProviderName: `Cloudflare`: whose machines ran the models is not visible here
--- InvoiceId: Purchase: the API's id, or `surrogate_…` when it gave none. Usage: NULL, no invoice names the days it covers
+-- InvoiceId: Purchase and Adjustment: the API's id, or `surrogate_…` when it gave none. Usage: NULL, no invoice names the days it covers
 -- InvoiceIssuerName: `Cloudflare`
--- ListCost: Usage: as EffectiveCost; Purchase: as BilledCost. The API shows no list prices
--- PricingQuantity: amount of credit used or bought, in PricingUnit: credit is priced at its face value
+-- ListCost: Usage: as EffectiveCost; others: as BilledCost. The API shows no list prices
+-- PricingQuantity: amount of credit used, bought or asked for, in PricingUnit: credit is priced at its face value
 -- PricingUnit: the currency of the credit
 -- ProviderName: `Cloudflare`
 -- PublisherName: `Cloudflare`
@@ -29,13 +29,14 @@
 -- x_CurrencyIsAssumed: true when the API names no currency for the account, so that USD is a guess
 -- x_InvoiceOrigin: where the invoice came from, as sent; NULL for usage
 -- x_InvoiceStatus: status of the invoice, as sent; NULL for usage
--- x_IsFinal: Usage: closed and past the 35 days of late events. Purchase: nothing more is to be paid
--- x_UsageSource: `hour` or `day`, the usage table that the day was taken from; NULL for purchases
--- x_UsageUnitAssumption: what aggregated_value was taken to be in, `cents` or `dollars`: a setting, the API does not say; NULL for purchases
+-- x_IsFinal: Usage: closed and past the 35 days of late events. Others: nothing more is to be paid
+-- x_UsageSource: `hour` or `day`, the usage table that the day was taken from; NULL for invoices
+-- x_UsageUnitAssumption: what aggregated_value was taken to be in, `cents` or `dollars`: a setting, the API does not say; NULL for invoices
 --
 -- Prepaid credit. A top-up is a Purchase that is billed and costs nothing by itself; using the credit is Usage that
 -- costs and is not billed again. Over an account's whole life billed minus effective is the credit left plus the fees.
--- Every invoice counts as buying credit, also one for a debt at month end: the usage behind it has its own row.
+-- A usage invoice buys no credit: it has a row, an Adjustment, for what credit did not cover, as spend.invoices.billed
+-- knows it; the usage behind it has its own rows. An invoice of unknown kind counts as spend.invoices.is_purchase says.
 -- The fee of 5 % has no row: whether the invoices' amounts hold it is undocumented, so any split would be a guess, and
 -- FOCUS wants the rows of an InvoiceId to add up to what the invoice asked for.
 -- Billed is what was asked for, not what was paid: an open invoice counts in full until it is settled. A draft asks for
@@ -68,18 +69,13 @@ usage as (
   from spend.daily
   cross join spend.usage_unit
 ),
-invoices as (
-  select
-    *,
-    amount_paid + case when lower(status) = 'open' and is_listed then amount_remaining else 0 end as billed
-  from spend.invoices
-),
-purchases as (
+asked_for as (
   select
     account_id,
-    (created_at at time zone 'UTC')::date as day,
+    case when is_purchase then (created_at at time zone 'UTC')::date else (month - interval 1 month)::date end as day,
+    case when not is_purchase then month end as next_day,
     coalesce(nullif(invoices.currency, ''), accounts.currency) as currency,
-    'Purchase' as category,
+    case when is_purchase then 'Purchase' else 'Adjustment' end as category,
     coalesce(nullif(trim(description), ''), 'AI Gateway invoice') as description,
     'One-Time' as frequency,
     billed,
@@ -92,14 +88,14 @@ purchases as (
     is_settled as is_final,
     null as usage_source,
     null as usage_unit
-  from invoices
+  from spend.invoices
   join spend.accounts using (account_id)
   where created_at is not null
 ),
 charges as (
   select * from usage
   union all by name
-  select * from purchases
+  select * from asked_for
 ),
 periods as (
   select
@@ -121,7 +117,7 @@ select
   null::varchar as ChargeClass,
   description as ChargeDescription,
   frequency as ChargeFrequency,
-  (day + interval 1 day) at time zone 'UTC' as ChargePeriodEnd,
+  coalesce(next_day, day + interval 1 day) at time zone 'UTC' as ChargePeriodEnd,
   day::timestamp at time zone 'UTC' as ChargePeriodStart,
   face_value::decimal(38, 20) as ContractedCost,
   effective::decimal(38, 20) as EffectiveCost,

@@ -17,7 +17,7 @@ covered as (
   select
     account_id,
     unnest(range(epoch(day)::bigint // 3600, epoch(read_until)::bigint // 3600)) as hour_number,
-    epoch(day)::bigint + 35 * 86400 <= epoch(read_at) as was_read_late
+    epoch(day)::bigint + spend.late_seconds() <= epoch(read_at) as was_read_late
   from ai_gateway_billing.usage_coverage
   where "grouping" = 'hour'
 ),
@@ -37,7 +37,7 @@ select
   coalesce(used.usage, 0) * accounts.major_per_usage_unit as amount,
   used.usage is not null as has_usage,
   covered.was_read_late is not null as is_complete,
-  coalesce(covered.was_read_late and (hour_number + 1 + 35 * 24) * 3600 <= epoch(accounts.as_of), false) as is_final,
+  coalesce(covered.was_read_late and (hour_number + 1) * 3600 + spend.late_seconds() <= epoch(accounts.as_of), false) as is_final,
   accounts.currency_is_assumed
 from covered
 full join used using (account_id, hour_number)

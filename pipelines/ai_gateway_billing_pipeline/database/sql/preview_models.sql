@@ -73,8 +73,8 @@ select
   models.description,
   models.lines,
   models.quantity,
-  models.gross * coalesce(currencies.major_per_minor, 0.01) as gross,
-  models.credits * coalesce(currencies.major_per_minor, 0.01) as credits,
-  (models.gross - models.credits) * coalesce(currencies.major_per_minor, 0.01) as net
+  models.gross * spend.major(currencies.major_per_minor) as gross,
+  models.credits * spend.major(currencies.major_per_minor) as credits,
+  (models.gross - models.credits) * spend.major(currencies.major_per_minor) as net
 from models
 left join spend.currencies on currencies.currency = models.currency;

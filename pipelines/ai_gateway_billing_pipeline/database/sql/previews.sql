@@ -34,7 +34,7 @@ select
   ) as is_reopened,
   versions.status,
   versions.code as currency,
-  versions.amount_due * coalesce(currencies.major_per_minor, 0.01) as amount_due,
+  versions.amount_due * spend.major(currencies.major_per_minor) as amount_due,
   versions._dlt_id as version_id
 from versions
 left join spend.currencies on currencies.currency = versions.code;

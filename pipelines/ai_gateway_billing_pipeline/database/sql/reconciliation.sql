@@ -9,7 +9,7 @@
 -- preview_gross: lines of the month's newest preview, before credits
 -- preview_net: the same lines after their credits
 -- balance_drop: credit used between the versions of the balance in the month; top-ups are added back without their fee
--- invoices_paid: the month's paid invoices, the purchase fee included
+-- invoices_paid: the month's paid purchases of credit, the fee included; no usage invoices
 -- daily_ratio: daily figures by hours, over the days that both know completely
 -- preview_gross_ratio: preview_gross by the spend until that preview
 -- preview_net_ratio: preview_net by the spend until that preview
@@ -38,6 +38,7 @@ paid as (
     sum(amount_paid) as invoices_paid
   from spend.invoices
   join spend.accounts using (account_id, currency)
+  where is_purchase
   group by all
 ),
 nearest as (

@@ -151,7 +151,7 @@ select
   coalesce(disabled_reason, error) as auto_topup_reason,
   case when auto_topup <> 'off' then threshold end as topup_threshold,
   case when auto_topup = 'on' then amount end as next_topup_amount,
-  case when auto_topup = 'on' then (amount * 1.05)::decimal(20, 4) end as next_topup_cost,
+  case when auto_topup = 'on' then spend.with_fee(amount) end as next_topup_cost,
   case when auto_topup = 'on' then (as_of at time zone 'UTC' + to_seconds(topup_in_days * 86400))::date end
     as next_topup_date,
   forecast.month,
