@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import shutil
 import stat
 import struct
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from ai_gateway_billing_pipeline.loading import access
@@ -206,3 +209,27 @@ def test_at_no_moment_may_more_people_read_a_copy(tmp_path: Path, mode: int) -> 
 
     assert found == {0o700, 0o600}
     assert bits(workspace.published) == mode
+
+
+@pytest.mark.skipif(not (shutil.which("bindfs") and Path("/dev/fuse").exists()), reason="needs bindfs and FUSE")
+def test_loads_publish_on_a_real_file_system_that_denies_changes_of_mode_and_owner(tmp_path: Path) -> None:
+    real, mounted = tmp_path / "real", tmp_path / "mounted"
+    real.mkdir()
+    mounted.mkdir()
+    mount = ["bindfs", "--chmod-deny", "--chown-deny", "--chgrp-deny", str(real), str(mounted)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        workspace = Workspace(mounted / "billing.duckdb")
+        workspace.create()
+        for number in range(2):
+            with workspace.locked(0):
+                with workspace.begin() as connection:
+                    connection.execute(f"create or replace table t as select {number} as number")
+                workspace.publish()
+                workspace.discard()
+    finally:
+        subprocess.run(["fusermount", "-u", str(mounted)], check=True)
+
+    with duckdb.connect(str(real / "billing.duckdb"), read_only=True) as connection:
+        assert connection.execute("from t").fetchall() == [(1,)]

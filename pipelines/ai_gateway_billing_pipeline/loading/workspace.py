@@ -211,7 +211,7 @@ def unwritable(path: Path, error: OSError) -> DatabaseError:
     """The error for a place that cannot be read or written, with the system's own reason."""
     reason = error.strerror or type(error).__name__
     where = error.filename2 or error.filename or path
-    return DatabaseError(f"Cannot write {where}: {reason}. Nothing was published; mend it and run again.")
+    return DatabaseError(f"Cannot write {where}: {reason}. Nothing was published; fix this and run again.")
 
 
 def remove(path: Path) -> None:
