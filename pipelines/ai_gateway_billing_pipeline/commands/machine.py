@@ -96,7 +96,7 @@ def _writable(folder: Path, published: Path) -> Check:
         with tempfile.TemporaryFile(dir=folder):
             free = shutil.disk_usage(folder).free
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = error.strerror or "no reason given"
         message = f"{folder} cannot be written: {reason}. Let this user write there, or choose another --database."
         return Check("folder", "fail", message, exit_code=1)
     size = published.stat().st_size if published.exists() else 0

@@ -166,6 +166,6 @@ def _unusable(variable: str, path: str, error: OSError) -> str:
         return f"{variable} names a file without certificates in PEM form. Convert it to PEM, or remove the variable."
     blamed = [name for name in _OF_OPENSSL if os.environ.get(name)]
     return (
-        f"Encrypted connections cannot be set up ({error.strerror or type(error).__name__}). "
+        f"Encrypted connections cannot be set up ({error.strerror or 'no reason given'}). "
         f"Check {' and '.join(blamed) if blamed else 'the Python installation'}."
     )
