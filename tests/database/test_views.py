@@ -273,6 +273,78 @@ def test_minor_units_follow_iso_4217(tmp_path: Path) -> None:
     assert wrong == []
 
 
+NAMED = [
+    *[(words, words, words.split("/")[0]) for words in (
+        "perplexity/sonar", "xai/grok", "openai/gpt-5.5", "anthropic/claude-haiku-4-5", "google/gemini", "a/b/c", "A/B",
+        "deepseek.v3/chat", "openai/gpt-5:batch", "groq/llama@latest",
+    )],
+    ("  perplexity/sonar ", "perplexity/sonar", "perplexity"),
+    ("@cf/meta/llama", "@cf/meta/llama", "workers-ai"),
+    ("anthropic claude-haiku-4-5 Input Tokens", "anthropic/claude-haiku-4-5", "anthropic"),
+    ("anthropic claude-haiku-4-5 Output Tokens", "anthropic/claude-haiku-4-5", "anthropic"),
+    ("perplexity sonar Input Tokens", "perplexity/sonar", "perplexity"),
+    ("xai grok output tokens", "xai/grok", "xai"),
+    ("openai gpt-5.5 Cached Input Tokens", "openai/gpt-5.5", "openai"),
+    ("openai gpt-5.5 Cache Read Input Tokens", "openai/gpt-5.5", "openai"),
+    ("workers-ai @cf/meta/llama-3.3-70b Input Tokens", "@cf/meta/llama-3.3-70b", "workers-ai"),
+    ("openrouter meta/llama Output Tokens", "openrouter/meta/llama", "openrouter"),
+    ("1,204 × openai/gpt-5.5 (at $0.10 / 1M input/output tokens)", "openai/gpt-5.5", "openai"),
+    *[(words, words, None) for words in (
+        "Workers AI prepaid", "sonar", "Usage in/out of hours 24/7", "Input Tokens", "AI Gateway Input Tokens", "24/7",
+        "1/2", "/sonar", "perplexity/", "and/or maybe", "$1/2", "anthropic claude-haiku-4-5",
+    )],
+    ("", "(no description)", None),
+    (None, "(no description)", None),
+]  # fmt: skip
+
+
+def test_descriptions_name_provider_and_model_in_both_forms_and_else_stay(tmp_path: Path) -> None:
+    with database(tmp_path) as connection:
+        found = {}
+        for words, *_ in NAMED:
+            fill(
+                connection,
+                invoice_preview=[{"account_id": "a", "period_start": FIRST, "_dlt_valid_from": FIRST, "_dlt_id": "v"}],
+                invoice_preview__invoice_lines=[
+                    {"description": words, "amount": 1, "currency": "usd", "quantity": 1, "_dlt_parent_id": "v"}
+                ],
+            )
+            found[words] = connection.execute("select model, provider from spend.by_model").fetchall()
+
+    assert found == {words: [(model, provider)] for words, model, provider in NAMED}
+
+
+def test_a_model_adds_up_over_the_change_of_form(tmp_path: Path) -> None:
+    months = {"old": "2026-08-01", "new": "2026-09-01"}
+    previews = [
+        {
+            "account_id": "a",
+            "period_start": f"{day} 00:00:00+00",
+            "_dlt_valid_from": f"{day} 10:00:00+00",
+            "_dlt_id": name,
+        }
+        for name, day in months.items()
+    ]
+    lines = [
+        ("old", "perplexity sonar Input Tokens", 30), ("old", "perplexity sonar Output Tokens", 70),
+        ("new", "perplexity/sonar", 50),
+    ]  # fmt: skip
+    rows = [
+        {"description": words, "amount": cents, "currency": "usd", "quantity": 1, "_dlt_parent_id": name}
+        for name, words, cents in lines
+    ]
+    with database(tmp_path, invoice_preview=previews, invoice_preview__invoice_lines=rows) as connection:
+        query = (
+            "select model, provider, billing_month::varchar, lines, gross from spend.by_model order by billing_month"
+        )
+        found = connection.execute(query).fetchall()
+
+    assert found == [
+        ("perplexity/sonar", "perplexity", "2026-08-01", 2, 1),
+        ("perplexity/sonar", "perplexity", "2026-09-01", 1, Decimal("0.5")),
+    ]
+
+
 # --- what holds for any data ---------------------------------------------------------------------------------------
 
 FIRST = datetime(2026, 10, 30, tzinfo=UTC)

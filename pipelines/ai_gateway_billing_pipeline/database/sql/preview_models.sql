@@ -14,8 +14,10 @@
 -- credits: major units, positive: what reduces the lines
 -- net: gross minus credits
 --
--- Model names are parsed as best effort: a word with a slash whose first part begins with a letter or @, and whose rest
--- holds a digit or a hyphen. Lines of the same model are added up.
+-- Model names are parsed as best effort. A description that is nothing but `provider/model` names both, and so does one in
+-- the form before 2026-09-01, `provider model Input Tokens` or `… Output Tokens`, the provider in small letters. Elsewhere
+-- a word with a slash whose first part begins with a letter or @, and whose rest holds a digit or a hyphen, is the name.
+-- Lines of the same model are added up, before and after that date alike.
 create or replace view spend.preview_models as
 with
 credits as (
@@ -30,7 +32,16 @@ lines as (
     lines._dlt_parent_id as version_id,
     upper(trim(lines.currency)) as currency,
     coalesce(nullif(trim(lines.description), ''), '(no description)') as words,
-    nullif(regexp_extract(lines.description, '@?[A-Za-z][\w.-]*(/[\w.:@-]+)*/[\w.:@-]*[\d-][\w.:@-]*'), '') as named,
+    regexp_extract(
+      words, '^([a-z][a-z0-9_.-]*) (@?[\w.:@/-]+) (?i:((cached|cache|read|write|reasoning|audio|image|text) )*(input|output) tokens)$',
+      ['provider', 'name']
+    ) as counted,
+    case
+      when regexp_full_match(words, '@?[A-Za-z][\w.-]*(/[\w.:@-]+)+') then words
+      when starts_with(counted['name'], '@') then counted['name']
+      when counted['name'] <> '' then counted['provider'] || '/' || counted['name']
+      else nullif(regexp_extract(words, '@?[A-Za-z][\w.-]*(/[\w.:@-]+)*/[\w.:@-]*[\d-][\w.:@-]*'), '')
+    end as named,
     coalesce(named, words) as model,
     lines.quantity,
     lines.amount as gross,
