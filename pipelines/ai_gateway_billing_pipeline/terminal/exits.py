@@ -51,9 +51,10 @@ def unheard() -> Iterator[None]:
     try:
         yield
         sys.stdout.flush()
-    except OSError as error:
+    except (OSError, SystemExit) as error:  # rich makes the one into the other
         lead_nowhere(sys.stdout)
-        logs.tell(f"Standard output cannot be written ({error.strerror}); the load is not affected.", logging.WARNING)
+        reason = getattr(error, "strerror", None) or "its reader has gone"
+        logs.tell(f"Standard output cannot be written ({reason}); the load is not affected.", logging.WARNING)
 
 
 def lead_nowhere(stream: TextIO) -> None:
