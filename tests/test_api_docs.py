@@ -53,7 +53,7 @@ SENT: dict[str, Operation[Any]] = {
 }
 UNATTENDED = ("--yes", "--account", ACCOUNT_ID)
 OPTIONS: dict[str, tuple[str, ...]] = {
-    "backfill": ("--from", "2026-11-20", "--to", "2026-11-20"),
+    "backfill": ("--from", "2026-11-20", "--to", "2026-11-20", "--extend"),
     "account topup": ("--amount", "10", *UNATTENDED),
     "account topup-status": ("in_1",),
     "account topup-config set": ("--amount", "10", "--threshold", "5", *UNATTENDED),
