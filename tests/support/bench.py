@@ -367,7 +367,7 @@ def _topup(found: Fields) -> Fields:
         "threshold": found.get("threshold"),
         "disabled_reason": found.get("disabledReason"),
         "error": found.get("error"),
-        "last_failed_at": None if failed is None else moment(failed),
+        "last_failed_at": moment(failed) if failed else None,  # 0: never
     }
 
 
