@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.clock import ROOT
-from support.project import make, text
+from support.project import LOCKS, make, text
 
 MAKEFILE = text(ROOT / "Makefile")
 TARGETS = re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE)
@@ -34,8 +34,8 @@ def test_every_target_is_declared_to_be_no_file() -> None:
 def test_a_file_of_its_name_does_not_keep_a_target_from_its_work(target: str, tmp_path: Path) -> None:
     for name in ("requirements", ".venv", "build", "build/bench", target):
         (tmp_path / name).mkdir(exist_ok=True)
-    for name in ("pip", "build", "runtime", "dev", "notebooks", "bench"):
-        (tmp_path / "requirements" / f"{name}.txt").touch()
+    for lock in LOCKS:
+        (tmp_path / "requirements" / lock.name).touch()
     (tmp_path / "pyproject.toml").touch()
 
     said = planned(tmp_path, target)
