@@ -4,7 +4,6 @@ What is posted is the JSON object of `load --json`, whose messages hold no token
 """
 
 import logging
-import threading
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -33,20 +32,8 @@ def checked_url(url: str) -> str:
 
 
 def post(url: str, summary: Mapping[str, object], transport: httpx.BaseTransport | None = None) -> None:
-    """Post the summary once, within `TIME_LIMIT_S`. What goes wrong is a warning, nothing more.
-
-    httpx limits each step and not their sum, and asking for a name's address has no limit at all: so a thread does it,
-    which ends with the process.
-    """
+    """Post the summary once; connecting and answering may take `TIME_LIMIT_S` each. What goes wrong is a warning."""
     body = logs.without_secrets(values.to_json(summary))
-    sender = threading.Thread(target=_post, args=(url, body, transport), daemon=True, name="webhook")
-    sender.start()
-    sender.join(TIME_LIMIT_S)
-    if sender.is_alive():
-        log.warning("The webhook of --notify-url did not answer within %g s.", TIME_LIMIT_S)
-
-
-def _post(url: str, body: str, transport: httpx.BaseTransport | None) -> None:
     headers = {"content-type": "application/json"}
     try:
         with (
@@ -55,5 +42,7 @@ def _post(url: str, body: str, transport: httpx.BaseTransport | None) -> None:
         ):
             if not answer.is_success:
                 log.warning("The webhook of --notify-url answered HTTP %d.", answer.status_code)
+    except httpx.TimeoutException:
+        log.warning("The webhook of --notify-url did not answer within %g s.", TIME_LIMIT_S)
     except Exception as error:  # noqa: BLE001 - whatever it is, the load is over and must not fail for it
         log.warning("The webhook of --notify-url could not be reached (%s).", type(error).__name__)
