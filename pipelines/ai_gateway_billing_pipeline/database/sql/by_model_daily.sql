@@ -226,8 +226,8 @@ allocated_until as (
 parts as (
   select
     *,
-    gross - lag(gross, 1, 0) over (
-      partition by account_id, billing_month, observed_at, currency, model order by day
+    gross - coalesce(
+      lag(gross) over (partition by account_id, billing_month, observed_at, currency, model order by day), 0
     ) as part
   from allocated_until
 ),
