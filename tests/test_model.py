@@ -7,6 +7,7 @@ failed, every bucket is what it was or what the API says now, whole in either ca
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections import Counter, defaultdict
@@ -38,6 +39,8 @@ START = date(2026, 10, 1)
 BEGIN = datetime(2026, 10, 1, tzinfo=UTC)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 SERIES = [(account_id, grouping) for account_id in IDS for grouping in USAGE]
+
+KINDS = {"auto": "purchase_auto", "manual": "purchase_manual", "usage": "usage"}
 
 accounts = st.integers(0, 2)
 groupings = st.sampled_from(["hour", "day"])
@@ -137,6 +140,7 @@ class Loads(RuleBasedStateMachine):
         self.versions: dict[tuple[str, str], list[Fields]] = defaultdict(list)
         self.invoices: dict[str, dict[Any, Fields]] = defaultdict(dict)
         self.written = self.since_load = 0
+        self.listed_as: dict[str, str] = {}
         self.workers, extraction.WORKERS = (
             extraction.WORKERS,
             1,
@@ -181,9 +185,16 @@ class Loads(RuleBasedStateMachine):
     def ids_change(self, account: int, grouping: str, age: int) -> None:
         self.known(account).reid(grouping, floor(grouping, self.bench.now - age * HOUR))
 
-    @rule(account=accounts, amount=money, has_id=st.booleans(), status=st.sampled_from(["draft", "open", "paid", None]))
-    def an_invoice_appears(self, account: int, amount: Decimal, has_id: bool, status: str | None) -> None:
+    @rule(
+        account=accounts,
+        amount=money,
+        has_id=st.booleans(),
+        status=st.sampled_from(["draft", "open", "paid", None]),
+        kind=st.sampled_from(["auto", "manual", "usage", "usage"]),
+    )
+    def an_invoice_appears(self, account: int, amount: Decimal, has_id: bool, status: str | None, kind: str) -> None:
         self.written += 1
+        self.listed_as[str(self.written)] = kind
         self.known(account).put_invoice(
             {
                 "id": f"in_{self.written}" if has_id else None,
@@ -196,6 +207,7 @@ class Loads(RuleBasedStateMachine):
                 "description": None if has_id else f"number {self.written}",
             },
             key=f"in_{self.written}",
+            listed_as=kind,
         )
 
     @precondition(lambda self: self.written)
@@ -251,7 +263,7 @@ class Loads(RuleBasedStateMachine):
     def the_balance_changes(self, account: int, amount: Decimal) -> None:
         self.known(account).set_balance(amount)
 
-    @rule(account=accounts, amount=st.none() | money, failed=st.none() | st.just(1_790_000_000_123))
+    @rule(account=accounts, amount=st.none() | money, failed=st.sampled_from([None, 0, 1_790_000_000_123]))
     def the_topup_changes(self, account: int, amount: Decimal | None, failed: int | None) -> None:
         self.known(account).set_topup_config({"amount": amount, "threshold": 500, "lastFailedAt": failed})
 
@@ -399,9 +411,13 @@ class Loads(RuleBasedStateMachine):
     def check_invoices(self, account_id: str, is_read: bool) -> None:
         model = self.invoices[account_id]
         if is_read:
-            for row in self.bench.true_invoices(account_id):
+            listed = self.bench.true_invoices(account_id)
+            numbers = [re.findall(r"\d+", row["id"] or row["description"])[0] for row in listed]
+            is_proven = any(self.listed_as[number] != "usage" for number in numbers)
+            for row, number in zip(listed, numbers, strict=True):
+                kind = KINDS[self.listed_as[number]] if is_proven else "unknown"
                 identity = row["id"] or (row["created"], row["description"], row["amount_due"])
-                model[identity] = row | {"listed": self.bench.now}
+                model[identity] = row | {"listed": self.bench.now, "kind": kind}
         found = {}
         for key, row in self.bench.invoices(account_id).items():
             is_ours = row["has_surrogate_id"]
@@ -411,6 +427,7 @@ class Loads(RuleBasedStateMachine):
                 "id": None if is_ours else key,
                 "created": row["created"],
                 "listed": row["last_listed_at"],
+                "kind": row["kind"],
             }
         assert found == model
 
