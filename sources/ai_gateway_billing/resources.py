@@ -16,7 +16,7 @@ from dlt.extract.exceptions import CurrentSourceNotAvailable
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.api.endpoints import OF_RESOURCE
 from ai_gateway_billing.api.pages import Listing
-from ai_gateway_billing.rows import arrow, invoice_kinds, invoices, records, stored, unknown, versions
+from ai_gateway_billing.rows import arrow, identity, invoice_kinds, invoices, records, stored, unknown, versions
 from ai_gateway_billing.rows.fields import Columns
 from ai_gateway_billing.rows.invoice_kinds import Told
 from ai_gateway_billing.rows.records import Reading, Row
@@ -35,7 +35,8 @@ from .outcome import Part, Rejected
 _GIVE_UP_AFTER = 3
 """After this many failed windows the rest of an account's usage waits for the next load."""
 
-# A version of an account ends when the account's new answer differs or says that there is nothing (`withdrawn`).
+# A version of an account ends when the account's new answer differs (rows/identity.py) or says that there is nothing
+# (`withdrawn`).
 # Accounts that were not read this time are out of scope, so a failed endpoint closes nothing.
 VERSIONS: TScd2StrategyDict = {
     "disposition": "merge",
@@ -257,7 +258,8 @@ def _snapshots(run: Extraction, resource: str, convert: Callable[[Any, Reading],
         if not rows:
             return Part(rejected=rejected)
         counts = versions.row_counts(resource, rows[0])
-        item, kinds = versions.hinted(resource, rows[0], seen_types)
+        row = identity.identified(resource, rows[0]) if markers_go else rows[0]
+        item, kinds = versions.hinted(resource, row, seen_types)
         content = [*([] if versions.reaches_every_table(resource, rows[0]) else marker), item]
         return Part(content, counts, told=_told(reading), unknown=kinds)
 

@@ -9,6 +9,7 @@ import dlt
 
 from . import tables, unknown
 from .fields import FLAG, MONEY, TEXT, Columns
+from .identity import ADDED
 from .records import Row
 
 _HINTS: Columns = {kind.hint["data_type"]: kind.hint for kind in (MONEY, TEXT, FLAG)}
@@ -121,7 +122,7 @@ def _unknown_fields(table: str, part: Row, prefix: str = "") -> Iterator[tuple[R
         column = prefix + name
         if isinstance(value, dict):
             yield from _unknown_fields(table, value, f"{column}__")
-        elif column not in tables.TABLES[table] | tables.SENSITIVE.get(table, {}) and not isinstance(
-            value, list | None
+        elif column not in tables.TABLES[table] | tables.SENSITIVE.get(table, {}) and not (
+            name in ADDED or isinstance(value, list | None)
         ):
             yield part, name, column
