@@ -87,7 +87,7 @@ bench-views: $(VENV)/.runtime ## Time every view on ten years of ten accounts
 	@$(BIN)/python tests/benchmarks/views.py $(ARGS)
 
 mutants: $(VENV)/.dev build/mutants/.tool ## Change the code bit by bit and tell what no test notices; ARGS="--sample 40 --only rows"
-	@$(BIN)/python tests/support/mutants.py build/mutants/bin/cosmic-ray $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m support.mutants build/mutants/bin/cosmic-ray $(ARGS)
 
 clean: ## Remove the virtual environment and everything that tools left; databases stay
 	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

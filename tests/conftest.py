@@ -14,7 +14,8 @@ import hypothesis
 import pytest
 
 from support import recording
-from support.clock import NOW, ROOT, ZONE, Clock
+from support.clock import Clock
+from support.constants import NOW, ROOT, ZONE
 
 OURS = ("AIG_BILLING_", "CLOUDFLARE_", "DLT_")
 SHELL = {

@@ -19,12 +19,10 @@ from ai_gateway_billing.operations.operations import Operation, Sender
 from ai_gateway_billing.simulator import ENDPOINTS, Simulator, World
 from ai_gateway_billing.simulator.writes import OPERATIONS
 from ai_gateway_billing_pipeline import cli
-from support.clock import ROOT
 from support.command import aig
+from support.constants import NOW, ROOT, TOKEN
 from support.recording import ACCOUNT_ID, API
 
-TOKEN = "token-of-somebody-who-may-write"  # opens the simulator alone
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 BILLING = "/accounts/{account_id}/ai-gateway/billing"
 READ, WRITE = "AI Gateway Read", "AI Gateway Write"
 

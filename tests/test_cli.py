@@ -21,7 +21,8 @@ from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, Simulator
 from ai_gateway_billing_pipeline import cli, settings
 from ai_gateway_billing_pipeline.loading import load
 from ai_gateway_billing_pipeline.loading.workspace import Workspace
-from support.command import ONE, RECENT, TOKEN, TWO, aig, run_python, serving, start_aig
+from support.command import RECENT, aig, run_python, serving, start_aig
+from support.constants import ACCOUNT, OTHER, TOKEN
 
 DATABASE = Path("billing.duckdb")
 HEAVY = "{'dlt', 'duckdb', 'httpx', 'pandas', 'pyarrow', 'rich.console', 'sqlglot'}"
@@ -31,15 +32,15 @@ NO_WAITING = partial(Client, sleep=lambda _: None)
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
     """One account, which the settings name no further."""
-    with serving(monkeypatch, ONE) as simulator:
+    with serving(monkeypatch, ACCOUNT) as simulator:
         yield simulator
 
 
 @pytest.fixture
 def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
     """Two accounts, both chosen."""
-    monkeypatch.setenv("CLOUDFLARE_ACCOUNT_ID", f"{ONE},{TWO}")
-    with serving(monkeypatch, ONE, TWO) as simulator:
+    monkeypatch.setenv("CLOUDFLARE_ACCOUNT_ID", f"{ACCOUNT},{OTHER}")
+    with serving(monkeypatch, ACCOUNT, OTHER) as simulator:
         yield simulator
 
 
@@ -148,11 +149,11 @@ def test_a_pasted_bearer_is_refused_without_repeating_the_token(
 
 
 def test_several_accounts_and_no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(monkeypatch, ONE, TWO):
+    with serving(monkeypatch, ACCOUNT, OTHER):
         result = aig("load")
 
     assert result.code == 2
-    assert ONE in result.err
+    assert ACCOUNT in result.err
     assert "--account" in result.err
 
 
@@ -163,11 +164,11 @@ def test_a_load_shows_each_resource_and_where_its_rows_are(api: Simulator) -> No
     result = aig("load")
 
     assert result.code == 0, result.err
-    assert f"Account {ONE}" in result.out
+    assert f"Account {ACCOUNT}" in result.out
     assert all(name in result.out for name in RESOURCES if name != "usage_coverage")
     assert "Published to billing.duckdb" in result.out
     assert f"{len(api.requests)} requests" in result.out
-    assert f"{ONE} invoices: done" in result.err
+    assert f"{ACCOUNT} invoices: done" in result.err
 
 
 def test_a_load_as_json_prints_one_object(two: Simulator) -> None:
@@ -175,15 +176,15 @@ def test_a_load_as_json_prints_one_object(two: Simulator) -> None:
 
     assert result.code == 0, result.err
     assert result.json["status"] == "ok"
-    assert set(result.json["accounts"]) == {ONE, TWO}
-    assert result.json["accounts"][ONE] == {"status": "ok", "error": None, "errors": {}, "skipped": {}}
+    assert set(result.json["accounts"]) == {ACCOUNT, OTHER}
+    assert result.json["accounts"][ACCOUNT] == {"status": "ok", "error": None, "errors": {}, "skipped": {}}
     assert result.json["rows"]["usage_hourly"] == count("usage_hourly")
     assert result.json["requests"] == len(two.requests)
     assert result.json["seconds"] > 0
 
 
 def test_several_accounts_are_counted_per_resource(two: Simulator) -> None:
-    result = aig("load", "--account", ONE, "--account", TWO)
+    result = aig("load", "--account", ACCOUNT, "--account", OTHER)
 
     assert result.code == 0, result.err
     assert "2 accounts" in result.out
@@ -263,7 +264,7 @@ def test_a_wrong_token_ends_with_3_and_publishes_nothing(api: Simulator, monkeyp
     wrong = "a-wrong-token-0123456789-0123456789"
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", wrong)
 
-    result = aig("load", "--account", ONE)
+    result = aig("load", "--account", ACCOUNT)
 
     assert result.code == 3
     assert "Check the API token" in result.err
@@ -283,21 +284,21 @@ def test_a_token_that_may_not_list_accounts_is_told_to_name_one(
 
 
 def test_one_of_two_accounts_forbidden_ends_with_4_and_loads_the_other(two: Simulator) -> None:
-    two.world.tokens[TOKEN].reads.discard(TWO)
+    two.world.tokens[TOKEN].reads.discard(OTHER)
 
     result = aig("load", "--json")
 
     assert result.code == 4
     assert result.json["status"] == "partial"
-    assert result.json["accounts"][ONE]["status"] == "ok"
-    assert result.json["accounts"][TWO]["status"] == "failed"
-    assert "permission" in result.json["accounts"][TWO]["error"]
-    assert result.err.count(f"Failed for {TWO}") == 1
+    assert result.json["accounts"][ACCOUNT]["status"] == "ok"
+    assert result.json["accounts"][OTHER]["status"] == "failed"
+    assert "permission" in result.json["accounts"][OTHER]["error"]
+    assert result.err.count(f"Failed for {OTHER}") == 1
     assert count("usage_hourly") > 0
 
 
 def test_a_server_that_is_down_ends_with_6(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(monkeypatch, ONE):
+    with serving(monkeypatch, ACCOUNT):
         pass
     monkeypatch.setattr(client, "Client", NO_WAITING)
 
@@ -317,7 +318,7 @@ def test_a_load_in_which_nothing_could_be_read_keeps_the_published_file(
     monkeypatch.setattr(client, "Client", NO_WAITING)
     api.faults.add("refused")
 
-    result = aig("load", "--account", ONE)
+    result = aig("load", "--account", ACCOUNT)
 
     assert result.code == 6
     assert "everything is as it was" in result.out
@@ -369,7 +370,7 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     break_load(monkeypatch, KeyboardInterrupt())  # type: ignore[arg-type]
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", TOKEN)
 
-    result = aig("load", "--account", ONE)
+    result = aig("load", "--account", ACCOUNT)
 
     assert result.code == 130
 
@@ -388,7 +389,7 @@ def wait_for_requests(simulator: Simulator) -> None:
 def test_a_second_load_is_refused_and_a_signal_ends_the_first_at_once(
     monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
 ) -> None:
-    with serving(monkeypatch, ONE) as simulator:
+    with serving(monkeypatch, ACCOUNT) as simulator:
         simulator.faults.add("slow", endpoint="usage-history", delay_s=20.0)
         process = start_aig("load")
         wait_for_requests(simulator)
@@ -477,7 +478,7 @@ def test_the_demo_needs_no_settings_and_heeds_none(demo: Path, monkeypatch: pyte
 
 
 def test_the_demo_takes_no_account_of_yours() -> None:
-    result = aig("load", "--demo", "--account", ONE)
+    result = aig("load", "--demo", "--account", ACCOUNT)
 
     assert result.code == 2
     assert "leave out --account" in result.err

@@ -21,8 +21,8 @@ from typer.main import get_command
 
 from ai_gateway_billing_pipeline import cli
 from ai_gateway_billing_pipeline.database import checks, read
-from support.bench import HOUR, NOW, Bench
-from support.clock import ROOT
+from support.bench import Bench
+from support.constants import HOUR, NOW, ROOT
 from support.samples import fill
 
 DEPLOY = ROOT / "deploy"

@@ -13,7 +13,7 @@ from ai_gateway_billing.errors import BillingError, BillingPermissionError, Serv
 from ai_gateway_billing.extraction import Extraction, Runs
 from ai_gateway_billing.outcome import Outcomes, Part
 from ai_gateway_billing.usage.cursors import Extent
-from support.bench import ACCOUNT, DAY, NOW, OTHER, TODAY
+from support.constants import ACCOUNT, DAY, NOW, OTHER, TODAY
 
 SECRET = "a-link-or-a-token-that-the-answer-quoted"
 

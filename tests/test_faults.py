@@ -29,7 +29,9 @@ from ai_gateway_billing.usage.cursors import Extent
 from ai_gateway_billing.usage.reading import WindowReader
 from ai_gateway_billing.usage.windows import plan
 from support import processes
-from support.bench import ACCOUNT, DAY, HOUR, NOW, OTHER, TODAY, TOKEN, Bench, Ticking
+from support.bench import Bench
+from support.clock import Clock
+from support.constants import ACCOUNT, DAY, HOUR, NOW, OTHER, TODAY, TOKEN
 
 Kind = str | int
 
@@ -91,7 +93,7 @@ class Bed(Bench):
         super().__init__(folder, start="2026-10-25")
         self.cases = [Case(f"{n:032x}", endpoint, kind, options) for n, (endpoint, kind) in enumerate(cases, 1)]
         self.sound = "f" * 32
-        self.clock = Ticking()
+        self.clock = Clock()
         for account_id in (*(case.account_id for case in self.cases), self.sound):
             fill(self.account(account_id))
 
@@ -370,7 +372,7 @@ class Watched(Bench):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, start="2026-11-01")
-        self.clock = Ticking()
+        self.clock = Clock()
         self.log: list[tuple[float, int, float]] = []
         for account_id in (ACCOUNT, OTHER):
             fill(self.account(account_id))
@@ -388,7 +390,7 @@ class Watched(Bench):
             transport=transport,
             sleep=clock.sleep,
             clock=clock.monotonic,
-            now=lambda: NOW + timedelta(seconds=clock.passed),
+            now=clock.now,
             budget=None,
         )
 
@@ -495,7 +497,7 @@ def test_eight_threads_obey_one_retry_after(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     fill(bench.account())
     bench.faults.add(429, nth=12, retry_after=1)
-    clock = Ticking()
+    clock = Clock()
     all_wait = threading.Barrier(extraction.WORKERS, action=lambda: clock.sleep(1.0), timeout=10)
     waits: list[float] = []
 

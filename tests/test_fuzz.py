@@ -29,7 +29,8 @@ from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, World, demo_world
 from ai_gateway_billing.simulator.exact import encode
 from ai_gateway_billing.usage import buckets
 from ai_gateway_billing.usage.windows import Window, epoch_ms
-from support.bench import ACCOUNT, HOUR, NOW, SNAPSHOTS, TODAY, TOKEN, Bench
+from support.bench import SNAPSHOTS, Bench
+from support.constants import ACCOUNT, HOUR, NOW, TODAY, TOKEN
 
 WINDOW = Window("hour", TODAY, TODAY + 12 * HOUR)
 READING = Reading(ACCOUNT, NOW)

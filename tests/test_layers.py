@@ -1,15 +1,17 @@
 """Imports go one way. The contracts stand in pyproject.toml; here they are kept, and proved to bite."""
 
+import ast
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import grimp
 import pytest
 
-from support.clock import ROOT
+from support.constants import ROOT
 
 SOURCE = "ai_gateway_billing"
 PROGRAM = "ai_gateway_billing_pipeline"
@@ -89,3 +91,49 @@ def test_the_source_does_not_need_the_simulator(graph: grimp.ImportGraph) -> Non
     }
 
     assert importers == set()
+
+
+# --- the house of the tests ----------------------------------------------------------------------------------------
+
+TESTS = ROOT / "tests"
+CONSTANTS = TESTS / "support" / "constants.py"
+
+
+def _parsed() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(TESTS.rglob("*.py")):
+        yield str(path.relative_to(TESTS)), ast.parse(path.read_text("utf-8"))
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{each.name}" for each in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+
+
+def _assigned(tree: ast.Module) -> Iterator[str]:
+    """Names that a module defines itself."""
+    targets = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    for target in targets:
+        yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
+
+
+def test_no_test_takes_anything_from_another_test() -> None:
+    """What two of them need lives in tests/support."""
+    crossing = {
+        f"{name} imports {imported}"
+        for name, tree in _parsed()
+        for imported in _imported(tree)
+        if any(part.startswith("test_") for part in imported.split(".")[:2]) or imported.startswith("tests.")
+    }
+
+    assert crossing == set()
+
+
+def test_what_all_tests_agree_on_is_written_once() -> None:
+    shared = set(_assigned(ast.parse(CONSTANTS.read_text("utf-8"))))
+    again = {f"{name} defines {each}" for name, tree in _parsed() for each in shared & set(_assigned(tree))}
+
+    assert {"NOW", "TOKEN", "ACCOUNT", "OTHER"} <= shared
+    assert {each for each in again if not each.startswith("support/constants.py ")} == set()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.clock import ROOT
+from support.constants import ROOT
 from support.project import LOCKS, make, text
 
 MAKEFILE = text(ROOT / "Makefile")

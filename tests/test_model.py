@@ -32,7 +32,8 @@ from hypothesis.stateful import (
 from ai_gateway_billing import extraction
 from ai_gateway_billing.api.endpoints import ENDPOINTS
 from ai_gateway_billing.simulator import Account, World
-from support.bench import DAY, HOUR, SNAPSHOTS, USAGE, WIDTH, Bench, Fields, Row, invoice_row
+from support.bench import SNAPSHOTS, USAGE, WIDTH, Bench, Fields, Row, invoice_row
+from support.constants import DAY, HOUR
 
 IDS = [letter * 32 for letter in "abc"]
 START = date(2026, 10, 1)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from support.clock import ROOT
+from support.constants import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
 SCRIPTS = sorted(NOTEBOOKS.glob("0*.py"))

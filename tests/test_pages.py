@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from support.clock import ROOT
+from support.constants import ROOT
 
 PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/PROOF.md", "docs/SPEED.md")
 PLACES = (ROOT, ROOT / "sources/ai_gateway_billing", ROOT / "pipelines/ai_gateway_billing_pipeline")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ai_gateway_billing_pipeline.commands import demo
-from support.clock import ROOT
-from support.command import ONE, aig, ending, serving
+from support.command import aig, ending, serving
+from support.constants import ACCOUNT, ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -30,7 +30,7 @@ def commands() -> list[list[str]]:
 
 def test_the_commands_work_from_top_to_bottom(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only token and address are put in: an account that is nobody's answers on this machine."""
-    with serving(monkeypatch, ONE):
+    with serving(monkeypatch, ACCOUNT):
         ran = [(words, aig(*words[1:])) for words in commands()]
 
     assert [(words, done.code, done.err) for words, done in ran if done.code] == []

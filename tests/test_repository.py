@@ -12,7 +12,7 @@ import yaml
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from support.clock import ROOT
+from support.constants import ROOT
 from support.project import LOCKS, files, pins, pyproject, text
 
 # Each pattern is spelled so that it does not match its own line.

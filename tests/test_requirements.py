@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from support.clock import ROOT
+from support.constants import ROOT
 from support.project import LOCKS, files, make, pins, pyproject, text
 
 APART = {"focus.txt"}  # an environment of its own, with older versions

@@ -22,9 +22,8 @@ from ai_gateway_billing import ai_gateway_billing
 from ai_gateway_billing.errors import BillingPermissionError, SettingsError
 from ai_gateway_billing.rows.tables import RESOURCES, TABLES
 from ai_gateway_billing.simulator import Account, Simulator
-from support.bench import ACCOUNT, OTHER, TOKEN, USAGE, Bench
-
-HOUR = timedelta(hours=1)
+from support.bench import USAGE, Bench
+from support.constants import ACCOUNT, HOUR, OTHER, TOKEN
 
 
 @pytest.fixture(scope="module")

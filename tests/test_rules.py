@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from support.bench import ACCOUNT, DAY, NOW, OTHER, TODAY, USAGE, Bench
+from support.bench import USAGE, Bench
+from support.constants import ACCOUNT, DAY, NOW, OTHER, TODAY
 
 START = datetime(2026, 9, 1, tzinfo=NOW.tzinfo)
 BOTH = (ACCOUNT, OTHER)

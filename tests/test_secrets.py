@@ -27,24 +27,24 @@ import pytest
 from ai_gateway_billing.simulator import DEMO_TOKEN, World
 from ai_gateway_billing_pipeline.terminal import logs
 from support import leaks, processes
-from support.clock import ROOT
-from support.processes import ACCOUNT, NOW, Ending, Place, at
+from support.constants import ACCOUNT, NOW, ROOT
+from support.processes import Ending, Place, at
 
 pytestmark = processes.LOOPBACK
 
-TOKEN = "cfut+Secret/Token~of.nobody_7f3a9c==xYz-0123456789"
+ODD_TOKEN = "cfut+Secret/Token~of.nobody_7f3a9c==xYz-0123456789"
 OTHER_TOKEN = "Xy7-kQ2m_Zp9rT4vB8nW1cD6fG3hJ5lS0aE-uI2o"
 DIGITS = "4929716000001137"
 GROUPED = "4929 7160 0000 1137"
 LINK = "https://pay.example.test/invoice/acct_1SeCrEt/live_YWNjdF9zZWNyZXQ?s=ap&x=1"
-SECRETS = (TOKEN, DIGITS, GROUPED, LINK, "acct_1SeCrEt", "live_YWNjdF9zZWNyZXQ")
+SECRETS = (ODD_TOKEN, DIGITS, GROUPED, LINK, "acct_1SeCrEt", "live_YWNjdF9zZWNyZXQ")
 
 
 def world_of_secrets() -> World:
     """An account whose answers hold each secret where the API has it, and where it may have it one day."""
     world = World()
     account = world.add_generated_account(ACCOUNT, start=NOW.replace(day=10), size=100)
-    world.add_token(TOKEN)
+    world.add_token(ODD_TOKEN)
     card = {"brand": "visa", "last4": DIGITS}
     account.set_balance(payment_method=card, card_on_file={"digits": DIGITS})
     world.inject("invoice-history", "invoices.*.invoice_pdf", LINK)
@@ -75,7 +75,7 @@ def own_home(folder: Path, and_then: Callable[[], None] | None = None) -> None:
     for variable in ("HOME", "DLT_DATA_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "TMPDIR"):
         (folder / variable).mkdir(exist_ok=True)
         os.environ[variable] = str(folder / variable)
-    os.environ["CLOUDFLARE_API_TOKEN"] = TOKEN
+    os.environ["CLOUDFLARE_API_TOKEN"] = ODD_TOKEN
     os.environ["RUNTIME__LOG_LEVEL"] = "DEBUG"  # dlt is there already, and would not look again by itself
     Container()[PluggableRunContext].reload()
     if and_then:
@@ -133,7 +133,7 @@ PLANTS: dict[str, Callable[[Path, str], Any]] = {
 
 
 @pytest.mark.parametrize("plant", PLANTS)
-@pytest.mark.parametrize("secret", [TOKEN, DIGITS, LINK], ids=["token", "digits", "link"])
+@pytest.mark.parametrize("secret", [ODD_TOKEN, DIGITS, LINK], ids=["token", "digits", "link"])
 def test_the_search_finds_what_is_there(tmp_path: Path, plant: str, secret: str) -> None:
     PLANTS[plant](tmp_path / "file", secret)
 
@@ -164,14 +164,14 @@ def test_sensitive_data_that_is_asked_for_stays_in_the_tables(place: Place) -> N
         ]
     data = [path for path in place.working_folder.rglob("*") if "completed_jobs" in path.parts]
     assert_nothing_leaked(place, ending, *SECRETS[1:], ignoring=[place.database, *data])
-    assert_nothing_leaked(place, ending, TOKEN)
+    assert_nothing_leaked(place, ending, ODD_TOKEN)
 
 
 def test_the_token_in_a_secrets_file_goes_nowhere_else(place: Place) -> None:
     """Then dlt itself has read it, whose traces tell where each setting came from."""
     secrets = place.folder / ".dlt" / "secrets.toml"
     secrets.parent.mkdir()
-    secrets.write_text(f'[sources.ai_gateway_billing]\napi_token = "{TOKEN}"\n')
+    secrets.write_text(f'[sources.ai_gateway_billing]\napi_token = "{ODD_TOKEN}"\n')
 
     ending = load(place, prepare=without_token)
 
@@ -197,13 +197,19 @@ def test_the_source_in_a_pipeline_of_ones_own_leaks_nothing(place: Place, how: s
     environment = {**os.environ, **home, "CLOUDFLARE_BASE_URL": place.url, "RUNTIME__LOG_LEVEL": "DEBUG"}
     secrets = place.folder / ".dlt" / "secrets.toml"
     if how == "environment":
-        environment["CLOUDFLARE_API_TOKEN"] = TOKEN
+        environment["CLOUDFLARE_API_TOKEN"] = ODD_TOKEN
     if how == "secrets file":
         secrets.parent.mkdir()
-        secrets.write_text(f'[sources.ai_gateway_billing]\napi_token = "{TOKEN}"\n')
+        secrets.write_text(f'[sources.ai_gateway_billing]\napi_token = "{ODD_TOKEN}"\n')
 
     done = subprocess.run(
-        [sys.executable, "-c", AS_A_SOURCE, str(place.folder / "own.duckdb"), *([TOKEN] if how == "argument" else [])],
+        [
+            sys.executable,
+            "-c",
+            AS_A_SOURCE,
+            str(place.folder / "own.duckdb"),
+            *([ODD_TOKEN] if how == "argument" else []),
+        ],
         cwd=place.folder,
         env=environment,
         capture_output=True,
@@ -240,8 +246,8 @@ def test_no_other_command_shows_a_secret(place: Place, command: list[str]) -> No
 # --- all goes wrong --------------------------------------------------------------------------------------------------
 
 ECHO = (
-    f"Bad Authorization: Bearer {TOKEN} for card {GROUPED} ({DIGITS}); see {LINK} "
-    f"or {quote(TOKEN, safe='')} or {quote(LINK, safe='')}"
+    f"Bad Authorization: Bearer {ODD_TOKEN} for card {GROUPED} ({DIGITS}); see {LINK} "
+    f"or {quote(ODD_TOKEN, safe='')} or {quote(LINK, safe='')}"
 )
 """What a careless API, a proxy or a debugging page may say."""
 
@@ -309,7 +315,7 @@ BROKEN: dict[str, tuple[str, str, Any]] = {
     "digits for a number": ("credit-balance", "balance", DIGITS + "x"),
     "digits for a flag": ("credit-balance", "has_default_payment_method", DIGITS),
     "digits for a list": ("invoice-preview", "invoice_lines", DIGITS),
-    "a token for a number": ("usage-history", "history.*.aggregated_value", TOKEN),
+    "a token for a number": ("usage-history", "history.*.aggregated_value", ODD_TOKEN),
 }
 TOLD = """
     select reason || field from ai_gateway_billing.quarantine
@@ -387,7 +393,7 @@ def test_a_full_disk_shows_no_secret(place: Place) -> None:
     ending = load(place, prepare=functools.partial(both, functools.partial(processes.small_files, 400_000), sensitive))
 
     assert ending.code == 1, ending
-    assert_nothing_leaked(place, ending, TOKEN)
+    assert_nothing_leaked(place, ending, ODD_TOKEN)
     assert leaks.found(SECRETS, ending.out, ending.err) == []
 
 
@@ -399,12 +405,12 @@ def both(*steps: Callable[[], None]) -> None:
 @pytest.mark.parametrize("option", ["--base-url", "--account", "--database", "--start"])
 def test_a_token_in_the_wrong_place_is_not_echoed(place: Place, option: str) -> None:
     """Not the configured one, and none that only looks like one of Cloudflare's."""
-    token = TOKEN if option == "--start" else OTHER_TOKEN
+    token = ODD_TOKEN if option == "--start" else OTHER_TOKEN
     ending = load(place, option, f"https://user:{token}@example.test" if option == "--base-url" else token)
 
     assert ending.code in (1, 2) or option == "--database"
     if option != "--database":  # a path is named in messages, and this file was asked for
-        assert_nothing_leaked(place, ending, TOKEN, token)
+        assert_nothing_leaked(place, ending, ODD_TOKEN, token)
 
 
 # --- what stands in the repository -----------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.errors import ApiError
 from ai_gateway_billing.simulator import Simulator, World
 from ai_gateway_billing_pipeline import settings
-from support.clock import ROOT
 from support.command import aig, run_python
+from support.constants import ACCOUNT, ROOT, TOKEN
 
 SOURCE, PROGRAM = "ai_gateway_billing", "ai_gateway_billing_pipeline"
 WRITING = {f"{SOURCE}.operations.{name}" for name in ("operations", "answers", "sending")}
@@ -27,9 +27,6 @@ OFFERED = f"{PROGRAM}.commands.account"
 ACTING = {OFFERED, f"{PROGRAM}.account.actions", f"{PROGRAM}.account.session"}
 """The commands that act on an account; with the command line, which offers them, all that may reach what writes."""
 OFFERING = {f"{PROGRAM}.{name}" for name in ("cli", "__main__")}
-
-ACCOUNT = "ab" * 16
-TOKEN = "token-of-somebody-who-may-write"  # opens the simulator alone
 
 
 @pytest.fixture(scope="module")

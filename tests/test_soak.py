@@ -21,7 +21,8 @@ import pytest
 
 from ai_gateway_billing import extraction
 from ai_gateway_billing.simulator import Account, World
-from support.bench import ACCOUNT, DAY, HOUR, OTHER, SNAPSHOTS, TOKEN, USAGE, Bench, Fields, same_rows
+from support.bench import SNAPSHOTS, USAGE, Bench, Fields, same_rows
+from support.constants import ACCOUNT, DAY, HOUR, OTHER, TOKEN
 
 BEGIN = datetime(2026, 9, 15, 0, 30, tzinfo=UTC)
 HISTORY = 14 * DAY

@@ -16,8 +16,8 @@ import pytest
 
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing.simulator import DEMO_TOKEN, demo_world
-from support.bench import ACCOUNT, DAY, HOUR, NOW, OTHER, TODAY, Bench
-from support.clock import ZONE
+from support.bench import Bench
+from support.constants import ACCOUNT, DAY, HOUR, NOW, OTHER, TODAY, ZONE
 
 HERE = Path(__file__).parent
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from support.clock import ROOT
+from support.constants import ROOT
 
 PACKAGES = {"sources": "ai_gateway_billing", "pipelines": "ai_gateway_billing_pipeline"}
 

@@ -17,10 +17,8 @@ from ai_gateway_billing import errors
 from ai_gateway_billing.api.bodies import MAX_BYTES
 from ai_gateway_billing.api.client import Client
 from support.clock import Clock
+from support.constants import ACCOUNT, OTHER, TOKEN
 
-ACCOUNT = "0123456789abcdef0123456789abcdef"
-OTHER = "f" * 32
-TOKEN = "s3cret-token_of.nobody"
 PREFIX = f"/client/v4/accounts/{ACCOUNT}"
 
 Reply = httpx.Response | Exception

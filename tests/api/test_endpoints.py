@@ -11,7 +11,8 @@ from ai_gateway_billing import errors, simulator
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.api.endpoints import ENDPOINTS, INVOICE_PREVIEW, OF_RESOURCE, SPENDING_LIMIT, Endpoint, Nothing
 from ai_gateway_billing.rows.tables import RESOURCES
-from support.bench import ACCOUNT, NOW, TOKEN, Bench
+from support.bench import Bench
+from support.constants import ACCOUNT, NOW, TOKEN
 from support.samples import fill
 
 NOT_OF_THE_TABLE = {"accounts", "tokens/verify", "topup/limits"}

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from ai_gateway_billing import errors
 from ai_gateway_billing.api.envelope import Answer, Origin, drifted, judge, parse
+from support.constants import ACCOUNT, TOKEN
 
-ACCOUNT = "0123456789abcdef0123456789abcdef"
-TOKEN = "s3cret-token_of.nobody"
 ORIGIN = Origin("ai-gateway/billing/credit-balance", ACCOUNT, TOKEN)
 JSON = {"content-type": "application/json"}
 

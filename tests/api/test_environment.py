@@ -19,8 +19,8 @@ from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.api.environment import Route, route
 from ai_gateway_billing.errors import SettingsError, UnreachableError
 from ai_gateway_billing.operations.sending import Sender
+from support.constants import TOKEN
 
-TOKEN = "s3cret-token_of.nobody"
 API = urlsplit("https://api.cloudflare.com/client/v4")
 NEAR = urlsplit("http://127.0.0.1:8000")
 PROXY = "http://ada:pa55word@proxy.example:3128"

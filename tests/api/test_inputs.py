@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from ai_gateway_billing.api.inputs import checked_account_id, checked_base_url, checked_token, is_loopback
 from ai_gateway_billing.errors import SettingsError
+from support.constants import ACCOUNT
 
-ACCOUNT = "0123456789abcdef0123456789abcdef"
 SECRET = "hunter2hunter2"
 
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_gateway_billing.api.limits import HoldTooLongError, Limit, Pace, asked_wait_s, http_date, limits
-from support.clock import CLOCK_START_S, NOW, Clock
+from support.clock import CLOCK_START_S, Clock
+from support.constants import NOW
 
 
 def pace_of(clock: Clock, *, budget: tuple[int, float] | None = None, per_second: float | None = None) -> Pace:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from ai_gateway_billing.api.pages import FULL_READS, Pages
 from ai_gateway_billing.api.pages import Listing as Answer
 from ai_gateway_billing.errors import InvalidAnswerError, PagesInconsistentError, ServerError
+from support.constants import ACCOUNT
 
-ACCOUNT = "0123456789abcdef0123456789abcdef"
 Row = dict[str, Any]
 
 

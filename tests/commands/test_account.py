@@ -17,11 +17,9 @@ import pytest
 from ai_gateway_billing.operations.operations import Sender
 from ai_gateway_billing.simulator import LoggedRequest, Simulator, World
 from support.command import aig, run_python, start_aig
+from support.constants import ACCOUNT, NOW, OTHER, TOKEN
 
-ACCOUNT, OTHER = "ab" * 16, "cd" * 16
-TOKEN = "token-of-somebody-who-may-write"  # opens the simulator alone
 SESSION = "session-of-somebody-signed-in"
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 UNATTENDED = ("--yes", "--account", ACCOUNT)
 TOPUP = ("account", "topup", "--amount", "50.00")
 CHANGES: dict[str, tuple[str, ...]] = {

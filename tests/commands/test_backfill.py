@@ -9,7 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from support.command import ONE, RECENT, Ran, aig, serving
+from support.command import RECENT, Ran, aig, serving
+from support.constants import ACCOUNT
 
 
 class Terminal(io.StringIO):
@@ -19,7 +20,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(autouse=True)
 def loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with serving(monkeypatch, ONE):
+    with serving(monkeypatch, ACCOUNT):
         assert aig("load").code == 0
         yield
 

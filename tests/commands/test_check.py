@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ai_gateway_billing_pipeline.loading.workspace import Workspace
-from support.command import ONE, RECENT, aig, serving
+from support.command import RECENT, aig, serving
+from support.constants import ACCOUNT
 
 LONG_AGO = f"{RECENT - timedelta(days=30):%Y-%m-%d}"
 
@@ -17,7 +18,7 @@ LONG_AGO = f"{RECENT - timedelta(days=30):%Y-%m-%d}"
 @pytest.fixture
 def gap(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The ids of the findings of a database with a gap, whose API goes on to answer."""
-    with serving(monkeypatch, ONE):
+    with serving(monkeypatch, ACCOUNT):
         assert aig("load").code == 0
         assert aig("backfill", "--from", LONG_AGO, "--to", LONG_AGO, "--extend").code == 0
         findings = aig("check", "--json").json["findings"]

@@ -22,7 +22,8 @@ from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, Simulator
 from ai_gateway_billing_pipeline.commands import doctor
 from ai_gateway_billing_pipeline.commands.doctor import Check
-from support.command import ONE, TOKEN, TWO, Ran, aig, serving
+from support.command import Ran, aig, serving
+from support.constants import ACCOUNT, OTHER, TOKEN
 
 ENDPOINTS = tuple(endpoint.name for endpoint in endpoints.ENDPOINTS)
 
@@ -30,7 +31,7 @@ ENDPOINTS = tuple(endpoint.name for endpoint in endpoints.ENDPOINTS)
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
     monkeypatch.setattr(client, "Client", partial(Client, sleep=lambda _: None))
-    with serving(monkeypatch, ONE) as simulator:
+    with serving(monkeypatch, ACCOUNT) as simulator:
         yield simulator
 
 
@@ -63,12 +64,12 @@ def test_for_people_each_check_is_a_line(api: Simulator) -> None:
 
     assert result.code == 0
     assert "ok   token: active\n" in result.out
-    assert f"ok   credit-balance of {ONE}: answers\n" in result.out
+    assert f"ok   credit-balance of {ACCOUNT}: answers\n" in result.out
 
 
 def test_states_without_an_answer_are_well(api: Simulator) -> None:
     api.world.accounts.clear()
-    api.world.add_account(ONE)
+    api.world.add_account(ACCOUNT)
 
     result, checks = examine()
 
@@ -87,14 +88,14 @@ def test_no_token_is_a_setting_and_the_rest_is_looked_at_all_the_same() -> None:
 def test_a_wrong_token_ends_with_3(api: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "a-wrong-token-0123456789-0123456789")
 
-    result, checks = examine("--account", ONE)
+    result, checks = examine("--account", ACCOUNT)
 
     assert result.code == 3
     assert checks["token"].startswith("fail: Cloudflare does not know it")
 
 
 def test_a_token_that_belongs_to_an_account_is_asked_for_there(api: Simulator) -> None:
-    api.world.tokens[TOKEN].owner = ONE
+    api.world.tokens[TOKEN].owner = ACCOUNT
 
     result, checks = examine()
 
@@ -105,7 +106,7 @@ def test_a_token_that_belongs_to_an_account_is_asked_for_there(api: Simulator) -
 def test_a_disabled_token_is_told_apart_from_an_unknown_one(api: Simulator) -> None:
     api.world.tokens[TOKEN].status = "disabled"
 
-    result, checks = examine("--account", ONE)
+    result, checks = examine("--account", ACCOUNT)
 
     assert result.code == 3
     assert checks["token"].startswith("fail: It is disabled.")
@@ -122,8 +123,8 @@ def test_a_token_that_expires_soon_is_a_warning(api: Simulator) -> None:
 
 
 def test_one_account_without_permission_ends_with_4(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(monkeypatch, ONE, TWO) as simulator:
-        simulator.world.tokens[TOKEN].reads.discard(TWO)
+    with serving(monkeypatch, ACCOUNT, OTHER) as simulator:
+        simulator.world.tokens[TOKEN].reads.discard(OTHER)
         result, checks = examine("--account", "all")
 
     assert result.code == 4
@@ -162,7 +163,7 @@ def test_an_api_that_is_down_ends_with_6_after_one_try(monkeypatch: pytest.Monke
 
 
 def test_a_wrong_clock_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(monkeypatch, ONE, now=lambda: datetime.now(UTC) - timedelta(minutes=5)):
+    with serving(monkeypatch, ACCOUNT, now=lambda: datetime.now(UTC) - timedelta(minutes=5)):
         result, checks = examine()
 
     assert result.code == 0
@@ -261,7 +262,7 @@ def test_another_destination_that_is_not_there(api: Simulator) -> None:
 )
 def test_the_exit_code_is_that_of_the_worst(codes: list[int], answered: bool, expected: int) -> None:
     checks = [Check("any", "fail", "", None, code) for code in codes]
-    checks += [Check("credit-balance", "ok", "", ONE)] if answered else []
+    checks += [Check("credit-balance", "ok", "", ACCOUNT)] if answered else []
 
     assert doctor.exit_code(checks) == expected
 
@@ -286,7 +287,7 @@ def test_only_cloudflares_own_refusal_says_that_the_token_is_unknown(api: Simula
     for endpoint in ("user/tokens/verify", "tokens/verify"):
         api.faults.add(**fault, endpoint=endpoint)
 
-    result, checks = examine("--account", ONE)
+    result, checks = examine("--account", ACCOUNT)
 
     assert result.code == 6
     assert checks["token"].startswith("fail: Cloudflare could not be asked about it: ")
@@ -297,7 +298,7 @@ def test_cloudflares_own_refusal_says_that_the_token_is_unknown(api: Simulator, 
     for endpoint in ("user/tokens/verify", "tokens/verify"):
         api.faults.add(status, endpoint=endpoint)
 
-    _, checks = examine("--account", ONE)
+    _, checks = examine("--account", ACCOUNT)
 
     assert checks["token"].startswith("fail: Cloudflare does not know it: ")
 

@@ -16,7 +16,8 @@ from ai_gateway_billing.errors import BillingError, SettingsError
 from ai_gateway_billing_pipeline.commands import export
 from ai_gateway_billing_pipeline.commands.export import Days, Format
 from support.command import Ran, aig, run_python
-from support.raw_tables import OTHER, database, invoice, machine_in, used
+from support.constants import OTHER
+from support.raw_tables import database, invoice, machine_in, used
 
 DATABASE = Path("billing.duckdb")
 FORMATS: tuple[Format, ...] = ("parquet", "csv")

@@ -15,7 +15,8 @@ import typer
 
 from ai_gateway_billing.api import client
 from ai_gateway_billing_pipeline import cli
-from support.command import ONE, Ran, aig, serving
+from support.command import Ran, aig, serving
+from support.constants import ACCOUNT
 
 NUMBERS = ["nan", "inf", "-inf", "-1", "1e308", "1e-300", "99999999999", "99999999999999", "999999", "0x10", "1_0", "٣"]
 DATES = [
@@ -52,14 +53,14 @@ DAYS = {"--from", "--to", "--start"}
 NEEDED = {
     "backfill": ["--from", "2026-11-01", "--to", "2026-11-01"],
     "query": ["select 1"],
-    "account topup": ["--amount", "50.00", "--account", ONE, "--dry-run"],
-    "account topup-status": ["in_1", "--account", ONE, "--dry-run"],
-    "account topup-config set": ["--amount", "50.00", "--threshold", "5.00", "--account", ONE, "--dry-run"],
-    "account topup-config delete": ["--account", ONE, "--dry-run"],
+    "account topup": ["--amount", "50.00", "--account", ACCOUNT, "--dry-run"],
+    "account topup-status": ["in_1", "--account", ACCOUNT, "--dry-run"],
+    "account topup-config set": ["--amount", "50.00", "--threshold", "5.00", "--account", ACCOUNT, "--dry-run"],
+    "account topup-config delete": ["--account", ACCOUNT, "--dry-run"],
     "account spending-limit set": [
-        "--amount", "50.00", "--duration", "daily", "--strategy", "fixed", "--account", ONE, "--dry-run",
+        "--amount", "50.00", "--duration", "daily", "--strategy", "fixed", "--account", ACCOUNT, "--dry-run",
     ],
-    "account spending-limit delete": ["--account", ONE, "--dry-run"],
+    "account spending-limit delete": ["--account", ACCOUNT, "--dry-run"],
 }  # fmt: skip
 VARIABLES = [
     "AIG_BILLING_DATABASE", "AIG_BILLING_DESTINATION", "AIG_BILLING_INCLUDE_SENSITIVE", "AIG_BILLING_START",
@@ -85,7 +86,7 @@ def options() -> Iterator[tuple[str, str]]:
 def answering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
     """An account's database, and the settings that lead to it; nobody waits for the API."""
     database = tmp_path_factory.mktemp("loaded") / "billing.duckdb"
-    with pytest.MonkeyPatch.context() as patch, serving(patch, ONE):
+    with pytest.MonkeyPatch.context() as patch, serving(patch, ACCOUNT):
         assert aig("load", "--database", str(database)).code == 0
         patch.setattr(client, "Client", partial(client.Client, sleep=lambda _: None))
         yield database, {name: value for name, value in os.environ.items() if name.startswith(OURS)}
@@ -142,7 +143,7 @@ def test_values_of_another_kind_are_too(loaded: Path, command: str, option: str)
         (["load", "--grouping", "hour", "--only", "invoices", "--only", "usage_daily"], "leaves out usage_daily"),
         (["check", "--stale-after", "99999999999999"], "--stale-after"),
         (["backfill", "--from", "2026-01-01", "--to", "9999-12-31"], "--to 9999-12-31 lies ahead"),
-        (["load", "--account", ONE, "--account", ""], "--account is empty"),
+        (["load", "--account", ACCOUNT, "--account", ""], "--account is empty"),
         (["query", "--database", "", "select 1"], "--database is empty"),
         (["status", "--database", "a\udcff"], "--database is no UTF-8 text"),
     ],

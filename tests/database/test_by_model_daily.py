@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.raw_tables import ACCOUNT, Row, database, fill, preview
+from support.constants import ACCOUNT
+from support.raw_tables import Row, database, fill, preview
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 MODELS = ("openai/gpt-5", "Workers AI prepaid", "@cf/meta/llama-3.3-70b")

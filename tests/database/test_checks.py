@@ -15,8 +15,8 @@ from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, DEMO_TOKEN, Simulator,
 from ai_gateway_billing_pipeline import cli, settings
 from ai_gateway_billing_pipeline.database import checks, read
 from ai_gateway_billing_pipeline.loading import load
+from support.constants import NOW
 
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 RAW = "ai_gateway_billing"
 
 

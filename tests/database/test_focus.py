@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.command import aig
-from support.raw_tables import ACCOUNT, OTHER, Row, at, covered, database, fill, invoice, machine_in, preview, used
+from support.constants import ACCOUNT, OTHER
+from support.raw_tables import Row, at, covered, database, fill, invoice, machine_in, preview, used
 
 
 class Column(NamedTuple):

@@ -16,14 +16,15 @@ from ai_gateway_billing.outcome import Outcomes
 from ai_gateway_billing.rows import values
 from ai_gateway_billing_pipeline.database import checks, views
 from ai_gateway_billing_pipeline.loading import bookkeeping
-from support.raw_tables import ACCOUNT, Row, at, database, fill, invoice, preview
+from support.constants import ACCOUNT
+from support.raw_tables import Row, at, database, fill, invoice, preview
 
 STEP = Decimal("1e-18")
 LARGEST = Decimal("9" * values.AMOUNT_LIMIT.adjusted() + "." + "9" * 18)
 LARGEST_USAGE = Decimal("9" * values.USAGE_LIMIT.adjusted() + "." + "9" * 18)
 HUGE_QUANTITY = Decimal("9" * values.QUANTITY_LIMIT.adjusted() + "." + "9" * 18)
 EXTREMES = [LARGEST, LARGEST.copy_negate(), STEP, -STEP, Decimal(0), Decimal("0.01")]
-NOW = at("2026-11-28T12:00")
+THEN = at("2026-11-28T12:00")
 MONTHS = [f"2026-{month:02d}" for month in range(9, 13)]
 # Buckets of all hours and days, and their coverage, made by the database: row by row would take longer than the views.
 BUCKETS = """
@@ -79,7 +80,7 @@ def snapshots(amounts: list[Decimal]) -> dict[str, list[Row]]:
         "topup_config": [version(moments[0], None, 0, amount=amounts[0], threshold=amounts[-1])],
         "spending_limit": [version(moments[0], None, 0, enabled=True, config__amount=amounts[0])],
         "invoices": [
-            invoice(f"{month}-{day:02d}", status, str(amounts[day % len(amounts)]), last_listed_at=NOW)
+            invoice(f"{month}-{day:02d}", status, str(amounts[day % len(amounts)]), last_listed_at=THEN)
             for month in MONTHS[:-1]
             for day in range(1, 28, 4)
             for status in ("paid", "open")
@@ -91,17 +92,17 @@ def everything_answers(
     connection: duckdb.DuckDBPyConnection, usage: Decimal, amounts: list[Decimal], years: int = 1
 ) -> None:
     fill(connection, **previews(amounts), **snapshots(amounts), usage_hourly=[], usage_daily=[], usage_coverage=[])
-    start = NOW.replace(hour=0) - timedelta(days=365 * years)
-    connection.execute(COVERAGE, [ACCOUNT, start, NOW])
-    connection.execute(BUCKETS.format(grain="hourly", step="hour"), [ACCOUNT, start, NOW - timedelta(hours=1), usage])
-    connection.execute(BUCKETS.format(grain="daily", step="day"), [ACCOUNT, start, NOW.replace(hour=0), usage])
+    start = THEN.replace(hour=0) - timedelta(days=365 * years)
+    connection.execute(COVERAGE, [ACCOUNT, start, THEN])
+    connection.execute(BUCKETS.format(grain="hourly", step="hour"), [ACCOUNT, start, THEN - timedelta(hours=1), usage])
+    connection.execute(BUCKETS.format(grain="daily", step="day"), [ACCOUNT, start, THEN.replace(hour=0), usage])
     for name in views.VIEWS:
         called = f"spend.{name}('Asia/Kolkata')" if name in views.MACROS else f"spend.{name}"
         ((rows,),) = connection.execute(f"create or replace temp table found as select * from {called}").fetchall()
         assert rows, name
     amount = connection.execute("select sum(amount) from spend.daily").fetchall()[0][0]
     assert abs(amount) <= 2 * LARGEST_USAGE * 24 * 366 * years
-    list(checks.findings(connection, NOW))
+    list(checks.findings(connection, THEN))
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +110,7 @@ def connections(tmp_path_factory: pytest.TempPathFactory) -> dict[str, duckdb.Du
     """A database for each unit of usage, without rows."""
     found = {unit: database(tmp_path_factory.mktemp(unit), usage_unit=unit) for unit in ("cents", "dollars")}
     for connection in found.values():
-        bookkeeping.write(connection, Outcomes(), NOW)
+        bookkeeping.write(connection, Outcomes(), THEN)
     return found
 
 

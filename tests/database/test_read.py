@@ -19,7 +19,8 @@ import pytest
 from ai_gateway_billing.errors import DatabaseError, SettingsError
 from ai_gateway_billing_pipeline.database import read, storage
 from ai_gateway_billing_pipeline.loading.workspace import Workspace
-from support.command import ONE, TWO, aig
+from support.command import aig
+from support.constants import ACCOUNT, OTHER
 
 DATABASE = Path("billing.duckdb")
 LOADED = f"""
@@ -28,24 +29,24 @@ LOADED = f"""
     set timezone = 'UTC';
     create table usage_hourly (account_id varchar, start_time timestamptz, aggregated_value decimal(38, 18));
     insert into usage_hourly values
-        ('{ONE}', '2026-11-20 23:00:00Z', 1.5), ('{ONE}', '2026-11-21 10:00:00Z', 2.000000000000000001),
-        ('{TWO}', '2026-11-19 00:00:00Z', 40);
+        ('{ACCOUNT}', '2026-11-20 23:00:00Z', 1.5), ('{ACCOUNT}', '2026-11-21 10:00:00Z', 2.000000000000000001),
+        ('{OTHER}', '2026-11-19 00:00:00Z', 40);
     create table usage_coverage (account_id varchar, "grouping" varchar, day date, read_until timestamptz);
     insert into usage_coverage values
-        ('{ONE}', 'hour', '2026-11-18', '2026-11-19 00:00:00Z'),
-        ('{ONE}', 'hour', '2026-11-20', '2026-11-21 00:00:00Z'),
-        ('{ONE}', 'hour', '2026-11-21', '2026-11-21 11:00:00Z');
+        ('{ACCOUNT}', 'hour', '2026-11-18', '2026-11-19 00:00:00Z'),
+        ('{ACCOUNT}', 'hour', '2026-11-20', '2026-11-21 00:00:00Z'),
+        ('{ACCOUNT}', 'hour', '2026-11-21', '2026-11-21 11:00:00Z');
     create table credit_balance (account_id varchar, balance decimal(38, 18), _dlt_valid_from timestamptz);
     create table load_status (
         account_id varchar, resource varchar, status varchar, error varchar, skipped varchar,
         last_attempt_at timestamptz, last_success_at timestamptz
     );
     insert into load_status values
-        ('{ONE}', 'usage_hourly', 'ok', null, null, '2026-11-21 11:30:00Z', '2026-11-21 11:30:00Z'),
-        ('{ONE}', 'invoice_preview', 'skipped', null, 'nothing to preview', '2026-11-21 11:30:00Z', null),
-        ('{TWO}', 'usage_hourly', 'failed', 'It was refused.', null, '2026-11-21 11:30:00Z', '2026-11-20 11:30:00Z');
+        ('{ACCOUNT}', 'usage_hourly', 'ok', null, null, '2026-11-21 11:30:00Z', '2026-11-21 11:30:00Z'),
+        ('{ACCOUNT}', 'invoice_preview', 'skipped', null, 'nothing to preview', '2026-11-21 11:30:00Z', null),
+        ('{OTHER}', 'usage_hourly', 'failed', 'It was refused.', null, '2026-11-21 11:30:00Z', '2026-11-20 11:30:00Z');
     create table quarantine (account_id varchar, resource varchar);
-    insert into quarantine values ('{ONE}', 'invoice_preview__invoice_lines'), ('{ONE}', 'invoice_preview');
+    insert into quarantine values ('{ACCOUNT}', 'invoice_preview__invoice_lines'), ('{ACCOUNT}', 'invoice_preview');
     create table unknown_fields (table_name varchar, field varchar, data_type varchar, first_seen_at timestamptz);
     insert into unknown_fields values ('usage_hourly', 'model', 'text', '2026-11-20 11:30:00Z');
 """
@@ -67,7 +68,7 @@ def holding(account_id: str, resource: str) -> read.Holding:
 def test_each_resource_has_its_rows_its_newest_and_its_last_load() -> None:
     make(LOADED)
 
-    found = holding(ONE, "usage_hourly")
+    found = holding(ACCOUNT, "usage_hourly")
 
     assert (found.rows, found.status, found.error) == (2, "ok", None)
     assert found.newest == datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -77,7 +78,7 @@ def test_each_resource_has_its_rows_its_newest_and_its_last_load() -> None:
 def test_coverage_counts_whole_days_and_those_that_are_missing() -> None:
     make(LOADED)
 
-    covered = holding(ONE, "usage_hourly").coverage
+    covered = holding(ACCOUNT, "usage_hourly").coverage
 
     assert covered == read.Coverage(date(2026, 11, 18), datetime(2026, 11, 21, 11, tzinfo=UTC), days=2, missing=1)
 
@@ -85,13 +86,13 @@ def test_coverage_counts_whole_days_and_those_that_are_missing() -> None:
 def test_coverage_is_as_old_as_the_usage_that_it_is_about() -> None:
     make(LOADED)
 
-    assert holding(ONE, "usage_coverage").last_success_at == datetime(2026, 11, 21, 11, 30, tzinfo=UTC)
+    assert holding(ACCOUNT, "usage_coverage").last_success_at == datetime(2026, 11, 21, 11, 30, tzinfo=UTC)
 
 
 def test_a_failed_resource_keeps_its_last_success() -> None:
     make(LOADED)
 
-    found = holding(TWO, "usage_hourly")
+    found = holding(OTHER, "usage_hourly")
 
     assert (found.status, found.error, found.rows) == ("failed", "It was refused.", 1)
     assert found.last_success_at == datetime(2026, 11, 20, 11, 30, tzinfo=UTC)
@@ -100,7 +101,7 @@ def test_a_failed_resource_keeps_its_last_success() -> None:
 def test_quarantined_items_of_child_tables_count_with_their_resource() -> None:
     make(LOADED)
 
-    assert holding(ONE, "invoice_preview").quarantined == 2
+    assert holding(ACCOUNT, "invoice_preview").quarantined == 2
 
 
 def test_status_tells_all_of_it() -> None:
@@ -109,7 +110,7 @@ def test_status_tells_all_of_it() -> None:
     result = aig("status")
 
     assert result.code == 0, result.err
-    assert result.out.index(ONE) < result.out.index(TWO)
+    assert result.out.index(ACCOUNT) < result.out.index(OTHER)
     assert "usage_hourly is read from 2026-11-18 to 2026-11-21 11:00: 2 whole days, 1 missing." in result.out
     assert "nothing to preview; 2 quarantined" in result.out
     assert "failed 2026-11-21 11:30: It was refused." in result.out
@@ -121,7 +122,7 @@ def test_status_as_json() -> None:
 
     status = aig("status", "--json").json
 
-    usage = status["accounts"][ONE]["usage_hourly"]
+    usage = status["accounts"][ACCOUNT]["usage_hourly"]
     assert status["database"] == "billing.duckdb"
     assert status["quarantined"] == 2
     assert status["unknown_fields"][0]["field"] == "model"

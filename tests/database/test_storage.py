@@ -15,7 +15,8 @@ import pytest
 
 from ai_gateway_billing_pipeline.database import storage, views
 from ai_gateway_billing_pipeline.loading.workspace import Workspace
-from support.bench import HOUR, TODAY, Bench
+from support.bench import Bench
+from support.constants import HOUR, TODAY
 from support.raw_tables import database
 
 READERS = Path(__file__).parents[2] / ".venv" / "readers"

@@ -19,12 +19,12 @@ import pytest
 from ai_gateway_billing.simulator import demo_world
 from ai_gateway_billing_pipeline.database import views
 from support.bench import Bench
+from support.constants import HOUR
 from support.simulated import loaded_at
 
 Totals = dict[tuple[Any, ...], Any]
 
 CENT = Decimal("0.01")
-HOUR = timedelta(hours=1)
 MOMENTS = [
     datetime(2026, 10, 29, 10, 30, tzinfo=UTC),
     datetime(2026, 10, 30, 0, 30, tzinfo=UTC),

@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,8 @@ from typing import Any
 import pytest
 
 from support import processes
-from support.processes import ACCOUNT, NOW, OTHER, DieAtFileEvent, Place, Run, assert_same, at, die
-
-HOUR = timedelta(hours=1)
+from support.constants import ACCOUNT, HOUR, NOW, OTHER
+from support.processes import DieAtFileEvent, Place, Run, assert_same, at, die
 
 pytestmark = processes.LOOPBACK
 

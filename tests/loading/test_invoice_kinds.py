@@ -14,7 +14,8 @@ import pytest
 
 from ai_gateway_billing.simulator import DEMO_TOKEN, World
 from ai_gateway_billing_pipeline.database import checks
-from support.bench import ACCOUNT, Bench
+from support.bench import Bench
+from support.constants import ACCOUNT
 from support.simulated import loaded_at
 
 MOMENTS = [

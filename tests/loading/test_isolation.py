@@ -12,7 +12,8 @@ import pytest
 
 from ai_gateway_billing.simulator import Raw
 from ai_gateway_billing_pipeline.loading.result import Result
-from support.bench import HOUR, SNAPSHOTS, USAGE, Bench
+from support.bench import SNAPSHOTS, USAGE, Bench
+from support.constants import HOUR
 from support.samples import account_of, fill
 
 

@@ -21,7 +21,8 @@ from ai_gateway_billing import extraction
 from ai_gateway_billing.api.endpoints import ENDPOINTS, USAGE_HISTORY
 from ai_gateway_billing.errors import AuthenticationError, BillingPermissionError, UnreachableError
 from ai_gateway_billing.simulator import DEMO_TOKEN, Account, Raw, World, demo_world
-from support.bench import ACCOUNT, DAY, HOUR, NOW, OTHER, TABLES, TODAY, USAGE, Bench, Fields
+from support.bench import TABLES, USAGE, Bench, Fields
+from support.constants import ACCOUNT, DAY, HOUR, NOW, OTHER, TODAY
 from support.samples import account_of, fill, invoice, line, preview
 
 CHILDREN = ("invoice_preview__invoice_lines", "invoice_preview__invoice_lines__pretax_credit_amounts")

@@ -24,7 +24,8 @@ from ai_gateway_billing_pipeline.database import storage
 from ai_gateway_billing_pipeline.loading.published import log_of
 from ai_gateway_billing_pipeline.loading.workspace import Workspace, rehearse
 from support import processes
-from support.processes import ACCOUNT, NOW, Gate, Place, at
+from support.constants import ACCOUNT, NOW
+from support.processes import Gate, Place, at
 
 pytestmark = processes.LOOPBACK
 

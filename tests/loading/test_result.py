@@ -25,7 +25,8 @@ from ai_gateway_billing.errors import (
 )
 from ai_gateway_billing.outcome import Outcomes, Part, Rejected
 from ai_gateway_billing_pipeline.loading.result import Result, exit_code, nothing_loaded
-from support.bench import ACCOUNT, OTHER, Bench
+from support.bench import Bench
+from support.constants import ACCOUNT, OTHER
 from support.samples import fill
 
 REFUSED = {"refused": AuthenticationError("no"), "forbidden": BillingPermissionError("no")}

@@ -20,7 +20,8 @@ import pytest
 from ai_gateway_billing.errors import DatabaseBusyError, DatabaseError, SettingsError
 from ai_gateway_billing_pipeline.loading import workspace as module
 from ai_gateway_billing_pipeline.loading.workspace import Workspace
-from support.bench import ACCOUNT, DAY, HOUR, TODAY, Bench
+from support.bench import Bench
+from support.constants import ACCOUNT, DAY, HOUR, TODAY
 
 
 def elsewhere(code: str) -> str:

@@ -6,7 +6,6 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -31,13 +30,11 @@ from ai_gateway_billing.operations.operations import Operation, Sender
 from ai_gateway_billing.simulator import Simulator, World
 from ai_gateway_billing.simulator import writes as simulated
 from support.clock import Clock
+from support.constants import ACCOUNT, NOW, TOKEN
 from support.recording import API
 
-ACCOUNT = "ab" * 16
 NEW = "cd" * 16
-TOKEN = "token-that-may-write"  # opens the simulator alone
 SESSION = "signed-in-to-the-dashboard"
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 INVOICE = "in_1AbCdEfGhIjKlMnOpQrStUv"
 SECRET = "pi_1AbC_secret_ZyXwVu9876543210"
 TOPUP = {

@@ -11,11 +11,12 @@ import pytest
 
 from support import browser
 from support.command import aig
-from support.raw_tables import ACCOUNT, Row, at, database, invoice, preview
+from support.raw_tables import Row, at, database, invoice, preview
 
 pytest.importorskip("altair", reason="the extra `report` is not installed: make .venv/.notebooks")
 pytest.importorskip("vl_convert", reason="the extra `report` is not installed: make .venv/.notebooks")
 
+from support.constants import ACCOUNT
 from support.demo_history import built
 
 pytestmark = [

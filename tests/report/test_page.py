@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from support.clock import ROOT
 from support.command import aig
 
 pytest.importorskip("altair", reason="the extra `report` is not installed: make .venv/.notebooks")
@@ -22,8 +21,9 @@ from ai_gateway_billing_pipeline.report import charts, formats, questions, secti
 from ai_gateway_billing_pipeline.report import page as report
 from ai_gateway_billing_pipeline.report.drawing import NOTEBOOK_MIME
 from ai_gateway_billing_pipeline.report.questions import Days
+from support.constants import ACCOUNT, ROOT
 from support.demo_history import DEMO_ACCOUNT_ID, EMPTY_ACCOUNT_ID, built
-from support.raw_tables import ACCOUNT, at, database, invoice, used
+from support.raw_tables import at, database, invoice, used
 
 
 def written(what: str, path: Path, *arguments: str) -> str:

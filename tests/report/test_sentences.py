@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,10 +10,10 @@ import pytest
 
 from ai_gateway_billing_pipeline.report import sentences
 from ai_gateway_billing_pipeline.report.questions import OTHER_MODELS
+from support.constants import NOW
 
 Row = dict[str, Any]
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
-DAY = date(2026, 11, 22)
+LAST_DAY = date(2026, 11, 22)
 
 
 def amounts(*values: str | int) -> list[Decimal]:
@@ -140,7 +140,7 @@ def test_runway_says_what_credit_is_left_and_whether_it_is_topped_up(row: Row, s
 # --- days ----------------------------------------------------------------------------------------------------------
 
 
-def days(*values: str | int, open_day: bool = False, last: date = DAY, currency: str = "USD") -> list[Row]:
+def days(*values: str | int, open_day: bool = False, last: date = LAST_DAY, currency: str = "USD") -> list[Row]:
     """Days in a row up to `last`, which is complete unless `open_day`."""
     return [
         {
@@ -255,7 +255,7 @@ def models(closed: bool = False, **gross: str | int) -> list[Row]:
     return [
         {
             "billing_month": date(2026, 11, 1),
-            "day": DAY - timedelta(days=n % 2),
+            "day": LAST_DAY - timedelta(days=n % 2),
             "is_closed": closed,
             "model": (name.split("__")[0]).replace("other", OTHER_MODELS),
             "currency": ([*name.split("__"), "USD"])[1],
@@ -500,7 +500,7 @@ def test_the_unit_is_confirmed_by_independent_comparisons_alone(rows: list[Row],
 def judged(*found: tuple[str, str, bool | None]) -> list[Row]:
     return [
         {
-            "day": DAY + timedelta(days=n),
+            "day": LAST_DAY + timedelta(days=n),
             "amount": Decimal(amount),
             "usual": Decimal(usual),
             "is_unusual": unusual,

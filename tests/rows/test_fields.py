@@ -18,7 +18,8 @@ from ai_gateway_billing.rows.records import Reading
 from ai_gateway_billing.simulator import REMOVED
 from ai_gateway_billing_pipeline.database import checks
 from support import field_cases
-from support.bench import HOUR, NOW, Bench
+from support.bench import Bench
+from support.constants import HOUR, NOW
 from support.field_cases import CASES, ENDPOINTS, KEPT, MISSING, NO_CASE, Declared
 from support.samples import account_of, fill
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from ai_gateway_billing.rows import invoices
 from ai_gateway_billing.rows.records import Reading, Row
-from support.bench import ACCOUNT, HOUR, NOW, OTHER, Bench, Fields
+from support.bench import Bench, Fields
+from support.constants import ACCOUNT, HOUR, NOW, OTHER
 from support.samples import invoice
 
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from ai_gateway_billing.errors import RecordError
 from ai_gateway_billing.rows import records, tables, unknown
 from ai_gateway_billing.rows.records import Reading
+from support.constants import NOW
 
 A = "a" * 32
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 READING = Reading(A, NOW)
 SENSITIVE = Reading(A, NOW, include_sensitive=True)
 CREATED = 1_790_000_000

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from ai_gateway_billing.simulator import REMOVED, Account, Raw
-from support.bench import HOUR, TODAY, USAGE, Bench, Fields
+from support.bench import USAGE, Bench, Fields
+from support.constants import HOUR, TODAY
 from support.samples import account_of, fill, preview
 
 # --- unknown fields -------------------------------------------------------------------------------------------------

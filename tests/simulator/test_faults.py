@@ -6,17 +6,16 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from ai_gateway_billing.simulator import DEMO_TOKEN, FAULT_KINDS, LoggedRequest, RateLimit, Simulator, World
+from support.constants import ACCOUNT, NOW, OTHER
 
 BASE = "https://api.cloudflare.com/client/v4"
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
-ONE, OTHER = "0" * 31 + "1", "0" * 31 + "2"
 BROKEN = {
     "refused": httpx.ConnectError,
     "reset": httpx.ReadError,
@@ -32,7 +31,7 @@ class Bench:
         self.now = NOW
         self.slept: list[float] = []
         self.world = World()
-        self.world.add_account(ONE)
+        self.world.add_account(ACCOUNT)
         self.world.add_account(OTHER)
         self.world.add_token(DEMO_TOKEN)
         self.simulator = Simulator(self.world, lambda: self.now, sleep=self.slept.append, **options)
@@ -40,10 +39,10 @@ class Bench:
         transport = httpx.MockTransport(self.simulator.handle)
         self.client = httpx.Client(base_url=BASE, transport=transport, headers=headers())
 
-    def get(self, endpoint: str = "credit-balance", account_id: str = ONE, **query: Any) -> httpx.Response:
+    def get(self, endpoint: str = "credit-balance", account_id: str = ACCOUNT, **query: Any) -> httpx.Response:
         return self.client.get(f"/accounts/{account_id}/ai-gateway/billing/{endpoint}", params=query)
 
-    def statuses(self, count: int, endpoint: str = "credit-balance", account_id: str = ONE) -> list[int]:
+    def statuses(self, count: int, endpoint: str = "credit-balance", account_id: str = ACCOUNT) -> list[int]:
         return [self.get(endpoint, account_id).status_code for _ in range(count)]
 
     @contextmanager
@@ -94,7 +93,7 @@ def test_chance_is_seeded() -> None:
 
 
 def test_a_rule_counts_its_endpoint_and_account_alone(bench: Bench) -> None:
-    bench.faults.add(500, endpoint="topup/config", account_id=ONE, nth=2)
+    bench.faults.add(500, endpoint="topup/config", account_id=ACCOUNT, nth=2)
 
     assert bench.statuses(3) == [200, 200, 200]
     assert bench.statuses(3, "topup/config", OTHER) == [200, 200, 200]
@@ -261,8 +260,8 @@ def pages(bench: Bench) -> list[list[str]]:
 @pytest.mark.parametrize(
     ("action", "second"),
     [
-        (lambda world: world.accounts[ONE].put_invoice(invoice(9)), ["in_2", "in_1"]),
-        (lambda world: world.accounts[ONE].delete_invoice("in_3"), ["in_0"]),
+        (lambda world: world.accounts[ACCOUNT].put_invoice(invoice(9)), ["in_2", "in_1"]),
+        (lambda world: world.accounts[ACCOUNT].delete_invoice("in_3"), ["in_0"]),
         (lambda world: None, ["in_1", "in_0"]),
     ],
 )
@@ -270,7 +269,7 @@ def test_pages_drift_when_the_world_changes_between_them(
     bench: Bench, action: Callable[[World], object], second: list[str]
 ) -> None:
     for number in range(4):
-        bench.world.accounts[ONE].put_invoice(invoice(number))
+        bench.world.accounts[ACCOUNT].put_invoice(invoice(number))
     bench.faults.add("mutate", endpoint="invoice-history", nth=2, action=action)
 
     assert pages(bench) == [["in_3", "in_2"], second]
@@ -278,7 +277,7 @@ def test_pages_drift_when_the_world_changes_between_them(
 
 def test_an_ignored_page_answers_the_first(bench: Bench) -> None:
     for number in range(4):
-        bench.world.accounts[ONE].put_invoice(invoice(number))
+        bench.world.accounts[ACCOUNT].put_invoice(invoice(number))
     bench.faults.add("ignored_page")
 
     assert pages(bench) == [["in_3", "in_2"]] * 2
@@ -286,7 +285,7 @@ def test_an_ignored_page_answers_the_first(bench: Bench) -> None:
 
 def test_an_ignored_type_lists_everything(bench: Bench) -> None:
     for number, kind in enumerate(("auto", "manual", "usage")):
-        bench.world.accounts[ONE].put_invoice(invoice(number), listed_as=kind)
+        bench.world.accounts[ACCOUNT].put_invoice(invoice(number), listed_as=kind)
     lists = ("all", "auto", "manual")
 
     heeded = [len(bench.get("invoice-history", type=each).json()["result"]["invoices"]) for each in lists]

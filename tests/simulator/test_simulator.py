@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,13 +16,12 @@ from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, DEMO_TOKEN, ENDPOINTS,
 from ai_gateway_billing.simulator.__main__ import main
 from ai_gateway_billing.simulator.exact import encode
 from support import api_schemas
+from support.constants import NOW, TODAY
 
 BASE = "https://api.cloudflare.com/client/v4"
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 NEW_ACCOUNT = "0" * 31 + "1"
 HOUR_MS = 3_600_000
-MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC)
-MIDNIGHT_MS = int(MIDNIGHT.timestamp()) * 1000
+MIDNIGHT_MS = int(TODAY.timestamp()) * 1000
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +159,7 @@ def test_usage_tells_has_more_when_the_world_says_so(world: World) -> None:
     account = world.accounts[NEW_ACCOUNT]
     world.tells_has_more, world.row_limit = True, 2
     for hours in range(3):
-        account.set_hour(MIDNIGHT - timedelta(hours=hours + 1), 1)
+        account.set_hour(TODAY - timedelta(hours=hours + 1), 1)
     api = client(world)
 
     three = api.get(path("usage-history", NEW_ACCOUNT), params=LAST_DAY).json()
@@ -173,7 +172,7 @@ def test_usage_tells_has_more_when_the_world_says_so(world: World) -> None:
 
 def test_usage_windows_are_half_open(world: World) -> None:
     for hours in range(4):
-        world.accounts[NEW_ACCOUNT].set_hour(MIDNIGHT + timedelta(hours=hours), hours + 1)
+        world.accounts[NEW_ACCOUNT].set_hour(TODAY + timedelta(hours=hours), hours + 1)
 
     window = usage(MIDNIGHT_MS + HOUR_MS, MIDNIGHT_MS + 3 * HOUR_MS)
     rows = result(client(world).get(path("usage-history", NEW_ACCOUNT), params=window))["history"]
@@ -192,7 +191,7 @@ def test_a_future_end_is_accepted_unless_the_world_refuses_it(world: World) -> N
 
 
 def test_usage_times_are_milliseconds_or_seconds(world: World) -> None:
-    world.accounts[NEW_ACCOUNT].set_hour(MIDNIGHT - timedelta(hours=1), "0.1")
+    world.accounts[NEW_ACCOUNT].set_hour(TODAY - timedelta(hours=1), "0.1")
     api = client(world)
 
     in_ms = result(api.get(path("usage-history", NEW_ACCOUNT), params=LAST_DAY))["history"][0]
@@ -205,7 +204,7 @@ def test_usage_times_are_milliseconds_or_seconds(world: World) -> None:
 
 @pytest.mark.parametrize("text", ["12.50", "0.000000000000000001", "123456789012345678901234567890.5", "-7", "0"])
 def test_numbers_are_written_to_their_last_digit(world: World, text: str) -> None:
-    world.accounts[NEW_ACCOUNT].set_hour(MIDNIGHT - timedelta(hours=1), text)
+    world.accounts[NEW_ACCOUNT].set_hour(TODAY - timedelta(hours=1), text)
     world.accounts[NEW_ACCOUNT].set_balance(Decimal(text))
     api = client(world)
 
@@ -215,7 +214,7 @@ def test_numbers_are_written_to_their_last_digit(world: World, text: str) -> Non
 
 def test_a_float_never_becomes_money(world: World) -> None:
     with pytest.raises(TypeError):
-        world.accounts[NEW_ACCOUNT].set_hour(MIDNIGHT, 0.1)
+        world.accounts[NEW_ACCOUNT].set_hour(TODAY, 0.1)
     with pytest.raises(TypeError):
         encode({"balance": 0.1})
 
@@ -281,7 +280,7 @@ def test_accounts_can_be_named_and_turned_round() -> None:
 
 
 def test_injected_usage_is_answered_as_truth_says(world: World) -> None:
-    world.accounts[NEW_ACCOUNT].set_hour(MIDNIGHT - timedelta(hours=1), "0.5")
+    world.accounts[NEW_ACCOUNT].set_hour(TODAY - timedelta(hours=1), "0.5")
     world.inject("usage-history", "history.*.model", "openai/gpt-5.5")
 
     rows = result(client(world).get(path("usage-history", NEW_ACCOUNT), params=LAST_DAY))["history"]

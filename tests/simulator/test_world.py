@@ -11,12 +11,9 @@ from typing import Any
 import pytest
 
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, DEMO_START, REMOVED, Account, Bucket, World, demo_world
+from support.constants import DAY, HOUR, NOW, TODAY
 
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
-MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC)
 SETTLED = timedelta(days=4, hours=1)
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
 ID = "0" * 31 + "1"
 PINNED = (3256, Decimal("54668.724265901"))
 PINNED_BALANCE = Decimal("2352.928172926")
@@ -47,7 +44,7 @@ def values(buckets: list[Bucket]) -> dict[datetime, Decimal]:
 @pytest.mark.parametrize("grouping", ["hour", "day"])
 @pytest.mark.parametrize("later", [timedelta(minutes=7), HOUR, DAY, timedelta(days=400)])
 def test_the_settled_past_is_the_same_whenever_one_asks(account: Account, grouping: str, later: timedelta) -> None:
-    settled = int((MIDNIGHT - SETTLED).timestamp()) // 86400 * 86400
+    settled = int((TODAY - SETTLED).timestamp()) // 86400 * 86400
 
     asked_then = demo().buckets(grouping, NOW, end_s=settled)
     asked_later = demo().buckets(grouping, NOW + later, end_s=settled)
@@ -131,7 +128,7 @@ def test_one_afternoon_stands_out(account: Account) -> None:
 
 def test_late_events_let_closed_hours_grow_until_they_settle() -> None:
     account = demo()
-    hour = MIDNIGHT - 10 * DAY
+    hour = TODAY - 10 * DAY
     window = int(hour.timestamp()), int((hour + DAY).timestamp())
     moments = [hour + DAY + HOUR * n for n in range(0, 101, 4)]
     read = [values(account.buckets("hour", moment, *window)) for moment in moments]
@@ -290,8 +287,8 @@ def test_accounts_of_one_world_differ() -> None:
 
 def test_buckets_by_hand_are_answered_as_they_were_put(world: World) -> None:
     account = world.accounts[ID]
-    account.set_hour(MIDNIGHT, "1.5", 2, ids=["first"])
-    account.add_bucket("hour", MIDNIGHT, "0.25", "third")
+    account.set_hour(TODAY, "1.5", 2, ids=["first"])
+    account.add_bucket("hour", TODAY, "0.25", "third")
 
     rows = world.truth_usage(ID, "hour", NOW)
 
@@ -299,11 +296,11 @@ def test_buckets_by_hand_are_answered_as_they_were_put(world: World) -> None:
         ("third", Decimal("0.25")),
         ("first", Decimal("1.5")),
     ]
-    assert values(account.buckets("day", NOW)) == {MIDNIGHT: Decimal("3.75")}
+    assert values(account.buckets("day", NOW)) == {TODAY: Decimal("3.75")}
 
 
 def test_buckets_can_be_withdrawn_renamed_and_given_back() -> None:
-    account, hour = demo(), MIDNIGHT - 20 * DAY + 14 * HOUR
+    account, hour = demo(), TODAY - 20 * DAY + 14 * HOUR
     start, end = int(hour.timestamp()), int((hour + HOUR).timestamp())
     (original,) = account.buckets("hour", NOW, start, end)
     day_before = values(account.buckets("day", NOW))[hour.replace(hour=0)]
@@ -325,18 +322,18 @@ def test_buckets_can_be_withdrawn_renamed_and_given_back() -> None:
 
 def test_a_day_by_hand_wins_over_its_hours(world: World) -> None:
     account = world.accounts[ID]
-    account.set_hour(MIDNIGHT, 5)
-    account.set_day(MIDNIGHT, 7)
-    assert values(account.buckets("day", NOW)) == {MIDNIGHT: Decimal(7)}
+    account.set_hour(TODAY, 5)
+    account.set_day(TODAY, 7)
+    assert values(account.buckets("day", NOW)) == {TODAY: Decimal(7)}
 
-    account.as_generated("day", MIDNIGHT)
-    assert values(account.buckets("day", NOW)) == {MIDNIGHT: Decimal(5)}
+    account.as_generated("day", TODAY)
+    assert values(account.buckets("day", NOW)) == {TODAY: Decimal(5)}
 
 
 def test_buckets_of_the_future_wait_for_their_time(world: World) -> None:
     account = world.accounts[ID]
-    account.set_hour(MIDNIGHT + 10 * HOUR, 1)
-    account.set_hour(MIDNIGHT + 11 * HOUR, 2)
+    account.set_hour(TODAY + 10 * HOUR, 1)
+    account.set_hour(TODAY + 11 * HOUR, 2)
 
     assert [bucket.value for bucket in account.buckets("hour", NOW)] == [1]
     assert [bucket.value for bucket in account.buckets("day", NOW)] == [1]
@@ -345,9 +342,9 @@ def test_buckets_of_the_future_wait_for_their_time(world: World) -> None:
 
 def test_renamed_buckets_by_hand_keep_their_values(world: World) -> None:
     account = world.accounts[ID]
-    account.set_hour(MIDNIGHT, 1, 2, ids=["a", "b"])
+    account.set_hour(TODAY, 1, 2, ids=["a", "b"])
 
-    account.reid("hour", MIDNIGHT)
+    account.reid("hour", TODAY)
     renamed = account.buckets("hour", NOW)
 
     assert [bucket.value for bucket in renamed] == [1, 2]
@@ -417,7 +414,7 @@ def test_snapshots_by_hand_win(world: World) -> None:
 
 def test_what_is_injected_shows_in_answers_and_truth_alone(world: World) -> None:
     account = world.accounts[ID]
-    account.set_hour(MIDNIGHT, 3)
+    account.set_hour(TODAY, 3)
     world.inject("usage-history", "history.*.model", "x/y")
     world.inject("usage-history", "history.*.aggregated_value", str)
     world.inject("usage-history", "history.*.end_time", REMOVED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,10 +15,11 @@ from ai_gateway_billing.simulator import Simulator, World, demo_world
 from ai_gateway_billing.simulator.writes import OPERATIONS
 from support import api_schemas
 from support.api_schemas import FLAG, NOTICE, NUMBER, PAGING, TEXT, many, maybe, record
+from support.clock import Clock
+from support.constants import ACCOUNT, NOW
 
 BASE = "https://api.cloudflare.com/client/v4"
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
-ACCOUNT, NEW, FOREIGN = "0" * 31 + "1", "0" * 31 + "2", "0" * 31 + "3"
+NEW, FOREIGN = "0" * 31 + "2", "0" * 31 + "3"
 READER, WRITER, PERSON = "reads", "writes", "signed-in"
 CARD = {"has_default_payment_method": True, "payment_method": {"brand": "visa", "last4": "4242"}}
 
@@ -73,19 +74,9 @@ def world() -> World:
     return world
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOW
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
 @pytest.fixture
 def simulator(world: World, clock: Clock) -> Simulator:
-    return Simulator(world, lambda: clock.now)
+    return Simulator(world, clock.now)
 
 
 def ask(
@@ -173,7 +164,7 @@ def test_a_top_up_is_pending_until_it_settles(simulator: Simulator, world: World
     query = {"payment_intent_id": result(ask(simulator, "POST", "topup", {"amount": 1000}))["payment_intent_id"]}
 
     before = result(ask(simulator, "POST", "topup/status", query)), result(ask(simulator, "GET", "credit-balance"))
-    clock.now += timedelta(seconds=60)
+    clock.sleep(60)
     after = result(ask(simulator, "POST", "topup/status", query)), result(ask(simulator, "GET", "credit-balance"))
 
     assert (before[0]["status"], before[1]["balance"]) == ("pending", 500)

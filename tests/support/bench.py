@@ -28,14 +28,9 @@ from ai_gateway_billing_pipeline.loading.load import Options
 from ai_gateway_billing_pipeline.loading.result import Result
 from ai_gateway_billing_pipeline.loading.workspace import Workspace
 from ai_gateway_billing_pipeline.settings import Settings
+from support.clock import Clock
+from support.constants import ACCOUNT, DAY, HOUR, NOW, TOKEN
 
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
-TODAY = datetime(2026, 11, 22, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
-TOKEN = "a-token-that-opens-nothing-0123456789"
-ACCOUNT = "a" * 32
-OTHER = "b" * 32
 WIDTH = {"hour": HOUR, "day": DAY}
 USAGE = {"hour": "usage_hourly", "day": "usage_daily"}
 SNAPSHOTS = {
@@ -59,19 +54,6 @@ def moment(value: int | Decimal) -> datetime:
 def as_sent(value: Any) -> Any:
     """A value of the world as a reader of the JSON finds it, numbers exact."""
     return json.loads(encode(value), parse_float=Decimal)
-
-
-class Ticking:
-    """Seconds that pass only while somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.passed = 0.0
-
-    def sleep(self, seconds: float) -> None:
-        self.passed += seconds
-
-    def monotonic(self) -> float:
-        return self.passed
 
 
 class Died(BaseException):
@@ -114,7 +96,7 @@ class Bench:
 
     def client(self) -> Client:
         transport = httpx.MockTransport(self.simulator.handle)
-        clock = Ticking()
+        clock = Clock()
         return Client(self.token, transport=transport, sleep=clock.sleep, clock=clock.monotonic, budget=None)
 
     def load(

@@ -1,18 +1,13 @@
-"""The repository's root, the moment that tests call now, and time that passes only while somebody sleeps."""
+"""Time that passes only while somebody sleeps, and time that stands still."""
 
 from __future__ import annotations
 
-import os
 import threading
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta, tzinfo
 
-ROOT = Path(__file__).resolve().parents[2]
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
+from support.constants import NOW
+
 CLOCK_START_S = 1_000.0  # what a monotonic clock begins with means nothing, so it is not zero
-
-ZONE = os.environ.get("TEST_TZ", "UTC")
-"""The time zone of the host that the tests pretend to be on: `TEST_TZ=Asia/Kolkata make test` is elsewhere."""
 
 
 class Clock:
@@ -27,9 +22,22 @@ class Clock:
         with self._lock:
             self.sleeps.append(seconds)
 
-    def monotonic(self) -> float:
+    @property
+    def passed(self) -> float:
+        """Seconds since the beginning."""
         with self._lock:
-            return CLOCK_START_S + sum(self.sleeps)
+            return sum(self.sleeps)
+
+    def monotonic(self) -> float:
+        return CLOCK_START_S + self.passed
 
     def now(self) -> datetime:
-        return self.start + timedelta(seconds=self.monotonic() - CLOCK_START_S)
+        return self.start + timedelta(seconds=self.passed)
+
+
+class FrozenTime(datetime):
+    """A `datetime` whose now is `NOW`, so that two loads of the same world write the same."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return NOW.astimezone(tz)

@@ -18,11 +18,9 @@ import pytest
 
 from ai_gateway_billing.simulator import Simulator, World
 from ai_gateway_billing_pipeline import cli
+from support.constants import TOKEN
 
-TOKEN = "a-token-that-opens-nothing-0123456789"
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", re.MULTILINE)
-ONE = "a" * 32
-TWO = "b" * 32
 RECENT = datetime.now(UTC) - timedelta(days=5)
 
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from unittest import mock
 
@@ -24,8 +24,8 @@ import time_machine
 
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, DEMO_START, DEMO_TOKEN, World, demo_world
 from support.bench import Bench
+from support.constants import NOW
 
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 DAYS_OF_LOADS = 14
 EMPTY_ACCOUNT_ID = "e" * 32
 

@@ -1,6 +1,6 @@
 """Changes the code in one small way at a time, and tells which changes no test notices. All of it takes hours.
 
-`python tests/support/mutants.py COSMIC_RAY [--sample N] [--only usage,rows,loading,sql]`, or `make mutants`. Python is
+`python -m support.mutants COSMIC_RAY [--sample N] [--only usage,rows,loading,sql]`, or `make mutants`. Python is
 changed by cosmic-ray, the thresholds of the views here: each number by one, each comparison by its edge. The changes
 are made in copies of the tree.
 """
@@ -22,7 +22,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.constants import ROOT
+
 SOURCE, PROGRAM = "sources/ai_gateway_billing", "pipelines/ai_gateway_billing_pipeline"
 # What is changed, and the tests that have to notice: quick ones first, the whole way through a load after them.
 PARTS = {

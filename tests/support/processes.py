@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,11 +28,8 @@ import duckdb
 import pytest
 
 from ai_gateway_billing.simulator import Simulator, World
-
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
-TOKEN = "a-token-that-opens-nothing-0123456789"
-ACCOUNT = "a" * 32
-OTHER = "b" * 32
+from support.clock import FrozenTime
+from support.constants import ACCOUNT, NOW, OTHER, TOKEN
 
 LOOPBACK = pytest.mark.block_network(allowed_hosts=[r"127\.0\.0\.1$", r".*/pymp-[^/]+/listener"])
 """For modules that start processes: loopback, and the socket by which the server is asked for one."""
@@ -46,14 +43,6 @@ _forkserver.set_forkserver_preload(
         "pyarrow.parquet",
     ]
 )
-
-
-class FrozenTime(datetime):
-    """A `datetime` whose now is `NOW`, so that two loads of the same world write the same."""
-
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> datetime:
-        return NOW.astimezone(tz)
 
 
 @dataclass

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from support.clock import ROOT
+from support.constants import ROOT
 
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 

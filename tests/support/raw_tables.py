@@ -17,11 +17,10 @@ import pytest
 
 from ai_gateway_billing.rows.tables import TABLES
 from ai_gateway_billing_pipeline.database import views
+from support.constants import ACCOUNT
 
 Row = dict[str, Any]
 
-ACCOUNT = "a" * 32
-OTHER = "b" * 32
 _TYPES = {
     "text": "varchar",
     "decimal": "decimal(38, 18)",

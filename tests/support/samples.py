@@ -7,7 +7,8 @@ from hashlib import sha256
 from typing import Any
 
 from ai_gateway_billing.simulator import Account
-from support.bench import HOUR, TODAY, Fields
+from support.bench import Fields
+from support.constants import HOUR, TODAY
 
 
 def account_of(name: str) -> str:

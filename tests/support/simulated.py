@@ -11,8 +11,8 @@ import pytest
 
 from ai_gateway_billing.simulator import DEMO_START, DEMO_TOKEN, World, demo_world
 from support.bench import Bench
+from support.constants import NOW
 
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 PREVIEWED = [
     datetime(2026, 10, 31, 22, 0, tzinfo=UTC),
     *(datetime(2026, 11, day, 10, 30, tzinfo=UTC) for day in range(16, 22)),

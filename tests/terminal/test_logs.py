@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from support.command import ONE, Ran, run_python, serving
+from support.command import Ran, run_python, serving
+from support.constants import ACCOUNT
 
 KEYS = {"time", "level", "logger", "message"}
 OTHERS = """
@@ -79,7 +80,7 @@ logger.info("from dlt")
 
 
 def test_a_json_log_ends_with_one_summary(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(monkeypatch, ONE):
+    with serving(monkeypatch, ACCOUNT):
         ran = run("load", "--log-format", "json", "--json")
 
     lines = [json.loads(line) for line in ran.stderr.splitlines()]
@@ -92,7 +93,7 @@ def test_a_json_log_ends_with_one_summary(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_text_log_has_a_time_in_every_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Kolkata")
-    with serving(monkeypatch, ONE):
+    with serving(monkeypatch, ACCOUNT):
         ran = run("load", "--log-level", "info")
 
     lines = ran.stderr.splitlines()
@@ -101,7 +102,7 @@ def test_a_text_log_has_a_time_in_every_line(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_quiet_load_says_nothing_unless_something_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(monkeypatch, ONE) as simulator:
+    with serving(monkeypatch, ACCOUNT) as simulator:
         well = run("load", "--quiet")
         simulator.faults.add(403, endpoint="credit-balance")
         badly = run("load", "--quiet")
@@ -118,7 +119,7 @@ def test_a_quiet_load_says_nothing_unless_something_went_wrong(monkeypatch: pyte
 def test_a_load_is_not_stopped_by_what_it_cannot_write(
     stream: str, options: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with serving(monkeypatch, ONE), Path("/dev/full").open("w") as full:
+    with serving(monkeypatch, ACCOUNT), Path("/dev/full").open("w") as full:
         ran = run("load", *options, **{stream: full})
 
     assert ran.returncode == 0
@@ -127,7 +128,7 @@ def test_a_load_is_not_stopped_by_what_it_cannot_write(
 
 def test_nor_by_a_reader_that_left(monkeypatch: pytest.MonkeyPatch) -> None:
     command = f'{{ "{sys.executable}" -m ai_gateway_billing_pipeline load; echo $? >code; }} 2>&1 | true'
-    with serving(monkeypatch, ONE):
+    with serving(monkeypatch, ACCOUNT):
         subprocess.run(["/bin/sh", "-c", command], check=False, timeout=120)
 
     assert Path("code").read_text() == "0\n"

@@ -17,11 +17,10 @@ from ai_gateway_billing.rows.tables import TABLES
 from ai_gateway_billing.usage import buckets
 from ai_gateway_billing.usage.buckets import Buckets
 from ai_gateway_billing.usage.windows import BUCKET, Grouping, Window, epoch_ms
+from support.constants import HOUR, NOW
 
 A = "a" * 32
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 NINE = datetime(2026, 11, 22, 9, tzinfo=UTC)
-HOUR = timedelta(hours=1)
 MORNING = Window("hour", NINE, NINE + 3 * HOUR)
 
 

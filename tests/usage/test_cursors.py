@@ -8,12 +8,10 @@ import pytest
 
 from ai_gateway_billing.usage import cursors, windows
 from ai_gateway_billing.usage.cursors import Pass, State
+from support.constants import DAY, NOW, TODAY
 
 A = "a" * 32
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
-TODAY = datetime(2026, 11, 22, tzinfo=UTC)
 START = datetime(2026, 1, 1, tzinfo=UTC)
-DAY = timedelta(days=1)
 
 
 def cursor(read_until: datetime, *, start: datetime = START, deep_at: datetime | None = None) -> dict[str, str]:

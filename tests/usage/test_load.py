@@ -15,7 +15,7 @@ from ai_gateway_billing.usage.buckets import Buckets
 from ai_gateway_billing.usage.cursors import Extent, State
 from ai_gateway_billing.usage.load import UsageLoad
 from ai_gateway_billing.usage.windows import Window, epoch_ms
-from support.bench import ACCOUNT, DAY, HOUR, NOW, OTHER, TODAY
+from support.constants import ACCOUNT, DAY, HOUR, NOW, OTHER, TODAY
 
 START = TODAY - 40 * DAY
 KINDS = ("read", "silent", "failed", "rejected")

@@ -26,11 +26,9 @@ from ai_gateway_billing.usage import buckets as usage
 from ai_gateway_billing.usage.buckets import Buckets
 from ai_gateway_billing.usage.reading import WindowReader
 from ai_gateway_billing.usage.windows import epoch_ms, plan
+from support.constants import DAY, HOUR, NOW, TODAY
 
 A = "a" * 32
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
-TODAY = datetime(2026, 11, 22, tzinfo=UTC)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 WIDTH = {"hour": HOUR, "day": DAY}
 
 Rule = Callable[[str, str, datetime, datetime], None]
