@@ -117,6 +117,7 @@ def test_an_invoice_becomes_a_row_in_cents() -> None:
         "account_id": A,
         "has_surrogate_id": False,
         "last_listed_at": NOW,
+        "kind": "unknown",
     }
 
 
