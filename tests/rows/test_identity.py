@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from ai_gateway_billing.rows import records
 from ai_gateway_billing.rows.identity import identified
 from ai_gateway_billing.rows.records import Reading
-from support.bench import ACCOUNT, HOUR, NOW, OTHER, Bench
+from support.bench import Bench
+from support.constants import ACCOUNT, HOUR, NOW, OTHER
 
 Change = Callable[[dict[str, Any]], object]
 CREDIT = {"amount": 100, "type": "credit_balance_transaction", "credit_balance_transaction": "cbtxn_1"}
