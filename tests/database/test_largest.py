@@ -110,7 +110,7 @@ def connections(tmp_path_factory: pytest.TempPathFactory) -> dict[str, duckdb.Du
     """A database for each unit of usage, without rows."""
     found = {unit: database(tmp_path_factory.mktemp(unit), usage_unit=unit) for unit in ("cents", "dollars")}
     for connection in found.values():
-        bookkeeping.write(connection, Outcomes(), THEN)
+        bookkeeping.write(connection, Outcomes(), [], THEN)
     return found
 
 

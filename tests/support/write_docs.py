@@ -124,6 +124,7 @@ OWN = {
             "skipped": "Why there was nothing to read, in words",
             "last_attempt_at": "When it was last tried, UTC",
             "last_success_at": "When it last went well, UTC",
+            "last_listed_at": "The last load that the API listed the account to, or let read it if named, UTC",
         },
     ),
     "quarantine": (

@@ -38,6 +38,13 @@ _ACCEPTED = """
         id varchar primary key, check_name varchar, account_id varchar, finding varchar, accepted_at timestamptz
     )
 """
+_GONE = f"""
+    select account_id
+    from ai_gateway_billing.load_status
+    group by account_id
+    having max(last_listed_at) < (select max(last_listed_at) from ai_gateway_billing.load_status)
+        - to_seconds({views.RULES["gone_seconds()"][0]})
+"""  # noqa: S608  # a number of ours
 _TRIM_ZEROS = (
     "create or replace temp macro trim_zeros(number) as "
     "if(contains(number::varchar, '.'), rtrim(rtrim(number::varchar, '0'), '.'), number::varchar)"
@@ -58,15 +65,21 @@ class Finding(NamedTuple):
 def findings(
     connection: duckdb.DuckDBPyConnection, now: datetime, stale_after_hours: int = STALE_AFTER_HOURS
 ) -> Iterator[Finding]:
-    """Run every check, errors of a check before its warnings. The connection may be read-only."""
+    """Run every check, errors of a check before its warnings. The connection may be read-only.
+
+    Nothing is found of an account that is gone: nobody could mend it.
+    """
     connection.execute(_TRIM_ZEROS)
     accepted = _accepted(connection)
+    gone = connection.execute(views.bound(connection, _GONE)).fetchall()
     for name in CHECKS:
         statement = statement_of(name)
         given = {"now": now, "stale_after": stale_after_hours}
         parameters = {key: value for key, value in given.items() if f"${key}" in statement}
         ordered = f"from ({views.bound(connection, statement)}) order by severity, account_id, finding"
         for row in connection.execute(ordered, parameters).fetchall():
+            if row[1:2] in gone:
+                continue
             found = Finding(_id(name, *row[1:]), name, *row)
             yield found._replace(accepted=found.id in accepted)
 

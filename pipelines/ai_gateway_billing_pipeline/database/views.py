@@ -20,6 +20,7 @@ from ai_gateway_billing.rows.tables import DATASET
 _APPLIED = f"{DATASET}._views_applied"
 RULES = {
     "late_seconds()": ("35 * 86400", "Late events may come for 35 days: after that a closed period does not change."),
+    "gone_seconds()": ("35 * 86400", "An account that is listed no more for this long, while others are, is gone."),
     "major(major_per_minor)": (
         "coalesce(major_per_minor, 0.01)::decimal(5, 4)",
         "What a minor unit is worth; a currency that is not listed counts as having two decimals, as nearly all have.",
@@ -49,6 +50,14 @@ _DLT_COLUMNS = {
     "_dlt_parent_id": "varchar",
     "_dlt_list_idx": "bigint",
     "_dlt_id": "varchar",
+}
+_COLUMNS: dict[str, dict[str, str]] = {
+    table: {name: _TYPES[hint["data_type"]] for name, hint in hints.items()} for table, hints in tables.TABLES.items()
+} | {
+    "load_status": {
+        **dict.fromkeys(("account_id", "resource", "status", "error", "skipped"), "varchar"),
+        **dict.fromkeys(("last_attempt_at", "last_success_at", "last_listed_at"), "timestamptz"),
+    }
 }
 _MACRO = re.compile(r"^create or replace macro ", re.MULTILINE)
 _OWN = re.compile(r"\bspend\.(\w+)")
@@ -174,10 +183,9 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> Present:
 
 def _relation(table: str, present: Present) -> str:
     """The raw table, with NULL in columns that an older version did not load; an empty one while it does not exist."""
-    hints = tables.TABLES.get(table, {})
-    declared = {name: _TYPES[hint["data_type"]] for name, hint in hints.items()}
+    declared = _COLUMNS.get(table, {})
     if table not in present:
-        if not hints:
+        if not declared:
             return f"{DATASET}.{table}"
         return f"(select {_nulls(declared | _DLT_COLUMNS)} limit 0)"
     missing = {name: kind for name, kind in declared.items() if name not in present[table]}

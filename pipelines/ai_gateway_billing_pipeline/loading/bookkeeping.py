@@ -5,7 +5,7 @@
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 import duckdb
@@ -16,9 +16,12 @@ _TABLES = """
 create schema if not exists ai_gateway_billing;
 create table if not exists ai_gateway_billing.load_status (
     account_id varchar, resource varchar, status varchar, error varchar, skipped varchar,
-    last_attempt_at timestamptz, last_success_at timestamptz,
+    last_attempt_at timestamptz, last_success_at timestamptz, last_listed_at timestamptz,
     primary key (account_id, resource)
 );
+alter table ai_gateway_billing.load_status add column if not exists last_listed_at timestamptz;
+update ai_gateway_billing.load_status set last_listed_at = last_attempt_at  -- of versions that did not write it
+where last_listed_at is null and last_success_at is not null;
 create table if not exists ai_gateway_billing.quarantine (
     account_id varchar, resource varchar, field varchar, reason varchar, payload varchar,
     first_seen_at timestamptz, last_seen_at timestamptz,
@@ -38,10 +41,14 @@ _DLT_TABLES = ("_dlt_pipeline_state", "_dlt_loads", "_dlt_version")
 
 _STATUS = """
 insert into ai_gateway_billing.load_status
+    (account_id, resource, status, error, skipped, last_attempt_at, last_success_at)
 select unnest($1::text[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[]),
     $6::timestamptz, unnest($7::timestamptz[])
 on conflict do update set status = excluded.status, error = excluded.error, skipped = excluded.skipped,
     last_attempt_at = excluded.last_attempt_at, last_success_at = coalesce(excluded.last_success_at, last_success_at)
+"""
+_LISTED = """
+update ai_gateway_billing.load_status set last_listed_at = $1 where account_id in (select unnest($2::text[]))
 """
 _RELEASE = """
 delete from ai_gateway_billing.quarantine
@@ -59,8 +66,11 @@ on conflict do update set last_seen_at = excluded.last_seen_at
 """
 
 
-def write(connection: duckdb.DuckDBPyConnection, outcomes: Outcomes, now: datetime) -> None:
-    """Record the load's outcomes. A resource that went well clears its account's quarantine of what came before."""
+def write(connection: duckdb.DuckDBPyConnection, outcomes: Outcomes, listed: Collection[str], now: datetime) -> None:
+    """Record the load's outcomes, and which accounts are there: that they are listed says nothing of their resources.
+
+    A resource that went well clears its account's quarantine of what came before.
+    """
     connection.execute("set timezone = 'UTC'")
     connection.execute(_TABLES)
     found = [
@@ -70,6 +80,7 @@ def write(connection: duckdb.DuckDBPyConnection, outcomes: Outcomes, now: dateti
     if found:
         *texts, success = map(list, zip(*found, strict=True))
         connection.execute(_STATUS, [*texts, now, success])
+    connection.execute(_LISTED, [now, list(listed)])
     if outcomes.quarantined:
         items = dict.fromkeys(map(_short, outcomes.quarantined))
         connection.execute(_QUARANTINE, [*map(list, zip(*items, strict=True)), now])

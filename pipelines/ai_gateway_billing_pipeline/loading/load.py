@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -167,11 +167,17 @@ class _Run:
             bookkeeping.forget_state(connection)
 
     def _finish(self, connection: duckdb.DuckDBPyConnection) -> None:
-        bookkeeping.write(connection, self.outcomes, self.now)
+        bookkeeping.write(connection, self.outcomes, self._listed(), self.now)
         for table, name in bookkeeping.new_fields(connection, self.outcomes, self.now):
             log.warning("The API sent a new field: %s.%s. It is kept as a column.", table, name)
         views.apply(connection, self.settings.usage_unit)
         bookkeeping.tidy(connection)
+
+    def _listed(self) -> Collection[str]:
+        """The accounts that the API listed; of those that were named instead, the ones that it let be read."""
+        if not accounts.named(self.settings.accounts):
+            return self.account_ids
+        return {account_id for (account_id, _), outcome in self.outcomes.of.items() if outcome.is_loaded}
 
 
 @contextmanager

@@ -5,6 +5,8 @@
 -- major_per_usage_unit: what one unit of aggregated_value is worth in major units; from spend.usage_unit
 -- major_per_minor: what one minor unit (cent) is worth in major units
 -- as_of: when the API was last heard of this account, UTC; no view knows anything later
+-- last_listed_at: the last load that the API listed the account to, or let read it where it was named, UTC
+-- is_gone: true once others have been listed for 35 days without it: then it is in neither spend.runway nor `check`
 create or replace view spend.accounts as
 with
 heard as (
@@ -49,6 +51,11 @@ known as (
     upper(trim(coalesce(max(previewed), max(invoiced)))) as named
   from heard
   group by account_id
+),
+listed as (
+  select account_id, max(last_listed_at) as last_listed_at
+  from ai_gateway_billing.load_status
+  group by account_id
 )
 select
   known.account_id,
@@ -57,7 +64,13 @@ select
   case usage_unit.unit when 'dollars' then 1 else spend.major(currencies.major_per_minor) end::decimal(5, 4)
     as major_per_usage_unit,
   spend.major(currencies.major_per_minor) as major_per_minor,
-  known.as_of
+  known.as_of,
+  listed.last_listed_at,
+  coalesce(
+    listed.last_listed_at < (select max(last_listed_at) from listed) - to_seconds(spend.gone_seconds()),
+    false
+  ) as is_gone
 from known
+left join listed using (account_id)
 cross join spend.usage_unit
 left join spend.currencies on currencies.currency = coalesce(known.named, 'USD');

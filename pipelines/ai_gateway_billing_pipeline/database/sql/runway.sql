@@ -1,4 +1,4 @@
--- spend.runway: one row per account: how long the credit lasts and what the month will cost. Amounts of one currency may be summed over accounts; days may not.
+-- spend.runway: one row per account that is not gone: how long the credit lasts and what the month will cost. Amounts of one currency may be summed over accounts; days may not.
 -- account_id: Cloudflare account id
 -- as_of: when the account was last heard of, UTC; days are counted from here
 -- currency: ISO 4217 code, upper case
@@ -119,6 +119,7 @@ state as (
   left join credit using (account_id)
   left join topup using (account_id)
   left join burn using (account_id)
+  where not accounts.is_gone
 ),
 judged as (
   select
