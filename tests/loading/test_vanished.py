@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from ai_gateway_billing_pipeline.database import checks, views
-from support.bench import DAY, HOUR, Bench
-from support.constants import ACCOUNT, NOW, OTHER
+from support.bench import Bench
+from support.constants import ACCOUNT, DAY, HOUR, NOW, OTHER
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""The command group `aig-billing account`: everything that asks about or changes an account. No load comes here."""
+"""The command group `aig-billing account`: everything that asks about or changes an account. No load comes here.
+
+`forget` alone sends nothing: it deletes what is stored here, and leads to nothing that could do more.
+"""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -130,6 +133,22 @@ def topup_eligibility(
     from ai_gateway_billing_pipeline.account import actions as commands
 
     commands.topup_eligibility(asked)
+
+
+@app.command()
+@options.logged
+def forget(
+    *,
+    account_id: Annotated[str, typer.Argument(metavar="ID", help="The account, as `aig-billing status` shows it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
+    wait: options.Wait = 0.0,
+    database: options.Database = None,
+    as_json: options.Json = False,
+) -> None:
+    """Delete what is stored of an account on this machine. Says what first; sends nothing and needs no token."""
+    from . import forget as command
+
+    command.forget(account_id, database, is_sure=yes, wait_s=wait, as_json=as_json)
 
 
 @topup_config.command("set")

@@ -118,17 +118,21 @@ class Workspace:
         return connection if storage.number(self.working) == storage.NUMBER else self._converted(connection)
 
     @contextmanager
-    def changed(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def changed(self, wait_s: float = 0, *, anew: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection to a copy of the published file, which replaces it when all went well.
+
+        Written `anew`, the file holds nothing any more of what was deleted, also in blocks that are free.
 
         Raises what `create`, `locked`, `begin` and `publish` raise.
         """
         self.create()
-        with self.locked(0):
+        with self.locked(wait_s):
             try:
                 with self.begin() as connection:
                     yield connection
                     connection.execute("checkpoint")
+                if anew:
+                    self._converted(duckdb.connect(str(self.working))).close()
                 self.publish()
             finally:
                 self.discard()
