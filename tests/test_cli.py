@@ -100,7 +100,7 @@ def test_version() -> None:
         (["load", "--wait", "-1"], "--wait"),
         (["load", "--max-requests-per-second", "0"], "--max-requests-per-second"),
         (["load", "--grouping", "week"], "--grouping"),
-        (["load", "--only", "usage"], "no such resource. There are usage_hourly, usage_daily"),
+        (["load", "--only", "usage"], "no such resource. Choose from usage_hourly, usage_daily"),
         (["load", "--log-level", "loud"], "--log-level"),
         (["load", "--start", "yesterday"], "'yesterday' is no date"),
         (["load", "--start", "2999-01-01"], "lies ahead"),
@@ -108,11 +108,11 @@ def test_version() -> None:
         (["load", "--base-url", "ftp://127.0.0.1"], "The base URL"),
         (["load", "--base-url", "http://example.com"], "plain http"),
         (["backfill", "--from", "2026-01-01"], "Missing option '--to'"),
-        (["backfill", "--from", "2026-01-02", "--to", "2026-01-01"], "lies after"),
-        (["backfill", "--from", "2999-01-01", "--to", "2999-01-02"], "lies ahead"),
-        (["backfill", "--from", "soon", "--to", "2026-01-01"], "--from soon is no date"),
+        (["backfill", "--from", "2026-01-02", "--to", "2026-01-01"], "is after --to"),
+        (["backfill", "--from", "2999-01-01", "--to", "2999-01-02"], "is in the future"),
+        (["backfill", "--from", "soon", "--to", "2026-01-01"], "--from soon is not a date"),
         (["query"], "Missing argument 'SQL'"),
-        (["query", "--csv", "--json", "select 1"], "exclude each other"),
+        (["query", "--csv", "--json", "select 1"], "Use either --csv or --json"),
     ],
 )
 def test_a_bad_option_is_refused_in_one_sentence(api: Simulator, arguments: list[str], words: str) -> None:
@@ -321,7 +321,7 @@ def test_a_load_in_which_nothing_could_be_read_keeps_the_published_file(
     result = aig("load", "--account", ACCOUNT)
 
     assert result.code == 6
-    assert "everything is as it was" in result.out
+    assert "The database is unchanged" in result.out
     assert DATABASE.stat().st_mtime_ns == before.st_mtime_ns
 
 
@@ -405,7 +405,7 @@ def test_a_second_load_is_refused_and_a_signal_ends_the_first_at_once(
     assert seconds < 1
     assert (
         err.splitlines()[-1].partition("Z ")[2]
-        == "Stopped. The database is as the last complete load left it; run again."
+        == "Stopped. The database still contains the last complete load. Run again."
     )
     assert not DATABASE.exists()
     with Workspace(Path("billing.duckdb")).locked(0):
@@ -481,7 +481,7 @@ def test_the_demo_takes_no_account_of_yours() -> None:
     result = aig("load", "--demo", "--account", ACCOUNT)
 
     assert result.code == 2
-    assert "leave out --account" in result.err
+    assert "Remove --account" in result.err
 
 
 def test_a_real_account_does_not_get_into_the_demos_database(demo: Path, api: Simulator) -> None:
@@ -490,5 +490,5 @@ def test_a_real_account_does_not_get_into_the_demos_database(demo: Path, api: Si
     result = aig("load", "--database", str(demo))
 
     assert result.code == 2
-    assert "the demo's made-up account" in result.err
+    assert "the demo's simulated account" in result.err
     assert demo.read_bytes() == before

@@ -149,8 +149,8 @@ def test_a_token_file_wins_over_dlts_files() -> None:
         (b"", "is empty"),
         (b" \n\n", "is empty"),
         (b"\xef\xbb\xbf", "is empty"),
-        ("secret-in-utf-16".encode("utf-16"), "no UTF-8 text"),
-        (b"\xff\xfe\xfa", "no UTF-8 text"),
+        ("secret-in-utf-16".encode("utf-16"), "not UTF-8 text"),
+        (b"\xff\xfe\xfa", "not UTF-8 text"),
     ],
 )
 def test_a_token_file_that_cannot_be_used_is_named(content: bytes | None, words: str) -> None:

@@ -6,18 +6,29 @@ from typing import Annotated
 
 import typer
 
-from ai_gateway_billing_pipeline.commands import account, accounts, backfill, check, export, load, query, report, status
-from ai_gateway_billing_pipeline.commands import options as common
+from ai_gateway_billing_pipeline.commands import (
+    account,
+    accounts,
+    backfill,
+    check,
+    doctor,
+    export,
+    load,
+    query,
+    report,
+    status,
+)
 from ai_gateway_billing_pipeline.terminal import exits
 
 DISTRIBUTION = "cloudflare-ai-gateway-billing"
 
 app = typer.Typer(
     name="aig-billing",
-    help="Cloudflare AI Gateway billing in DuckDB: load it, look at it, ask it in SQL.",
-    epilog="Exit codes: 0 done, 1 unexpected error, 2 bad option or setting, 3 token refused or lacks a permission, "
-    "4 finished but something failed, 5 database in use, 6 API unreachable or limiting.",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Load Cloudflare AI Gateway billing into DuckDB, check it and query it with SQL.",
+    epilog="Exit codes: 0 done, 1 unexpected error (check: errors found), 2 bad option or setting, 3 token refused or "
+    "lacks a permission, 4 something failed and the rest is loaded, 5 database in use, 6 API unreachable or rate "
+    "limited.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # importing rich for it would double the time that --help takes
 )
@@ -40,28 +51,10 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _common(
     show: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     pass
-
-
-@common.logged
-def doctor(
-    *,
-    account: common.Accounts = None,
-    base_url: common.BaseUrl = None,
-    database: common.Database = None,
-    destination: common.Destination = None,
-    as_json: common.Json = False,
-) -> None:
-    """Try everything that a load needs, and say how to mend what does not work."""
-    from ai_gateway_billing_pipeline.commands import doctor as examination
-
-    from . import settings
-
-    resolved = settings.resolve(account=account, base_url=base_url, database=database, destination=destination)
-    raise typer.Exit(examination.run(resolved, as_json))
 
 
 for command in (
@@ -72,7 +65,7 @@ for command in (
     check.check,
     report.report,
     accounts.accounts,
-    doctor,
+    doctor.doctor,
 ):
     app.command(command.__name__)(command)
 for group in (export.app, account.app):

@@ -70,7 +70,7 @@ def problem_of(text: str) -> str:
         return "is empty"
     if any(ord(letter) < 32 for letter in text):
         return "contains a line end or another control character"
-    return "is no UTF-8 text" if any("\ud800" <= letter <= "\udfff" for letter in text) else ""
+    return "is not UTF-8 text" if any("\ud800" <= letter <= "\udfff" for letter in text) else ""
 
 
 def file_path(text: str, what: str) -> Path:
@@ -81,14 +81,14 @@ def file_path(text: str, what: str) -> Path:
     if problem := problem_of(text):
         raise SettingsError(f"{what} {problem}. Name a file.")
     if text == ":memory:":
-        raise SettingsError(f"{what} {text} would be gone when the command ends. Name a file.")
+        raise SettingsError(f"{what} {text} is lost when the command ends. Name a file.")
     if _ADDRESS.match(text):
-        raise SettingsError(f"{what} is an address, not a file. Name a file of this machine; see also --destination.")
+        raise SettingsError(f"{what} is an address, not a file. Name a file on this machine; see also --destination.")
     try:
         path = Path(text).expanduser()
         is_folder = text.endswith(os.sep) or path.is_dir()
     except RuntimeError:
-        raise SettingsError(f"{what} {text}: there is no such user on this machine. Name a file.") from None
+        raise SettingsError(f"{what} {text}: no such user on this machine. Name a file.") from None
     except OSError as error:
         raise SettingsError(f"{what} {text}: {error.strerror}. Name another file.") from error
     if is_folder:
@@ -102,7 +102,7 @@ def token_of(environ: Mapping[str, str]) -> str | None:
     if not named:
         return token or None
     if token:
-        raise SettingsError(f"CLOUDFLARE_API_TOKEN and {_TOKEN_FILE} are both set. Keep one of them.")
+        raise SettingsError(f"CLOUDFLARE_API_TOKEN and {_TOKEN_FILE} are both set. Set only one of them.")
     path = file_path(named, _TOKEN_FILE)
     try:
         with path.open("rb") as file:
@@ -110,16 +110,16 @@ def token_of(environ: Mapping[str, str]) -> str | None:
     except OSError as error:
         raise SettingsError(f"{_TOKEN_FILE}: {path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError:
-        raise SettingsError(f"{_TOKEN_FILE}: {path} is no UTF-8 text. Save it with the token alone.") from None
+        raise SettingsError(f"{_TOKEN_FILE}: {path} is not UTF-8 text. Save only the token in it.") from None
     if not content:
-        raise SettingsError(f"{_TOKEN_FILE}: {path} is empty. Save it with the token alone.")
+        raise SettingsError(f"{_TOKEN_FILE}: {path} is empty. Save only the token in it.")
     return content
 
 
 def usage_unit(value: str) -> UsageUnit:
     """The unit of `aggregated_value`. Raises `SettingsError` for another word."""
     if value not in get_args(UsageUnit):
-        raise SettingsError(f"AIG_BILLING_USAGE_UNIT is {value!r}. It can be cents or dollars.")
+        raise SettingsError(f"AIG_BILLING_USAGE_UNIT is {value!r}. Use cents or dollars.")
     return cast(UsageUnit, value)
 
 
@@ -169,7 +169,7 @@ def _unreadable(error: Exception) -> SettingsError:
     reason = str(error).rpartition("\n")[2]
     return SettingsError(
         f"{' or '.join(paths) or 'A settings file of dlt'} cannot be read: {reason}. "
-        "It has to be TOML, saved as UTF-8 without a byte order mark."
+        "It must be TOML, saved as UTF-8 without a byte order mark."
     )
 
 
@@ -187,7 +187,7 @@ def _flag(value: str) -> bool:
     try:
         return words[value.strip().lower()]
     except KeyError:
-        raise SettingsError(f"AIG_BILLING_INCLUDE_SENSITIVE is {value!r}. It can be true or false.") from None
+        raise SettingsError(f"AIG_BILLING_INCLUDE_SENSITIVE is {value!r}. Use true or false.") from None
 
 
 def client_for(settings: Settings, max_requests_per_second: float | None = None) -> "Client":

@@ -231,7 +231,7 @@ def test_a_new_account_is_shown_as_such(simulator: Simulator, monkeypatch: pytes
     ran = aig("account", "show", "--account", OTHER)
 
     assert ran.code == 0
-    for words in ("$0.00 (0 cents); no card on file", "off", "never topped up by hand", "none"):
+    for words in ("$0.00 (0 cents); no card on file", "off", "never topped up manually", "none"):
         assert words in ran.out
 
 

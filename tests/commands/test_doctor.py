@@ -20,8 +20,8 @@ import pytest
 from ai_gateway_billing.api import client, endpoints
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, Simulator
-from ai_gateway_billing_pipeline.commands import doctor
-from ai_gateway_billing_pipeline.commands.doctor import Check
+from ai_gateway_billing_pipeline.commands import examination
+from ai_gateway_billing_pipeline.commands.machine import Check
 from support.command import Ran, aig, serving
 from support.constants import ACCOUNT, OTHER, TOKEN
 
@@ -55,7 +55,7 @@ def test_all_is_well(api: Simulator) -> None:
     assert [name for name in checks if name.endswith(" a")] == [f"{name} a" for name in ENDPOINTS]
     assert checks["token"] == "ok: active"
     assert checks["dlt telemetry"] == "ok: off"
-    assert "is not there yet" in checks["database"]
+    assert "does not exist yet" in checks["database"]
     assert not Path("billing.duckdb.load").exists()
 
 
@@ -74,7 +74,7 @@ def test_states_without_an_answer_are_well(api: Simulator) -> None:
     result, checks = examine()
 
     assert result.code == 0
-    assert checks["spending-limit a"] == "ok: answers that there is nothing"
+    assert checks["spending-limit a"] == "ok: answers, nothing there yet"
 
 
 def test_no_token_is_a_setting_and_the_rest_is_looked_at_all_the_same() -> None:
@@ -219,7 +219,7 @@ def test_a_loaded_database_is_read(api: Simulator) -> None:
 
 @pytest.mark.parametrize(
     ("pid", "found"),
-    [(2**22 + 1, "warn: It was stopped or died"), (os.getpid(), "ok: under way: process")],
+    [(2**22 + 1, "warn: It was interrupted"), (os.getpid(), "ok: running: process")],
     ids=["dead", "alive"],
 )
 def test_what_became_of_the_last_load(api: Simulator, pid: int, found: str) -> None:
@@ -264,7 +264,7 @@ def test_the_exit_code_is_that_of_the_worst(codes: list[int], answered: bool, ex
     checks = [Check("any", "fail", "", None, code) for code in codes]
     checks += [Check("credit-balance", "ok", "", ACCOUNT)] if answered else []
 
-    assert doctor.exit_code(checks) == expected
+    assert examination.exit_code(checks) == expected
 
 
 # --- who said so ---------------------------------------------------------------------------------------------------
@@ -290,7 +290,7 @@ def test_only_cloudflares_own_refusal_says_that_the_token_is_unknown(api: Simula
     result, checks = examine("--account", ACCOUNT)
 
     assert result.code == 6
-    assert checks["token"].startswith("fail: Cloudflare could not be asked about it: ")
+    assert checks["token"].startswith("fail: Cloudflare could not verify it: ")
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
@@ -345,7 +345,7 @@ def test_the_demos_database_is_refused_as_by_a_load(api: Simulator) -> None:
     result, checks = examine()
 
     assert result.code == 2
-    assert "made-up account" in checks["database"]
+    assert "simulated account" in checks["database"]
 
 
 def test_a_start_that_is_no_date_is_refused_as_by_a_load(api: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:

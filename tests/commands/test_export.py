@@ -242,7 +242,7 @@ def test_a_person_is_told_the_sums_and_what_they_rest_on() -> None:
     assert ran.code == 0
     assert "9 charges, all days, are in all.csv" in ran.out
     assert "63" in ran.out
-    assert "counted in cents" in ran.err
+    assert "taken as cents" in ran.err
     assert "AIG_BILLING_USAGE_UNIT" in ran.err
     assert "1 invoices without a date" in ran.err
 

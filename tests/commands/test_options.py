@@ -139,13 +139,13 @@ def test_values_of_another_kind_are_too(loaded: Path, command: str, option: str)
         (["load", "--wait", "inf"], "--wait"),
         (["load", "--max-requests-per-second", "inf"], "--max-requests-per-second"),
         (["load", "--max-requests-per-second", "1e-300"], "--max-requests-per-second"),
-        (["load", "--grouping", "day", "--only", "usage_hourly"], "--grouping day leaves out usage_hourly"),
-        (["load", "--grouping", "hour", "--only", "invoices", "--only", "usage_daily"], "leaves out usage_daily"),
+        (["load", "--grouping", "day", "--only", "usage_hourly"], "--grouping day does not read usage_hourly"),
+        (["load", "--grouping", "hour", "--only", "invoices", "--only", "usage_daily"], "does not read usage_daily"),
         (["check", "--stale-after", "99999999999999"], "--stale-after"),
-        (["backfill", "--from", "2026-01-01", "--to", "9999-12-31"], "--to 9999-12-31 lies ahead"),
+        (["backfill", "--from", "2026-01-01", "--to", "9999-12-31"], "--to 9999-12-31 is in the future"),
         (["load", "--account", ACCOUNT, "--account", ""], "--account is empty"),
         (["query", "--database", "", "select 1"], "--database is empty"),
-        (["status", "--database", "a\udcff"], "--database is no UTF-8 text"),
+        (["status", "--database", "a\udcff"], "--database is not UTF-8 text"),
     ],
 )
 def test_what_no_load_could_mean_is_refused(arguments: list[str], words: str) -> None:

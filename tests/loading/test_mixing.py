@@ -35,9 +35,9 @@ def hold(database: Path, *account_ids: str) -> None:
 @pytest.mark.parametrize(
     ("held", "loaded", "is_demo", "words"),
     [
-        ([DEMO_ACCOUNT_ID], REAL, False, "holds the demo's made-up account"),
-        ([REAL], DEMO_ACCOUNT_ID, True, "holds a real account"),
-        ([REAL, DEMO_ACCOUNT_ID], DEMO_ACCOUNT_ID, True, "holds a real account"),
+        ([DEMO_ACCOUNT_ID], REAL, False, "contains the demo's simulated account"),
+        ([REAL], DEMO_ACCOUNT_ID, True, "contains a real account"),
+        ([REAL, DEMO_ACCOUNT_ID], DEMO_ACCOUNT_ID, True, "contains a real account"),
     ],
 )
 def test_what_would_mix_is_refused(database: Path, held: list[str], loaded: str, is_demo: bool, words: str) -> None:

@@ -119,8 +119,8 @@ def test_json_tells_what_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--from", "2026-02-30"], "is no date"),
-        (["--from", "2026-03-01", "--to", "2026-02-01"], "lies after"),
+        (["--from", "2026-02-30"], "is not a date"),
+        (["--from", "2026-03-01", "--to", "2026-02-01"], "is after --to"),
         (["--account", "f" * 32], "contains nothing about the account"),
         (["--output", "no/such/folder/spend.html"], "Cannot write"),
         (["--database", "none.duckdb"], "There is no database"),

@@ -187,7 +187,10 @@ def test_a_dash_is_standard_output() -> None:
 def test_what_is_no_regular_file_stays_what_it_is() -> None:
     os.mkfifo("pipe")
 
-    with pytest.raises(SettingsError, match="no regular file"), files.written(Path("pipe"), DATABASE, [], force=True):
+    with (
+        pytest.raises(SettingsError, match="not a regular file"),
+        files.written(Path("pipe"), DATABASE, [], force=True),
+    ):
         pass
 
     assert Path("pipe").is_fifo()

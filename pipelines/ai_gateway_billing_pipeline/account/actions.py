@@ -127,12 +127,12 @@ def _check(cents: int, limits: TopupLimits) -> None:
         raise SettingsError(f"This account pays in {limits.currency}; --amount is in dollars. Nothing was sent.")
     if not limits.min_cents <= cents <= limits.max_cents:
         bounds = f"between {dollars.both(limits.min_cents)} and {dollars.both(limits.max_cents)}"
-        raise SettingsError(f"This account may top up {bounds} at a time. Nothing was sent.")
+        raise SettingsError(f"A single top-up of this account must be {bounds}. Nothing was sent.")
 
 
 def _begun(topup: Topup, account_id: str) -> Lines:
     return [
-        ("Begun", f"the top-up is being paid; its invoice is {topup.invoice_id}"),
+        ("Started", f"the top-up is being paid; its invoice is {topup.invoice_id}"),
         ("Next", f"aig-billing account topup-status {topup.invoice_id} --account {account_id}"),
     ]
 
@@ -154,7 +154,7 @@ def _eligibility(found: Eligibility) -> Lines:
         ("May top up", "yes" if found.eligible else "no"),
         ("Reason", found.reason),
         ("To do", found.recommended_action),
-        ("Card", found.card_brand or "none told"),
+        ("Card", found.card_brand or "not reported"),
     ]
 
 

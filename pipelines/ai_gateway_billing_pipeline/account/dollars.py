@@ -13,7 +13,7 @@ def cents(option: str, text: str) -> int:
     match = _DOLLARS.fullmatch(text)
     if match is None:
         raise SettingsError(
-            f"{option} {text}: write dollars as digits with at most two decimals, like 50.00, without sign or commas."
+            f"{option} {text}: write dollars as digits with at most two decimals, like 50.00, without a sign or commas."
         )
     return int(match[1]) * 100 + int((match[2] or "").ljust(2, "0"))
 

@@ -31,10 +31,10 @@ T = TypeVar("T")
 Lines = Sequence[tuple[str, str]]
 
 _NO_CREDENTIALS = (
-    'No API token. What changes an account needs one with the permission "AI Gateway Write": make it for that alone, '
-    "and set CLOUDFLARE_API_TOKEN to it for this one command."
+    'No API token. Changing an account needs a token with the permission "AI Gateway Write". Create one for this '
+    "purpose only, and set CLOUDFLARE_API_TOKEN to it for this one command."
 )
-_UNATTENDED = "Nothing was sent. Without a terminal, or with --yes, name the account as well: --yes --account ID."
+_UNATTENDED = "Nothing was sent. Without a terminal, or with --yes, give both: --yes --account ID."
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +132,14 @@ def _opened(asked: Asked) -> Iterator[Session]:
     if not resolved.api_token:
         raise SettingsError(_NO_CREDENTIALS)
     if asked.account and not accounts.named([asked.account]):
-        raise SettingsError("--account all: name one account, as only one is changed at a time.")
+        raise SettingsError("--account all: this command works on one account. Name it.")
     with (
         settings.client_for(resolved) as client,
         Sender(resolved.token(), base_url=resolved.base_url) as sender,
     ):
         ids = accounts.choose(resolved.accounts, client)
         if len(ids) != 1:
-            raise SettingsError(f"{len(ids)} accounts are chosen: name the one that is meant with --account ID.")
+            raise SettingsError(f"{len(ids)} accounts are selected. Name one with --account ID.")
         yield Session(asked, ids[0], _name(client, ids[0]), client, sender)
 
 
@@ -166,7 +166,7 @@ def _confirm(cents: int | None) -> None:
     typed = sys.stdin.readline().strip()
     is_same = typed == "delete" if cents is None else dollars.cents("The amount typed", typed) == cents
     if not is_same:
-        raise SettingsError("That is not the same: nothing was sent.")
+        raise SettingsError("The input does not match. Nothing was sent.")
 
 
 def _as_json(answer: object) -> dict[str, object]:

@@ -65,7 +65,7 @@ class State:
     def spending_limit(self) -> str:
         """The limit of the old kind, which can only be removed."""
         if self._spending_limit is None:
-            return "none, as the account was never topped up by hand"
+            return "none; the account was never topped up manually"
         if not self._spending_limit.get("enabled"):
             return "none"
         config = self._spending_limit.get("config") or {}

@@ -15,21 +15,23 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="account",
-    help="Look at an account, top it up, change what it pays. Changing needs a token with AI Gateway Write.",
+    help="Show, top up or change an account. Changes need a token with AI Gateway Write.",
     rich_markup_mode=None,
 )
 topup_config = typer.Typer(
-    name="topup-config", help="Change the automatic top-up. Cloudflare refuses this to tokens.", rich_markup_mode=None
+    name="topup-config", help="Change automatic top-up. Cloudflare refuses this for API tokens.", rich_markup_mode=None
 )
 spending_limit = typer.Typer(
-    name="spending-limit", help="Remove the spending limit. Setting one is a thing of the past.", rich_markup_mode=None
+    name="spending-limit",
+    help="Remove the spending limit. Cloudflare no longer allows setting one.",
+    rich_markup_mode=None,
 )
 app.add_typer(topup_config)
 app.add_typer(spending_limit)
 
 
 class Duration(StrEnum):
-    """How long a spending limit counts."""
+    """Limit period."""
 
     DAILY = "daily"
     WEEKLY = "weekly"
@@ -37,16 +39,16 @@ class Duration(StrEnum):
 
 
 class Strategy(StrEnum):
-    """How a spending limit counts."""
+    """Fixed or sliding window."""
 
     FIXED = "fixed"
     SLIDING = "sliding"
 
 
-Account = Annotated[str | None, typer.Option("--account", metavar="ID", help="The account; needed with --yes.")]
-Amount = Annotated[str, typer.Option("--amount", metavar="DOLLARS", help="Like 50.00; at most two decimals.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the request, without the token, and do not send it.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing; only together with --account ID.")]
+Account = Annotated[str | None, typer.Option("--account", metavar="ID", help="Account ID; required with --yes.")]
+Amount = Annotated[str, typer.Option("--amount", metavar="DOLLARS", help="Amount in dollars, such as 50.00.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the request without the token; do not send it.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation; needs --account ID.")]
 
 
 def _asked(account: str | None, base_url: str | None, *, dry_run: bool, as_json: bool, yes: bool = False) -> "Asked":
@@ -58,7 +60,7 @@ def _asked(account: str | None, base_url: str | None, *, dry_run: bool, as_json:
 @app.command()
 @options.logged
 def show(account: Account = None, base_url: options.BaseUrl = None, as_json: options.Json = False) -> None:
-    """Show balance, automatic top-up, spending limit and the newest invoices, as they are now."""
+    """Show the balance, limits and newest invoices now. Also automatic top-up."""
     asked = _asked(account, base_url, dry_run=False, as_json=as_json)
     from ai_gateway_billing_pipeline.account import actions as commands
 
@@ -71,7 +73,8 @@ def topup(
     *,
     amount: Amount,
     payment_method: Annotated[
-        str | None, typer.Option("--payment-method", metavar="ID", help="Charge this instead of the default card.")
+        str | None,
+        typer.Option("--payment-method", metavar="ID", help="Payment method to charge, if not the default card."),
     ] = None,
     account: Account = None,
     base_url: options.BaseUrl = None,
@@ -79,7 +82,7 @@ def topup(
     dry_run: DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Buy credits with the card on file, $10.00 at least. Sent once; asks for the amount again first."""
+    """Buy credit with the card on file, at least $10.00. Type the amount again to confirm. The request is sent once."""
     asked = _asked(account, base_url, dry_run=dry_run, as_json=as_json, yes=yes)
     from ai_gateway_billing_pipeline.account import actions as commands
 
@@ -90,13 +93,13 @@ def topup(
 @options.logged
 def topup_status(
     *,
-    invoice_id: Annotated[str, typer.Argument(metavar="ID", help="The invoice that the top-up told: in_…")],
+    invoice_id: Annotated[str, typer.Argument(metavar="ID", help="Invoice ID printed by `account topup`: in_…")],
     account: Account = None,
     base_url: options.BaseUrl = None,
     dry_run: DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Tell whether a top-up is completed or pending. Changes nothing."""
+    """Show whether a top-up is completed or pending. Changes nothing."""
     asked = _asked(account, base_url, dry_run=dry_run, as_json=as_json)
     from ai_gateway_billing_pipeline.account import actions as commands
 
@@ -112,7 +115,7 @@ def topup_limits(
     dry_run: DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Tell the smallest and the largest single top-up. Changes nothing."""
+    """Show the smallest and the largest single top-up. Changes nothing."""
     asked = _asked(account, base_url, dry_run=dry_run, as_json=as_json)
     from ai_gateway_billing_pipeline.account import actions as commands
 
@@ -128,7 +131,7 @@ def topup_eligibility(
     dry_run: DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Tell whether the account may top itself up, and if not, why. Changes nothing."""
+    """Show whether the account can top up, or why not. Changes nothing."""
     asked = _asked(account, base_url, dry_run=dry_run, as_json=as_json)
     from ai_gateway_billing_pipeline.account import actions as commands
 
@@ -157,7 +160,8 @@ def set_topup_config(
     *,
     amount: Amount,
     threshold: Annotated[
-        str, typer.Option("--threshold", metavar="DOLLARS", help="Buy when the balance falls below; 5.00 at least.")
+        str,
+        typer.Option("--threshold", metavar="DOLLARS", help="Buy when the balance falls below this; at least 5.00."),
     ],
     account: Account = None,
     base_url: options.BaseUrl = None,
@@ -165,7 +169,7 @@ def set_topup_config(
     dry_run: DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Buy credits automatically. Documented to refuse every token: use the dashboard."""
+    """Set up automatic top-up. Cloudflare documents that it refuses API tokens: use the dashboard."""
     asked = _asked(account, base_url, dry_run=dry_run, as_json=as_json, yes=yes)
     from ai_gateway_billing_pipeline.account import actions as commands
 
@@ -182,7 +186,7 @@ def delete_topup_config(
     dry_run: DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """End the automatic top-up. Documented to refuse every token: use the dashboard."""
+    """Turn off automatic top-up. Cloudflare documents that it refuses API tokens: use the dashboard."""
     asked = _asked(account, base_url, dry_run=dry_run, as_json=as_json, yes=yes)
     from ai_gateway_billing_pipeline.account import actions as commands
 
@@ -194,15 +198,15 @@ def delete_topup_config(
 def set_spending_limit(
     *,
     amount: Amount,
-    duration: Annotated[Duration, typer.Option("--duration", help="How long it counts.")],
-    strategy: Annotated[Strategy, typer.Option("--strategy", help="How it counts.")],
+    duration: Annotated[Duration, typer.Option("--duration", help="Limit period.")],
+    strategy: Annotated[Strategy, typer.Option("--strategy", help="Fixed or sliding window.")],
     account: Account = None,
     base_url: options.BaseUrl = None,
     yes: Yes = False,
     dry_run: DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Limit the account's spending. Deprecated, documented to be refused: use the gateway's own spend limits."""
+    """Set a spending limit. Deprecated: Cloudflare refuses it. Use the gateway's own spend limits."""
     asked = _asked(account, base_url, dry_run=dry_run, as_json=as_json, yes=yes)
     from ai_gateway_billing_pipeline.account import actions as commands
 

@@ -5,7 +5,7 @@ from . import options
 
 @options.logged
 def accounts(base_url: options.BaseUrl = None, as_json: options.Json = False) -> None:
-    """List the accounts that the token sees. Seeing one does not mean that its billing may be read."""
+    """List the accounts that the token can see. It may still lack permission to read their billing."""
     from ai_gateway_billing_pipeline import settings
     from ai_gateway_billing_pipeline.terminal import output
 

@@ -22,7 +22,7 @@ def backfill(
     first: Annotated[str, typer.Option("--from", metavar="DATE", help="First UTC day.")],
     last: Annotated[str, typer.Option("--to", metavar="DATE", help="Last UTC day, included.")],
     extend: Annotated[
-        bool, typer.Option("--extend", help="Do not ask before reading days that lie before the history.")
+        bool, typer.Option("--extend", help="Do not ask before reading days before the history.")
     ] = False,
     wait: options.Wait = 0.0,
     rate: options.Rate = None,
@@ -33,7 +33,7 @@ def backfill(
     notify_url: options.NotifyUrl = None,
     as_json: options.Json = False,
 ) -> None:
-    """Read the usage of a range of days again, exactly. Cursors stay where they are."""
+    """Read the usage of a range of UTC days again. The next load continues where the last one ended."""
     with attempted(as_json, notify_url) as attempt:
         from ai_gateway_billing_pipeline import settings
         from ai_gateway_billing_pipeline.loading.load import Options
@@ -54,9 +54,9 @@ def _range(first: str, last: str) -> tuple[date, date]:
     today = datetime.now(UTC).date()
     for option, day in (("--from", begin), ("--to", end)):
         if day > today:
-            raise SettingsError(f"{option} {day} lies ahead: today is {today} in UTC.")
+            raise SettingsError(f"{option} {day} is in the future: today is {today} in UTC.")
     if begin < EARLIEST:
-        raise SettingsError(f"--from {begin} lies before {EARLIEST}, when there was nothing to bill.")
+        raise SettingsError(f"--from {begin} is before {EARLIEST}, the earliest day that can be read.")
     return begin, end
 
 
@@ -65,13 +65,13 @@ def _ask_to_extend(resolved: "Settings", first: date, last: date) -> None:
     begins = _history_begins(resolved)
     if first >= begins or last >= begins - timedelta(days=1):
         return
-    what = f"The history begins on {begins}. Days from {first} to {last} leave a gap before it, which `check` reports."
+    what = f"The history begins on {begins}. Reading {first} to {last} leaves a gap before it, which `check` reports."
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
-        raise SettingsError(f"{what} Add --extend to read them all the same.")
-    sys.stderr.write(f"{what} Type yes to read them: ")
+        raise SettingsError(f"{what} Add --extend to read these days anyway.")
+    sys.stderr.write(f"{what} Type yes to read these days: ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() != "yes":
-        raise SettingsError("That is no yes: nothing was read.")
+        raise SettingsError("Not confirmed. Nothing was read.")
 
 
 def _history_begins(resolved: "Settings") -> date:

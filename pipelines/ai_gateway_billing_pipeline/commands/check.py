@@ -20,20 +20,16 @@ if TYPE_CHECKING:
 def check(
     stale_after: Annotated[
         int,
-        typer.Option(
-            "--stale-after", metavar="HOURS", min=1, max=1_000_000, help="When the last good load is too old."
-        ),
+        typer.Option("--stale-after", metavar="HOURS", min=1, max=1_000_000, help="Age at which data is stale."),
     ] = 36,
     accept: Annotated[
         list[str] | None,
-        typer.Option(
-            "--accept", metavar="ID", help="Report this finding no more, as long as it is the same; repeatable."
-        ),
+        typer.Option("--accept", metavar="ID", help="Stop reporting this finding while it stays the same; repeatable."),
     ] = None,
     database: options.Database = None,
     as_json: options.Json = False,
 ) -> None:
-    """Check what was loaded for gaps, sums, duplicates, drift and age. Ends with 1 when something is wrong."""
+    """Check the data for gaps, wrong sums, duplicates and age. The exit code is 1 when there are errors."""
     from ai_gateway_billing_pipeline import settings
     from ai_gateway_billing_pipeline.database import checks, read
     from ai_gateway_billing_pipeline.terminal import values
@@ -58,7 +54,7 @@ def _accept(path: Path, found: "Sequence[Finding]", ids: Sequence[str], now: dat
     known = {finding.id for finding in found}
     for name in ids:
         if name not in known:
-            raise SettingsError(f"--accept {name}: there is no such finding. `aig-billing check` shows their ids.")
+            raise SettingsError(f"--accept {name}: no such finding. `aig-billing check` lists the IDs.")
     with Workspace(path.resolve()).changed() as connection:
         for finding in found:
             if finding.id in ids:

@@ -112,9 +112,9 @@ def show(database: str | None) -> None:
     path = settings.database_path(database or settings.DEMO_DATABASE)
     with read.connect(path) as connection:
         if DEMO_ACCOUNT_ID not in read.accounts(connection):
-            raise SettingsError(f"{path} does not hold the demo's account. Run `aig-billing load --demo` first.")
+            raise SettingsError(f"{path} does not contain the demo's account. Run `aig-billing load --demo` first.")
         counts = [(table, *_one(connection, table)) for table in TABLES]
-        output.print_table(["table", "rows"], counts, title=f"What {path} holds", right=[1])
+        output.print_table(["table", "rows"], counts, title=f"Contents of {path}", right=[1])
         for title, sql in QUESTIONS.items():
             answer = connection.execute(sql, {"account": DEMO_ACCOUNT_ID})
             columns = [column[0] for column in answer.description or []]

@@ -49,8 +49,8 @@ _OPTIONS: dict[Format, str] = {
     Format.CSV: "format csv, use_tmp_file false, header true, timestampformat '%Y-%m-%dT%H:%M:%SZ'",  # for FOCUS
 }
 _UNIT_NOTE = (
-    "Usage is counted in {}, which the API does not document: AIG_BILLING_USAGE_UNIT sets it for the next load, "
-    "and spend.reconciliation tells whether it fits.\n"
+    "Usage is taken as {}, because the API does not document its unit. AIG_BILLING_USAGE_UNIT sets it for the next "
+    "load; spend.reconciliation shows whether it fits.\n"
 )
 
 
@@ -124,24 +124,28 @@ def _group() -> None:
 @options.logged
 def focus(
     *,
-    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First UTC day [all].")] = None,
-    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last UTC day, included [all].")] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="First UTC day.  [default: the first]")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="Last UTC day, included.  [default: the last]")
+    ] = None,
     kind: Annotated[
-        Format | None, typer.Option("--format", help="How to write it [as --output ends, else parquet].")
+        Format | None, typer.Option("--format", help="File format.  [default: as --output ends, else parquet]")
     ] = None,
     target: Annotated[
         str | None,
         typer.Option(
             "--output",
             metavar="PATH",
-            help="File to write, - for standard output [focus_FROM_TO.FORMAT].",
+            help="File to write; - for standard output.  [default: focus_FROM_TO.FORMAT]",
         ),
     ] = None,
     force: options.Force = False,
     database: options.Database = None,
     as_json: options.Json = False,
 ) -> None:
-    """Write the charges as a FinOps FOCUS 1.3 Cost and Usage file."""
+    """Export the charges as a FinOps FOCUS 1.3 file (Cost and Usage)."""
     from ai_gateway_billing_pipeline import settings
     from ai_gateway_billing_pipeline.terminal import values
 
@@ -180,7 +184,7 @@ def write(database: Path, days: Days, path: Path, kind: Format, *, force: bool =
             ((undated,),) = connection.execute(_UNDATED).fetchall()
             ((unit,),) = connection.execute(_UNIT).fetchall()
         except duckdb.CatalogException as error:
-            raise SettingsError(f"{database} holds no spend.focus yet. Run `aig-billing load` first.") from error
+            raise SettingsError(f"{database} contains no spend.focus yet. Run `aig-billing load` first.") from error
         with files.written(path, database, [f".{kind}"], force=force) as draft:
             _copy(connection, days, draft, kind)
     return Exported(path, kind, days, totals, undated, unit)
@@ -221,7 +225,7 @@ def _tell(exported: Exported) -> None:
         logs.tell(_UNIT_NOTE.format(exported.usage_unit), logging.INFO)
     if exported.undated_invoices:
         logs.tell(
-            f"Left out: {exported.undated_invoices} invoices without a date, see spend.invoices.", logging.WARNING
+            f"Left out: {exported.undated_invoices} invoices without a date. See spend.invoices.", logging.WARNING
         )
 
 

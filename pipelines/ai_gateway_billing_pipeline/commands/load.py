@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ai_gateway_billing_pipeline.loading.result import Result
     from ai_gateway_billing_pipeline.settings import Settings
 
-STOPPED = "Stopped. The database is as the last complete load left it; run again."
+STOPPED = "Stopped. The database still contains the last complete load. Run again."
 _FAILURES_TOLD = 20
 
 
@@ -40,18 +40,22 @@ class Grouping(StrEnum):
 def load(
     *,
     demo: Annotated[
-        bool, typer.Option("--demo", help="Load a simulated account, into demo.duckdb; needs no token.")
+        bool, typer.Option("--demo", help="Load a simulated account into demo.duckdb; needs no token.")
     ] = False,
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="RESOURCE", help="Load just this resource, repeatable.")
+        list[str] | None, typer.Option("--only", metavar="RESOURCE", help="Load only this resource; repeatable.")
     ] = None,
     lookback: Annotated[
         int | None,
         typer.Option(
-            "--lookback", metavar="DAYS", min=0, max=36_500, help="Whole UTC days to read again [3; 35 once in 24 h]."
+            "--lookback",
+            metavar="DAYS",
+            min=0,
+            max=36_500,
+            help="UTC days to read again.  [default: 3, and 35 once a day]",
         ),
     ] = None,
-    grouping: Annotated[Grouping, typer.Option("--grouping", help="Which usage to read.")] = Grouping.BOTH,
+    grouping: Annotated[Grouping, typer.Option("--grouping", help="Usage to read.")] = Grouping.BOTH,
     full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Read the whole history again.")] = False,
     wait: options.Wait = 0.0,
     rate: options.Rate = None,
@@ -59,7 +63,7 @@ def load(
     base_url: options.BaseUrl = None,
     start: Annotated[
         str | None,
-        typer.Option("--start", metavar="DATE", help="First UTC day of the history."),
+        typer.Option("--start", metavar="DATE", help="First UTC day of the history.  [default: 2025-08-01]"),
     ] = None,
     database: options.Database = None,
     destination: options.Destination = None,
@@ -91,10 +95,12 @@ def load(
 def _resources(names: Sequence[str], grouping: Grouping) -> Sequence[str]:
     for name in names:
         if name not in RESOURCES:
-            raise SettingsError(f"--only {name}: there is no such resource. There are {', '.join(RESOURCES)}.")
+            raise SettingsError(f"--only {name}: no such resource. Choose from {', '.join(RESOURCES)}.")
         left_out = {Grouping.HOUR: "usage_daily", Grouping.DAY: "usage_hourly"}.get(grouping)
         if name == left_out:
-            raise SettingsError(f"--grouping {grouping} leaves out {name}, which --only asks for. Give one of the two.")
+            raise SettingsError(
+                f"--grouping {grouping} does not read {name}, which --only selects. Remove one of the two options."
+            )
     return names
 
 
@@ -105,7 +111,7 @@ def _demo(given: Mapping[str, Any]) -> Iterator["Settings"]:
     from ai_gateway_billing_pipeline import settings
 
     if given["account"] or given["base_url"]:
-        raise SettingsError("--demo brings an account and an address of its own: leave out --account and --base-url.")
+        raise SettingsError("--demo uses its own account and base URL. Remove --account and --base-url.")
     with Simulator(demo_world()).serve() as url:
         own = {
             "account": [DEMO_ACCOUNT_ID],
@@ -201,7 +207,7 @@ def _show(result: "Result", resolved: "Settings") -> None:
     _print_one(result) if len(result.accounts) == 1 else _print_many(result)
     sys.stdout.write(f"\n{result.requests} requests in {result.seconds:.1f} s.\n")
     if not result.worth_publishing:
-        sys.stdout.write("Nothing was published: everything is as it was before.\n")
+        sys.stdout.write("Nothing was published. The database is unchanged.\n")
     elif resolved.destination == "duckdb":
         sys.stdout.write(f"Published to {resolved.database}\n")
     else:
@@ -209,7 +215,7 @@ def _show(result: "Result", resolved: "Settings") -> None:
 
 
 def _tell_failures(result: "Result") -> None:
-    """One line per account and cause, with the resources that it befell."""
+    """One line per account and cause, with the resources that it affected."""
     causes = list(_causes(result).items())
     for (account_id, message), resources in causes[:_FAILURES_TOLD]:
         logs.tell(f"Failed for {account_id}: {', '.join(resources)}. {message}")

@@ -69,7 +69,7 @@ def _files(path: Path, account_ids: Sequence[str]) -> Iterator[Check]:
 def _database(path: Path, account_ids: Sequence[str]) -> Check:
     """Whether it can be read, and whether a load of these accounts may go into it."""
     if not path.exists():
-        return Check("database", "ok", f"{path} is not there yet; the first load makes it")
+        return Check("database", "ok", f"{path} does not exist yet; the first load creates it")
     try:
         with read.connect(path) as database:
             held = read.accounts(database)
@@ -88,7 +88,7 @@ def _publishing(path: Path) -> Iterator[Check]:
     if warnings:
         yield Check("publishing", "warn", " ".join(warnings))
     else:
-        yield Check("publishing", "ok", "a load can put its file in place")
+        yield Check("publishing", "ok", "a load can replace the file")
 
 
 def _writable(folder: Path, published: Path) -> Check:
@@ -97,7 +97,8 @@ def _writable(folder: Path, published: Path) -> Check:
             free = shutil.disk_usage(folder).free
     except OSError as error:
         reason = error.strerror or "no reason given"
-        message = f"{folder} cannot be written: {reason}. Let this user write there, or choose another --database."
+        advice = "Give this user write permission there, or choose another --database."
+        message = f"{folder} cannot be written: {reason}. {advice}"
         return Check("folder", "fail", message, exit_code=1)
     size = published.stat().st_size if published.exists() else 0
     if free < 3 * size + _SPARE_BYTES:  # a load needs a copy to work on, and dlt's packages
@@ -113,9 +114,9 @@ def _last_load(holder: Path) -> Iterator[Check]:
     except (OSError, ValueError, KeyError, TypeError):
         return
     if who["host"] != socket.gethostname() or _is_alive(pid):
-        yield Check("last load", "ok", f"under way: {process}, since {since}")
+        yield Check("last load", "ok", f"running: {process}, since {since}")
     else:
-        message = f"It was stopped or died ({process}, since {since}). Nothing of it was published; run it again."
+        message = f"It was interrupted ({process}, since {since}). Nothing was published. Run it again."
         yield Check("last load", "warn", message)
 
 
@@ -146,5 +147,5 @@ def _destination(name: str) -> Check:
 def _telemetry() -> Check:
     if os.environ.get("RUNTIME__DLTHUB_TELEMETRY", "false").lower() in ("false", "0", "no", "off", ""):
         return Check("dlt telemetry", "ok", "off")
-    message = "It is on, because RUNTIME__DLTHUB_TELEMETRY says so. Remove that variable and it is off."
+    message = "It is on, because RUNTIME__DLTHUB_TELEMETRY is set. Unset it to turn telemetry off."
     return Check("dlt telemetry", "warn", message)

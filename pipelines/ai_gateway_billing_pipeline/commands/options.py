@@ -21,7 +21,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 def finite(value: float | None) -> float | None:
     """A number that is one: neither nan nor an infinity."""
     if value is not None and not math.isfinite(value):
-        raise typer.BadParameter(f"{value} is no number of seconds or requests")
+        raise typer.BadParameter(f"{value} is not a finite number")
     return value
 
 
@@ -34,16 +34,22 @@ def output(given: str) -> Path:
 
 Accounts = Annotated[
     list[str] | None,
-    typer.Option("--account", metavar="ID", help="Account to read, repeatable, or `all`."),
+    typer.Option("--account", metavar="ID", help="Account ID, or `all`; repeatable."),
 ]
-BaseUrl = Annotated[str | None, typer.Option("--base-url", metavar="URL", help="Address of the API.")]
-Database = Annotated[str | None, typer.Option("--database", metavar="PATH", help="DuckDB file [billing.duckdb].")]
-Destination = Annotated[str | None, typer.Option("--destination", metavar="NAME", help="Any dlt destination [duckdb].")]
-Force = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+BaseUrl = Annotated[
+    str | None, typer.Option("--base-url", metavar="URL", help="Base URL of the API.  [default: Cloudflare's]")
+]
+Database = Annotated[
+    str | None, typer.Option("--database", metavar="PATH", help="DuckDB file.  [default: billing.duckdb]")
+]
+Destination = Annotated[
+    str | None, typer.Option("--destination", metavar="NAME", help="Where to load the raw tables.  [default: duckdb]")
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NotifyUrl = Annotated[
     str | None,
-    typer.Option("--notify-url", metavar="URL", help="Webhook to tell of a failed or partial load."),
+    typer.Option("--notify-url", metavar="URL", help="Webhook to call when a load fails or is partial."),
 ]
 Rate = Annotated[
     float | None,
@@ -64,7 +70,7 @@ Wait = Annotated[
         min=0,
         max=7 * 86_400,
         callback=finite,
-        help="How long to wait for another load to end.",
+        help="Wait up to this long for another load to end.",
     ),
 ]
 
@@ -103,12 +109,12 @@ def _refuse_unreadable(parameter: inspect.Parameter, value: object) -> None:
 def _logging(
     *,
     log_level: Annotated[
-        logs.Level, typer.Option("--log-level", help="How much to log to standard error.")
+        logs.Level, typer.Option("--log-level", help="Log level on standard error.")
     ] = logs.Level.WARNING,
     log_format: Annotated[
-        logs.Format, typer.Option("--log-format", help="Log lines as text or as JSON objects.")
+        logs.Format, typer.Option("--log-format", help="Format of the log lines.")
     ] = logs.Format.TEXT,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say only what went wrong.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only errors.")] = False,
 ) -> None:
     logs.set_up(log_level, log_format, is_quiet=quiet)
 
@@ -118,7 +124,7 @@ def require_one_result(target: Path, as_json: bool) -> None:
     from ai_gateway_billing_pipeline.terminal import files
 
     if as_json and files.is_standard_output(target):
-        raise SettingsError("--json and --output - both write to standard output. Give one of the two.")
+        raise SettingsError("--json and --output - both write to standard output. Use only one of them.")
 
 
 def day(option: str, given: str) -> date:
@@ -128,7 +134,7 @@ def day(option: str, given: str) -> date:
             return date.fromisoformat(given)
     except ValueError:
         pass
-    raise SettingsError(f"{option} {given} is no date. Write it as YYYY-MM-DD.")
+    raise SettingsError(f"{option} {given} is not a date. Write it as YYYY-MM-DD.")
 
 
 def closed_days(first: str, last: str) -> tuple[date, date]:
@@ -142,5 +148,5 @@ def days(first: str | None, last: str | None) -> tuple[date | None, date | None]
     begin = None if first is None else day("--from", first)
     end = None if last is None else day("--to", last)
     if begin and end and begin > end:
-        raise SettingsError(f"--from {begin} lies after --to {end}. Give the earlier day first.")
+        raise SettingsError(f"--from {begin} is after --to {end}. Give the earlier day first.")
     return begin, end

@@ -12,14 +12,14 @@ from . import options
 
 @options.logged
 def query(
-    sql: Annotated[str, typer.Argument(metavar="SQL", help="What to ask; - reads it from standard input.")],
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="SQL to run; - reads it from standard input.")],
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     database: options.Database = None,
     as_json: options.Json = False,
 ) -> None:
-    """Run SQL on the database, which it cannot change. Times are UTC, numbers exact."""
+    """Run SQL on the database, read-only. Times are UTC, numbers are exact."""
     if as_csv and as_json:
-        raise SettingsError("--csv and --json exclude each other.")
+        raise SettingsError("Use either --csv or --json, not both.")
     from ai_gateway_billing_pipeline import settings
     from ai_gateway_billing_pipeline.database import read
     from ai_gateway_billing_pipeline.terminal import output

@@ -19,20 +19,22 @@ MISSING = (
 def report(
     *,
     target: Annotated[
-        str, typer.Option("--output", metavar="PATH", help="HTML file to write, - for standard output.")
+        str, typer.Option("--output", metavar="PATH", help="HTML file to write; - for standard output.")
     ] = "spend.html",
     force: options.Force = False,
     first: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help="First UTC day [60 days, 13 months ago].")
+        str | None, typer.Option("--from", metavar="DATE", help="First UTC day.  [default: 60 days or 13 months ago]")
     ] = None,
     last: Annotated[
-        str | None, typer.Option("--to", metavar="DATE", help="Last UTC day, included [the newest].")
+        str | None, typer.Option("--to", metavar="DATE", help="Last UTC day, included.  [default: the newest]")
     ] = None,
-    account: Annotated[str | None, typer.Option("--account", metavar="ID", help="Only this account [all].")] = None,
+    account: Annotated[
+        str | None, typer.Option("--account", metavar="ID", help="Only this account.  [default: all]")
+    ] = None,
     database: options.Database = None,
     as_json: options.Json = False,
 ) -> None:
-    """Write spend at a glance as one HTML page that needs no network. Balance and runway are always those of now."""
+    """Write a spend report as one HTML page. It needs no network. Balance and runway show the latest state."""
     if missing := [name for name in ("altair", "vl_convert") if find_spec(name) is None]:
         raise SettingsError(f"{MISSING} ({' and '.join(missing)} missing)")
     from ai_gateway_billing_pipeline import settings

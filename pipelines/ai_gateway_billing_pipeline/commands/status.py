@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @options.logged
 def status(database: options.Database = None, as_json: options.Json = False) -> None:
-    """Show what the database holds per account and resource, and how the last loads went."""
+    """Show what the database contains and how the last loads went. One line per account and resource."""
     from ai_gateway_billing_pipeline import settings
     from ai_gateway_billing_pipeline.database import read
     from ai_gateway_billing_pipeline.terminal import values
@@ -79,7 +79,7 @@ def _coverage(holding: "Holding") -> str | None:
     if covered is None:
         return None
     span = f"{covered.first_day} to {minute(covered.read_until)}"
-    return f"{holding.resource} is read from {span}: {covered.days} whole days, {covered.missing or 'none'} missing."
+    return f"{holding.resource} covers {span}: {covered.days} whole days, {covered.missing or 'none'} missing."
 
 
 def _notes(holding: "Holding") -> list[str]:

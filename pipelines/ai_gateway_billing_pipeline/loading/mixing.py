@@ -26,6 +26,6 @@ def refuse_accounts(held: set[str], published: Path, account_ids: Sequence[str],
     """The same for a database that holds these accounts."""
     advice = "Choose another file with --database, or delete this one."
     if is_demo and held - {DEMO_ACCOUNT_ID}:
-        raise SettingsError(f"{published} holds a real account, which the demo must not touch. {advice}")
+        raise SettingsError(f"{published} contains a real account, which the demo must not change. {advice}")
     if not is_demo and DEMO_ACCOUNT_ID in held and DEMO_ACCOUNT_ID not in account_ids:
-        raise SettingsError(f"{published} holds the demo's made-up account. {advice}")
+        raise SettingsError(f"{published} contains the demo's simulated account. {advice}")

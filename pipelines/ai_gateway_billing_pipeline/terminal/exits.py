@@ -53,7 +53,7 @@ def unheard() -> Iterator[None]:
         sys.stdout.flush()
     except (OSError, SystemExit) as error:  # rich makes the one into the other
         lead_nowhere(sys.stdout)
-        reason = getattr(error, "strerror", None) or "its reader has gone"
+        reason = getattr(error, "strerror", None) or "its reader closed it"
         logs.tell(f"Standard output cannot be written ({reason}); the load is not affected.", logging.WARNING)
 
 
@@ -70,7 +70,7 @@ def report(error: Exception) -> int:
         logs.tell(logs.traceback_of(error))
     usage = getattr(error, "format_message", None)
     if usage is not None:
-        _say(f"Error: {usage().rstrip('.')}. Add --help to see what is possible.")
+        _say(f"Error: {usage().rstrip('.')}. See --help.")
         return 2
     if isinstance(error, BillingError):
         _say("\n".join([f"Error: {error}", *getattr(error, "__notes__", [])]))

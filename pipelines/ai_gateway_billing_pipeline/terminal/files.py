@@ -62,14 +62,16 @@ def _checked(target: Path, database: Path, endings: Sequence[str], *, force: boo
     if place.is_dir():
         raise SettingsError(f"--output {target} is a folder. Name a file in it.")
     if _belongs_to(database.absolute(), place) or _belongs_to(database.resolve(), place):
-        raise SettingsError(f"--output {target} is the database itself or a file of it. {_ANOTHER}")
+        raise SettingsError(f"--output {target} is the database itself or one of its files. {_ANOTHER}")
     if place.exists() and not place.is_file():
-        raise SettingsError(f"--output {target} is no regular file. {_ANOTHER} For standard output write -.")
+        raise SettingsError(f"--output {target} is not a regular file. {_ANOTHER} Use - for standard output.")
     ending = place.suffix.lower()
     if ending[1:2].isalpha() and ending not in endings:
-        raise SettingsError(f"--output {target} ends in {ending}, which does not fit. Use {' or '.join(endings)}.")
+        raise SettingsError(
+            f"--output {target} ends in {ending}, which does not match the format. Use {' or '.join(endings)}."
+        )
     if place.exists() and not force:
-        raise SettingsError(f"{target} exists already. Choose another --output, or replace it with --force.")
+        raise SettingsError(f"{target} already exists. Choose another --output, or replace it with --force.")
     return place
 
 

@@ -128,7 +128,7 @@ def _unshaped() -> TextIO:
 
 
 def _log_of_thread(args: threading.ExceptHookArgs) -> None:
-    logging.getLogger(__package__).error("A thread ended.", exc_info=args.exc_value)
+    logging.getLogger(__package__).error("A thread failed.", exc_info=args.exc_value)
 
 
 def is_debugging() -> bool:

@@ -1,4 +1,4 @@
-"""`python -m ai_gateway_billing.simulator`: serve pretend accounts on loopback until interrupted."""
+"""`python -m ai_gateway_billing.simulator`: serve simulated accounts on loopback until interrupted."""
 
 from __future__ import annotations
 
@@ -35,13 +35,17 @@ def main(arguments: Sequence[str] | None = None, wait: Callable[[], None] = _for
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ai_gateway_billing.simulator", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
-    parser.add_argument("--accounts", type=int, default=1, help="how many accounts the token sees")
-    parser.add_argument("--start", type=_day, default=DEMO_START, help="first day of the history, YYYY-MM-DD")
-    parser.add_argument("--writable", action="store_true", help="the token may also change the accounts")
-    parser.add_argument("--latency-ms", type=float, default=0.0, help="how long each answer takes at least")
-    parser.add_argument("--rate-limit", action="store_true", help="1,200 requests in 5 minutes, announced in headers")
-    parser.add_argument("--gzip", action="store_true", help="compress answers for clients that accept it")
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 picks a free one (default: 0)")
+    parser.add_argument("--accounts", type=int, default=1, help="number of accounts (default: 1)")
+    parser.add_argument(
+        "--start", type=_day, default=DEMO_START, help="first day of the history, YYYY-MM-DD (default: 2025-08-01)"
+    )
+    parser.add_argument("--writable", action="store_true", help="let the token change the accounts, too")
+    parser.add_argument("--latency-ms", type=float, default=0.0, help="minimum time of each answer (default: 0)")
+    parser.add_argument(
+        "--rate-limit", action="store_true", help="allow 1,200 requests in 5 minutes and announce it in headers"
+    )
+    parser.add_argument("--gzip", action="store_true", help="compress answers for clients that accept gzip")
     return parser
 
 
