@@ -32,7 +32,7 @@ def rows(shown: Ran, title: str) -> list[list[str]]:
 
 
 def test_it_counts_the_rows_of_every_table(shown: Ran) -> None:
-    counts = {table: int(count) for table, count in rows(shown, "What ")}
+    counts = {table: int(count) for table, count in rows(shown, "Contents of ")}
 
     assert shown.code == 0, shown.err
     assert counts["usage_hourly"] > counts["usage_daily"] > 0

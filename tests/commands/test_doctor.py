@@ -244,7 +244,7 @@ def test_another_destination_is_asked(api: Simulator, monkeypatch: pytest.Monkey
 def test_another_destination_that_is_not_there(api: Simulator) -> None:
     result, checks = examine("--destination", "nowhere")
 
-    assert result.code == 1
+    assert result.code == 2  # as for a load
     assert checks["destination"].startswith("fail: nowhere cannot be reached")
 
 

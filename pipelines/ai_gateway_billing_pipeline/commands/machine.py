@@ -132,6 +132,9 @@ def _is_alive(pid: int) -> bool:
 
 def _destination(name: str) -> Check:
     import dlt
+    from dlt.common.configuration.exceptions import ConfigurationException
+    from dlt.common.destination.exceptions import UnknownDestinationModule
+    from dlt.common.exceptions import MissingDependencyException
 
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -140,7 +143,8 @@ def _destination(name: str) -> Check:
                 client.is_storage_initialized()
     except Exception as error:  # noqa: BLE001 - each destination has errors of its own
         message = f"{name} cannot be reached: {redact(str(error))} See dlt's page on this destination."
-        return Check("destination", "fail", message, exit_code=1)
+        is_setting = isinstance(error, ConfigurationException | MissingDependencyException | UnknownDestinationModule)
+        return Check("destination", "fail", message, exit_code=2 if is_setting else 1)
     return Check("destination", "ok", f"{name} answers")
 
 
