@@ -503,22 +503,6 @@ def test_it_loads_into_parquet_files(simulated: tuple[Bench, str], tmp_path: Pat
     assert pyarrow.parquet.read_table(balance)["balance"].to_pylist() == [Decimal("640.19")]
 
 
-def test_a_load_can_go_to_another_destination(
-    simulated: tuple[Bench, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`aig-billing load --destination filesystem`, with the place from dlt's configuration."""
-    bench, _ = simulated
-    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", (tmp_path / "lake").as_uri())
-    elsewhere = Bench(tmp_path, bench.world, now=bench.now, start=bench.start)
-
-    for _ in range(2):
-        assert elsewhere.load([ACCOUNT], destination="filesystem").exit_code == 0
-
-    tables = {path.name for path in (tmp_path / "lake/ai_gateway_billing").iterdir()}
-    assert tables >= set(RESOURCES)
-    assert not elsewhere.database.exists()
-
-
 # --- empty ----------------------------------------------------------------------------------------------------------
 
 

@@ -69,15 +69,10 @@ def place(served: Place, tmp_path: Path) -> Iterator[Place]:
 
 def own_home(folder: Path, and_then: Callable[[], None] | None = None) -> None:
     """Let the process leave everything in the folder that is searched."""
-    from dlt.common.configuration.container import Container
-    from dlt.common.configuration.specs import PluggableRunContext
-
     for variable in ("HOME", "DLT_DATA_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "TMPDIR"):
         (folder / variable).mkdir(exist_ok=True)
         os.environ[variable] = str(folder / variable)
     os.environ["CLOUDFLARE_API_TOKEN"] = ODD_TOKEN
-    os.environ["RUNTIME__LOG_LEVEL"] = "DEBUG"  # dlt is there already, and would not look again by itself
-    Container()[PluggableRunContext].reload()
     if and_then:
         and_then()
 

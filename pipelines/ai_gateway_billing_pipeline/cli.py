@@ -1,5 +1,6 @@
 """The command `aig-billing`: which commands there are. Each is a file of `commands/`, with its options."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -21,6 +22,7 @@ from ai_gateway_billing_pipeline.commands import (
 from ai_gateway_billing_pipeline.terminal import exits
 
 DISTRIBUTION = "cloudflare-ai-gateway-billing"
+_PLACES_OF_DLT = {"DLT_CONFIG_FOLDER", "DLT_DATA_DIR", "DLT_LOCAL_DIR", "DLT_PROJECT_DIR"}
 
 app = typer.Typer(
     name="aig-billing",
@@ -36,8 +38,16 @@ app = typer.Typer(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and end the process with its exit code."""
+    _settle_dlt()
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     sys.exit(exits.run(lambda: app(args=given, standalone_mode=False, prog_name="aig-billing")))
+
+
+def _settle_dlt() -> None:
+    """What dlt takes from the environment while it is imported, such as its names for columns, is its default here."""
+    for name in [name for name in os.environ if name.startswith("DLT_") and name not in _PLACES_OF_DLT]:
+        del os.environ[name]
+    os.environ["DLT_DISABLE_PLUGINS"] = "true"  # other packages may have some
 
 
 def _version(wanted: bool) -> None:

@@ -154,9 +154,12 @@ def _from_dlt(key: str) -> str | None:
     import dlt  # noqa: PLC0415  # slow, and needed only by commands that load or ask the API
     from dlt.common.configuration.exceptions import ConfigurationException  # noqa: PLC0415
 
+    from . import configuration  # noqa: PLC0415
+
     look_up: Callable[[str], object] = (dlt.secrets if key == "api_token" else dlt.config).get
     try:
-        value = look_up(f"sources.ai_gateway_billing.{key}")
+        with configuration.only("sources.ai_gateway_billing"):
+            value = look_up(f"sources.ai_gateway_billing.{key}")
     except ConfigurationException as error:
         raise _unreadable(error) from error
     if isinstance(value, (list, tuple)):

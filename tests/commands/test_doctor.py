@@ -54,7 +54,6 @@ def test_all_is_well(api: Simulator) -> None:
     assert result.json["status"] == "ok"
     assert [name for name in checks if name.endswith(" a")] == [f"{name} a" for name in ENDPOINTS]
     assert checks["token"] == "ok: active"
-    assert checks["dlt telemetry"] == "ok: off"
     assert "does not exist yet" in checks["database"]
     assert not Path("billing.duckdb.load").exists()
 
@@ -170,14 +169,6 @@ def test_a_wrong_clock_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks["clock"].startswith("warn: It is 300 s ahead of the API's.") or "301 s" in checks["clock"]
 
 
-def test_telemetry_that_somebody_switched_on_is_told(api: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "true")
-
-    _, checks = examine()
-
-    assert checks["dlt telemetry"].startswith("warn: It is on")
-
-
 def test_a_folder_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, api: Simulator) -> None:
     def refuse(**_: object) -> None:
         raise PermissionError(13, "Permission denied")
@@ -233,19 +224,21 @@ def test_what_became_of_the_last_load(api: Simulator, pid: int, found: str) -> N
 
 
 def test_another_destination_is_asked(api: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", tmp_path.as_uri())
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / "elsewhere.duckdb"))
 
-    result, checks = examine("--destination", "filesystem")
+    result, checks = examine("--destination", "dlt.destinations.duckdb")
 
     assert result.code == 0, checks
-    assert checks["destination"] == "ok: filesystem answers"
+    assert checks["destination"].startswith("warn: dlt.destinations.duckdb answers. It was not tested here.")
 
 
-def test_another_destination_that_is_not_there(api: Simulator) -> None:
-    result, checks = examine("--destination", "nowhere")
+@pytest.mark.parametrize("name", ["nowhere", "filesystem"])
+def test_another_destination_that_cannot_be_used(api: Simulator, name: str) -> None:
+    result, checks = examine("--destination", name)
 
-    assert result.code == 2  # as for a load
-    assert checks["destination"].startswith("fail: nowhere cannot be reached")
+    assert result.code == 2
+    assert f"destination {name}" in checks["destination"]
+    assert "Use duckdb" in checks["destination"]
 
 
 @pytest.mark.parametrize(

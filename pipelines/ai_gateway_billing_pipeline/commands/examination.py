@@ -23,6 +23,7 @@ from ai_gateway_billing.errors import (
 )
 from ai_gateway_billing.outcome import Outcomes
 from ai_gateway_billing.source import ai_gateway_billing, first_day
+from ai_gateway_billing_pipeline import configuration
 from ai_gateway_billing_pipeline.loading.result import nothing_loaded
 from ai_gateway_billing_pipeline.settings import Settings, client_for
 from ai_gateway_billing_pipeline.terminal import exits, output
@@ -182,7 +183,7 @@ def _read(client: Client, account_ids: Sequence[str], settings: Settings, now: d
         now=lambda: now,
         outcomes=outcomes,
     )
-    with tempfile.TemporaryDirectory() as folder:
+    with configuration.only(), tempfile.TemporaryDirectory() as folder:
         destination = dlt.destinations.duckdb(f"{folder}/doctor.duckdb")
         dlt.pipeline("doctor", pipelines_dir=folder, destination=destination, dataset_name="doctor").extract(source)
 

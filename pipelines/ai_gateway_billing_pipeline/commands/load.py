@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ai_gateway_billing.errors import BillingError, SettingsError, redact
+from ai_gateway_billing.errors import BillingError, SettingsError
 from ai_gateway_billing.rows.tables import RESOURCES, TABLES
 from ai_gateway_billing_pipeline.terminal import exits, logs, signals
 
@@ -143,7 +143,7 @@ class Attempt:
 
         accounts.named(resolved.accounts)  # a bad id is refused before anything else happens
         self._client = client = settings.client_for(resolved, rate)
-        with client, progress.shown() as listener, _usable(resolved.destination):
+        with client, progress.shown() as listener:
             result = loading.load(resolved, asked, client, datetime.now(UTC), listener)
         if not self._as_json and not logs.is_quiet():
             with exits.unheard():
@@ -187,19 +187,6 @@ def attempted(as_json: bool, notify_url: str | None) -> Iterator[Attempt]:
         except Exception as error:
             attempt.fail(error)
             raise
-
-
-@contextmanager
-def _usable(destination: str) -> Iterator[None]:
-    from dlt.common.configuration.exceptions import ConfigurationException
-    from dlt.common.destination.exceptions import UnknownDestinationModule
-    from dlt.common.exceptions import MissingDependencyException
-
-    try:
-        yield
-    except (ConfigurationException, MissingDependencyException, UnknownDestinationModule) as error:
-        message = f"The destination {destination} cannot be used: {redact(str(error), limit=400)}"
-        raise SettingsError(message) from error
 
 
 def _show(result: "Result", resolved: "Settings") -> None:

@@ -13,7 +13,7 @@ from ai_gateway_billing.api.environment import route
 from ai_gateway_billing.api.inputs import checked_base_url
 from ai_gateway_billing.errors import BillingError, redact
 from ai_gateway_billing_pipeline.database import read
-from ai_gateway_billing_pipeline.loading import mixing, workspace
+from ai_gateway_billing_pipeline.loading import destinations, mixing, workspace
 from ai_gateway_billing_pipeline.loading.workspace import Workspace
 from ai_gateway_billing_pipeline.settings import Settings
 
@@ -48,11 +48,10 @@ def network(settings: Settings) -> Check:
 
 def storage(settings: Settings, account_ids: Sequence[str]) -> Iterator[Check]:
     """Where a load of these accounts would write."""
-    if settings.destination == "duckdb":
+    if settings.destination == destinations.FILE:
         yield from _files(settings.database.absolute(), account_ids)
     else:
         yield _destination(settings.destination)
-    yield _telemetry()
 
 
 def _files(path: Path, account_ids: Sequence[str]) -> Iterator[Check]:
@@ -132,24 +131,15 @@ def _is_alive(pid: int) -> bool:
 
 def _destination(name: str) -> Check:
     import dlt
-    from dlt.common.configuration.exceptions import ConfigurationException
-    from dlt.common.destination.exceptions import UnknownDestinationModule
-    from dlt.common.exceptions import MissingDependencyException
 
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            pipeline = dlt.pipeline("doctor", pipelines_dir=folder, destination=name, dataset_name=read.SCHEMA)
+        with destinations.opened(name) as destination, tempfile.TemporaryDirectory() as folder:
+            pipeline = dlt.pipeline("doctor", pipelines_dir=folder, destination=destination, dataset_name=read.SCHEMA)
             with pipeline.destination_client() as client:
                 client.is_storage_initialized()
+    except BillingError as error:
+        return failed("destination", error)
     except Exception as error:  # noqa: BLE001 - each destination has errors of its own
         message = f"{name} cannot be reached: {redact(str(error))} See dlt's page on this destination."
-        is_setting = isinstance(error, ConfigurationException | MissingDependencyException | UnknownDestinationModule)
-        return Check("destination", "fail", message, exit_code=2 if is_setting else 1)
-    return Check("destination", "ok", f"{name} answers")
-
-
-def _telemetry() -> Check:
-    if os.environ.get("RUNTIME__DLTHUB_TELEMETRY", "false").lower() in ("false", "0", "no", "off", ""):
-        return Check("dlt telemetry", "ok", "off")
-    message = "It is on, because RUNTIME__DLTHUB_TELEMETRY is set. Unset it to turn telemetry off."
-    return Check("dlt telemetry", "warn", message)
+        return Check("destination", "fail", message, exit_code=1)
+    return Check("destination", "warn", f"{name} answers. It {destinations.UNTESTED}")

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
 
 import dlt
 import duckdb
@@ -24,7 +23,7 @@ from ai_gateway_billing.source import Grouping, ai_gateway_billing, first_day
 from ai_gateway_billing_pipeline.database import views
 from ai_gateway_billing_pipeline.settings import Settings
 
-from . import bookkeeping, mixing
+from . import bookkeeping, destinations, mixing
 from .result import Result, exit_code, nothing_loaded
 from .workspace import Workspace, remove, unwritable
 
@@ -61,11 +60,14 @@ def load(
     began = time.monotonic()
     first_day(settings.start, now)
     workspace = Workspace(settings.database.resolve())  # a link stays one: what it leads to is replaced
-    workspace.create()
-    run = _Run(settings, options, client, workspace, now.astimezone(UTC), Outcomes(listener))
     try:
-        with workspace.locked(options.wait_s):
-            run.to_duckdb() if settings.destination == "duckdb" else run.to_other()
+        with destinations.opened(settings.destination) as destination:
+            if destination:
+                log.warning("%s %s", settings.destination, destinations.UNTESTED)
+            workspace.create()
+            run = _Run(settings, options, client, workspace, now.astimezone(UTC), Outcomes(listener), destination)
+            with workspace.locked(options.wait_s):
+                run.to_other() if destination else run.to_duckdb()
     except OSError as error:
         raise unwritable(workspace.folder, error) from error
     except duckdb.Error as error:
@@ -81,6 +83,7 @@ class _Run:
     workspace: Workspace
     now: datetime
     outcomes: Outcomes
+    destination: destinations.Target | None  # of its own, instead of the DuckDB file
     account_ids: Sequence[str] = ()
 
     def to_duckdb(self) -> None:
@@ -119,16 +122,14 @@ class _Run:
         return True
 
     def _pipeline(self) -> dlt.Pipeline:
-        destination: Any = self.settings.destination
-        if destination == "duckdb":
-            destination = dlt.destinations.duckdb(str(self.workspace.working))
+        destination = self.destination or dlt.destinations.duckdb(str(self.workspace.working))
         return dlt.pipeline(
             DATASET, pipelines_dir=str(self.workspace.dlt), destination=destination, dataset_name=DATASET
         )
 
     def _extract(self, pipeline: dlt.Pipeline) -> None:
         self.account_ids = self._choose()
-        if self.settings.destination == "duckdb":
+        if not self.destination:
             mixing.refuse(self.workspace.working, self.workspace.published, self.account_ids, self.options.is_demo)
         with _dug_out():
             pipeline.sync_destination()

@@ -40,7 +40,7 @@ class Format(StrEnum):
 
 
 def set_up(level: Level, form: Format = Format.TEXT, *, is_quiet: bool = False) -> None:
-    """Log to standard error. dlt sends no telemetry, and its own log stays silent unless more is asked for.
+    """Log to standard error.
 
     `is_quiet` leaves errors alone. As JSON, what others write there becomes lines of the same shape.
     """
@@ -59,10 +59,6 @@ def set_up(level: Level, form: Format = Format.TEXT, *, is_quiet: bool = False) 
         logging.captureWarnings(capture=True)
         sys.stderr = _Shaping(_unshaped())
         threading.excepthook = _log_of_thread
-    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
-    # What goes wrong in dlt ends in one sentence of ours; its own log repeats it with a traceback for each attempt.
-    quiet = level in (Level.WARNING, Level.ERROR)
-    os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL" if quiet else level.value.upper())
 
 
 def tell(text: str, level: int = logging.ERROR) -> None:

@@ -1,0 +1,99 @@
+"""dlt's configuration as the command wants it: nothing in its surroundings decides what a load does.
+
+dlt looks for each of its settings in the environment and in files, by names as short as `DEV_MODE` or `WORKERS`, which
+other programs have, too. Within `only` it finds there what was named, and elsewhere its own defaults.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.providers import ConfigProvider
+from dlt.common.configuration.providers.doc import CustomLoaderDocProvider
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+from dlt.common.runtime.run_context import RunContext
+
+
+@contextmanager
+def only(*allowed: str) -> Iterator[None]:
+    """While this lasts, dlt finds settings at or below these names alone, such as `destination.postgres.credentials`.
+
+    Raises dlt's `ConfigurationException` when a settings file cannot be read.
+    """
+    context = PluggableRunContext(_Context([tuple(name.split(".")) for name in allowed]))
+    with Container().injectable_context(context):
+        yield
+
+
+class _Context(RunContext):
+    """dlt's usual places for settings, behind a filter; no vaults and no plugins, which have settings of their own."""
+
+    def __init__(self, allowed: Sequence[tuple[str, ...]]) -> None:
+        super().__init__(None)
+        self._allowed = allowed
+
+    @property
+    def global_dir(self) -> str:
+        with warnings.catch_warnings(action="ignore"):  # of two homes for its files dlt takes one, and always says so
+            return super().global_dir
+
+    def initial_providers(self) -> list[ConfigProvider]:
+        own = CustomLoaderDocProvider("the command", _own_settings, locations=[])
+        return [own, *(_Filter(provider, self._allowed) for provider in super().initial_providers())]
+
+
+def _own_settings() -> dict[str, Any]:
+    """What goes wrong in dlt ends in one sentence of ours: its own log would repeat it with a traceback each time."""
+    level = logging.getLogger().level
+    return {
+        "runtime": {
+            "dlthub_telemetry": False,
+            "intercept_signals": False,
+            "log_level": logging.getLevelName(level) if level in (logging.DEBUG, logging.INFO) else "CRITICAL",
+        },
+        "providers": {"enable_airflow_secrets": False},
+    }
+
+
+class _Filter(ConfigProvider):
+    """One of dlt's places for settings, of which all but a few names are left out."""
+
+    def __init__(self, place: ConfigProvider, allowed: Sequence[tuple[str, ...]]) -> None:
+        self._place = place
+        self._allowed = allowed
+
+    def get_value(self, key: str, hint: type[Any], pipeline_name: str | None, *sections: str) -> tuple[Any, str]:
+        path = (*sections, key)
+        if any(path[: len(name)] == name for name in self._allowed):
+            return self._place.get_value(key, hint, pipeline_name, *sections)
+        return None, ".".join(path)
+
+    def get_value_location(self, key: str, pipeline_name: str | None, *sections: str) -> str:
+        return self._place.get_value_location(key, pipeline_name, *sections)
+
+    @property
+    def name(self) -> str:
+        return self._place.name
+
+    @property
+    def supports_secrets(self) -> bool:
+        return self._place.supports_secrets
+
+    @property
+    def supports_sections(self) -> bool:
+        return self._place.supports_sections
+
+    @property
+    def is_empty(self) -> bool:
+        return self._place.is_empty
+
+    @property
+    def locations(self) -> Sequence[str]:
+        return self._place.locations
+
+    @property
+    def present_locations(self) -> Sequence[str]:
+        return self._place.present_locations
