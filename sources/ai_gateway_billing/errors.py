@@ -39,7 +39,7 @@ class BillingError(Exception):
 
 
 class SettingsError(BillingError):
-    """A setting is missing or cannot be right; the message says how to mend it. Nothing was sent."""
+    """A setting is missing or cannot be right; the message says how to fix it. Nothing was sent."""
 
     exit_code = 2
 

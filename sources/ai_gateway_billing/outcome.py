@@ -164,13 +164,13 @@ class Outcomes:
 def failure(error: Exception) -> BillingError:
     """The error as one of ours.
 
-    Of one that nobody foresaw only the name is told, and at debug the place as well: what it says may quote an answer.
+    Of one that nobody foresaw nothing is quoted, as it may quote an answer; its name and place go to the debug log.
     """
     if isinstance(error, BillingError):
         return error
     place = "".join(traceback.format_tb(error.__traceback__, limit=-8))
     log.debug("Unexpected %s at\n%s", type(error).__qualname__, place)
     return UnforeseenError(
-        f"Reading it ended with an unexpected {type(error).__name__}, so it stays as it was. "
-        "Report this with what --log-level debug tells."
+        "Reading it ended with an unexpected error, so it stays as it was. "
+        "Report this with the output of --log-level debug."
     )

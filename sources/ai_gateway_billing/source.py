@@ -115,10 +115,10 @@ def first_day(start: str | date, now: datetime) -> datetime:
     instant = windows.midnight(day)
     if day < windows.EARLIEST:
         raise SettingsError(
-            f"The start {day} lies before {windows.EARLIEST}, when there was nothing to bill. Choose a later day."
+            f"The start {day} is before {windows.EARLIEST}, when there was nothing to bill. Choose a later day."
         )
     if instant > now:
-        raise SettingsError(f"The start {day} lies ahead: today is {now:%Y-%m-%d} in UTC. Choose an earlier day.")
+        raise SettingsError(f"The start {day} is in the future: today is {now:%Y-%m-%d} in UTC. Choose an earlier day.")
     return instant
 
 

@@ -63,7 +63,7 @@ BROKEN = {
     "misplaced_buckets": f"update {RAW}.usage_hourly set start_time = start_time + interval 7 minute "
     "where bucket_start = '2026-10-02 10:00:00+00'",
     "quarantine": f"insert into {RAW}.quarantine values "
-    f"('{DEMO_ACCOUNT_ID}', 'invoices', 'amount_due', 'holds text where a number is due', '{{}}', now(), now())",
+    f"('{DEMO_ACCOUNT_ID}', 'invoices', 'amount_due', 'contains text instead of a number', '{{}}', now(), now())",
     "unit_errors": "create or replace table spend.usage_unit as select 'dollars' as unit",
     "invoice_sums": f"update {RAW}.invoices set amount_paid = amount_paid + 1 "
     f"where id = (select max(id) from {RAW}.invoices)",

@@ -154,7 +154,7 @@ def test_status_of_a_database_of_somebody_else() -> None:
     result = aig("status")
 
     assert result.code == 2
-    assert "holds no AI Gateway billing yet" in result.err
+    assert "contains no AI Gateway billing yet" in result.err
 
 
 def test_a_table_of_ours_in_another_shape_is_told() -> None:

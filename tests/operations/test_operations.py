@@ -286,7 +286,7 @@ def test_a_top_up_that_was_accepted_is_never_called_a_failure(result: object) ->
         (STATUS, {"payment_intent_id": INVOICE}, "status"),
         (LIMITS, {"min_cents": 1.5, "max_cents": 2, "currency": "USD"}, "min_cents"),
         (ELIGIBILITY, ELIGIBLE | {"eligible": "yes"}, "eligible"),
-        (ELIGIBILITY, [], "its result holds array"),
+        (ELIGIBILITY, [], "its result contains array"),
     ],
 )
 def test_an_undocumented_answer_to_a_question_is_told(operation: Operation[Any], result: object, field: str) -> None:

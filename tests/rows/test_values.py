@@ -123,12 +123,12 @@ def test_numbers_below_a_limit_keep_every_digit_and_others_are_refused(limit: De
 @given(json_values)
 def test_what_is_no_number_is_refused_as_one(value: Any) -> None:
     for convert in (values.decimal, values.whole, lambda value: values.instant(value, datetime.now(UTC))):
-        with pytest.raises(ValueError, match="where a number is due"):
+        with pytest.raises(ValueError, match="instead of a number"):
             convert(value)
 
 
 def test_true_is_no_number_although_python_counts_with_it() -> None:
-    with pytest.raises(ValueError, match="holds boolean"):
+    with pytest.raises(ValueError, match="contains boolean"):
         values.decimal(True)
 
 
@@ -139,7 +139,7 @@ def test_true_is_no_number_although_python_counts_with_it() -> None:
 def test_other_types_are_refused_and_named(convert: Any, good: Any) -> None:
     assert convert(good) is good
     for bad in (value for value in ("x", True, {"a": 1}, [1], 5, None) if type(value) is not type(good)):
-        with pytest.raises(ValueError, match=f"holds {values.kind(bad)}"):
+        with pytest.raises(ValueError, match=f"contains {values.kind(bad)}"):
             convert(bad)
 
 

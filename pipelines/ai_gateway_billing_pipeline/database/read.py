@@ -206,7 +206,7 @@ def holdings(connection: duckdb.DuckDBPyConnection) -> list[Holding]:
     """
     tables = _tables(connection)
     if not tables & set(TABLES):
-        raise SettingsError("The database holds no AI Gateway billing yet. Run `aig-billing load` first.")
+        raise SettingsError("The database contains no AI Gateway billing yet. Run `aig-billing load` first.")
     states = _states(connection) if "load_status" in tables else {}
     quarantined = _quarantined(connection) if "quarantine" in tables else {}
     coverage = _coverage(connection) if "usage_coverage" in tables else {}

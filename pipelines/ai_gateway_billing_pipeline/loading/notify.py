@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from ai_gateway_billing.api.http import what_broke
 from ai_gateway_billing.api.inputs import is_loopback
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing_pipeline.terminal import logs, values
@@ -45,4 +46,4 @@ def post(url: str, summary: Mapping[str, object], transport: httpx.BaseTransport
     except httpx.TimeoutException:
         log.warning("The webhook of --notify-url did not answer within %g s.", TIME_LIMIT_S)
     except Exception as error:  # noqa: BLE001 - whatever it is, the load is over and must not fail for it
-        log.warning("The webhook of --notify-url could not be reached (%s).", type(error).__name__)
+        log.warning("The webhook of --notify-url could not be reached (%s).", what_broke(error, url))

@@ -213,7 +213,7 @@ def rehearse(database: Path) -> list[str]:
 
 def unwritable(path: Path, error: OSError) -> DatabaseError:
     """The error for a place that cannot be read or written, with the system's own reason."""
-    reason = error.strerror or type(error).__name__
+    reason = error.strerror or "no reason given"
     where = error.filename2 or error.filename or path
     return DatabaseError(f"Cannot write {where}: {reason}. Nothing was published; fix this and run again.")
 

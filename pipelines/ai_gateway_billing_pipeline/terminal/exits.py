@@ -88,9 +88,7 @@ def as_billing_error(error: Exception) -> BillingError:
         return BillingError(f"{error.strerror}{where}.")
     told = redact(logs.without_secrets(str(error)))
     advice = "Run again with --log-level debug for the traceback."
-    return BillingError(
-        f"Unexpected {type(error).__name__}: {told}. {advice}" if told else f"Unexpected {error!r}. {advice}"
-    )
+    return BillingError(f"Unexpected error: {told}. {advice}" if told else f"Unexpected error. {advice}")
 
 
 def _say(text: str) -> None:

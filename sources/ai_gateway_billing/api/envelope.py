@@ -76,7 +76,7 @@ def judge(
     success = document.get("success")
     if success is False:
         code, reason = _complaint(document, origin)
-        raise unusable(origin, status, f"it says that it failed: {reason}", code=code, reason=reason)
+        raise unusable(origin, status, f"it reports a failure: {reason}", code=code, reason=reason)
     if success is not True:
         raise _foreign(origin, status, "JSON that does not say whether it succeeded")
     if "result" not in document or (document["result"] is None and not null_is_a_state):
@@ -177,7 +177,7 @@ def unusable(
     """The error for an answer that cannot be used, which asking again may mend."""
     return InvalidAnswerError(
         f"The answer of {origin.words()} cannot be used ({_numbers(status, code)}): {what}. "
-        "Run again later; if it stays, check the base URL and what stands between you and the API.",
+        "Run again later; if it stays, check the base URL and what is between you and the API.",
         status=status,
         code=code,
         path=origin.path,

@@ -52,7 +52,7 @@ class Route:
 
     def _certificate_advice(self) -> str:
         if self.certificates_variable:
-            return f"Its certificate is signed by nobody in {self.certificates_variable}: add the missing one there."
+            return f"Its certificate is not signed by any in {self.certificates_variable}: add the missing one there."
         return (
             "Its certificate is not one that is known here. If your company inspects traffic, "
             "set SSL_CERT_FILE to a file with its certificates (PEM)."
@@ -105,7 +105,7 @@ def _socks_problem(scheme: str) -> str:
     if scheme not in ("socks5", "socks5h"):
         return f"is of a kind that is not supported. {_HOW_TO_WRITE}"
     if find_spec("socksio") is None:
-        return "is a SOCKS proxy: install the Python package socksio beside this one, or name an HTTP proxy."
+        return "is a SOCKS proxy: install the Python package socksio as well, or name an HTTP proxy."
     return ""
 
 

@@ -41,7 +41,7 @@ def checked_account_id(account_id: object) -> str:
         return account_id.lower()
     size = f"has {len(account_id)} characters" if isinstance(account_id, str) else "is no text"
     if size == "has 32 characters":
-        size = "has others among its 32"
+        size = "contains other characters"
     raise SettingsError(
         f"An account id is 32 characters, 0-9 and a-f; this one {size}. "
         "Copy it from the dashboard's address or from `aig-billing accounts`, without blanks or quotes."
@@ -74,17 +74,17 @@ def _token_problem(token: str) -> str:
     if token != token.strip():
         return "has a blank or a line end before or after it: remove it (also at the end of a file)."
     if _QUOTES & set(token):
-        return "holds quotes: give it without them."
+        return "contains quotes: remove them."
     if any(letter.isspace() for letter in token):
-        return "holds a blank or a line end: copy it again, as one word."
+        return "contains a blank or a line end: copy it again, as one word."
     if not _TOKEN_LETTERS.fullmatch(token):
-        return "holds characters that no token has: copy it again from the dashboard."
+        return "contains characters that no token has: copy it again from the dashboard."
     return ""
 
 
 def _url_problem(text: str) -> str:
     if any(letter.isspace() or not letter.isprintable() or letter == "\\" for letter in text):
-        return f"holds blanks, line ends or backslashes. {_EXAMPLE}"
+        return f"contains blanks, line ends or backslashes. {_EXAMPLE}"
     try:
         url = urlsplit(text)
         host, _ = url.hostname or "", url.port
@@ -97,17 +97,17 @@ def _url_problem(text: str) -> str:
 
 def _authority_problem(url: SplitResult, host: str) -> str:
     if "@" in url.netloc:
-        return "holds a user or password: remove all before the @ sign; the token is given apart."
+        return "contains a user or password: remove everything before the @ sign; the token has its own setting."
     if not _HOST.fullmatch(host):
         return f"names no host. {_EXAMPLE}"
     if url.scheme == "http" and not is_loopback(host):
-        return "is plain http, which shows the token on the way: use https (http only to 127.0.0.1, localhost)."
+        return "is plain http, which sends the token unencrypted: use https (http only to 127.0.0.1, localhost)."
     return ""
 
 
 def _rest_problem(url: SplitResult, text: str) -> str:
     if "?" in text or "#" in text:
-        return "holds a query or fragment: remove all from the ? or # on."
+        return "contains a query or fragment: remove everything from the ? or # on."
     if not url.path.isascii():
-        return f"holds letters that no address has. {_EXAMPLE}"
+        return f"contains letters that no address has. {_EXAMPLE}"
     return ""

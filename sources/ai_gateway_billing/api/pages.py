@@ -65,7 +65,7 @@ class Pages:
                 return self._part(reading)
         if all(reading.is_as_stuck_as(readings[0]) for reading in readings):
             return self._part(readings[0])
-        raise self._inconsistent(f"{FULL_READS} complete reads, and {problem}. Run again later.")
+        raise self._inconsistent(f"{problem} during each of {FULL_READS} attempts. Run again later.")
 
     def _read_once(self) -> "_Reading":
         reading = _Reading()
@@ -84,7 +84,7 @@ class Pages:
         listing = Listing(reading.listed())
         listing.problem = self._inconsistent(
             f"the API ignores `page`, so only the first {len(listing)} can be read. They are loaded, and none of the "
-            "others is taken for deleted. Report this."
+            "others counts as deleted. Report this."
         )
         return listing
 
@@ -157,11 +157,11 @@ class _Reading:
         """What is wrong with this read; empty when nothing is."""
         total = self.first.total if self.first else None
         if self.stuck:
-            return "a later page only repeats invoices of earlier ones: the API ignores `page`"
+            return "a later page only repeated invoices of earlier ones"
         if self.moved:
-            return "the list changed while it was read"
+            return "the list changed"
         if self.repeated:
-            return "the same invoice stood on two pages"
+            return "the same invoice was on two pages"
         if total is not None and total not in (len(self.rows), len(self.known)):
             return f"the API announces {total} invoices but lists {len(self.known)}"
         return ""

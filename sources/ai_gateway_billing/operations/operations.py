@@ -52,7 +52,7 @@ MIN_LIMIT_CENTS: Final = 100
 
 _ID: Final = re.compile(r"[A-Za-z0-9_]{1,255}", re.ASCII)
 _DASHBOARD_ONLY: Final = (
-    "Cloudflare lets nobody but a person signed in to the dashboard change the automatic top-up, and refuses every "
+    "Only a person signed in to the dashboard can change the automatic top-up: Cloudflare refuses every "
     "API token. Change it in the dashboard, on AI Gateway's billing page. Nothing was changed."
 )
 _LIMITS_GONE: Final = (
@@ -105,7 +105,7 @@ def topup_eligibility(
 ) -> Operation[Eligibility]:
     """Ask whether the account may top itself up, given its payment methods, at most 100. Changes nothing."""
     if payment_methods is not None and len(payment_methods) > 100:
-        raise SettingsError("At most 100 payment methods can be told.")
+        raise SettingsError("At most 100 payment methods can be listed.")
     body = {} if payment_methods is None else {"payment_methods": [dict(each) for each in payment_methods]}
     return _operation("POST", "topup/eligibility", account_id, body, answers.eligibility)
 
@@ -167,7 +167,9 @@ def _operation(
 
 def _cents(name: str, amount: object, least: int) -> int:
     if type(amount) is not int:
-        raise SettingsError(f"The {name} is given in whole cents, as an int; this is of type {type(amount).__name__}.")
+        raise SettingsError(
+            f"The {name} is given in whole cents, as a whole number of Python (int); this is something else."
+        )
     if amount < least:
         raise SettingsError(f"The {name} is at least {least} cents (${least // 100}); this is {amount} cents.")
     return amount
@@ -176,7 +178,9 @@ def _cents(name: str, amount: object, least: int) -> int:
 def _id(name: str, text: object) -> str:
     if isinstance(text, str) and _ID.fullmatch(text):
         return text
-    raise SettingsError(f"The id of the {name} consists of letters, digits and underscores; this one does not.")
+    raise SettingsError(
+        f"The id of the {name} may contain only letters, digits and underscores; this one contains others."
+    )
 
 
 def _word(name: str, word: object, words: Sequence[str]) -> str:

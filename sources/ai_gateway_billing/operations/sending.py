@@ -180,7 +180,7 @@ def unknown(operation: Operation[Any], reason: str, status: int | None = None) -
     """The error for a change that was sent and then lost sight of."""
     origin = Origin(operation.path, operation.account_id)
     return OutcomeUnknownError(
-        f"{operation.method} {origin.words()} was sent, but no answer tells what came of it ({reason}). Whether it "
+        f"{operation.method} {origin.words()} was sent, but no answer says what happened ({reason}). Whether it "
         f"happened is unknown: do not send it again before you know. {operation.find_out}",
         status=status,
         path=origin.path,

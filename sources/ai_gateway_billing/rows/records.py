@@ -102,7 +102,7 @@ def _row(table: str, fields: Fields, item: Any, reading: Reading) -> Row:
 
 def _documented(table: str, fields: Fields, item: Any, reading: Reading) -> Row:
     if type(item) is not dict:
-        raise RecordError(table, "result", f"holds {values.kind(item)} where an object is due")
+        raise RecordError(table, "result", f"contains {values.kind(item)} instead of an object")
     found: Row = {"account_id": reading.account_id} if "account_id" in fields else {}
     for name, each in fields.items():
         if each.need is not OURS and (reading.include_sensitive or not each.sensitive):

@@ -45,7 +45,7 @@ def decimal(value: Any, limit: Decimal = LIMIT) -> Decimal:
     Its size must be below `limit`, a power of ten.
     """
     if type(value) is not int and type(value) is not Decimal:
-        raise ValueError(f"holds {kind(value)} where a number is due")
+        raise ValueError(f"contains {kind(value)} instead of a number")
     number = Decimal(value)
     if -limit < number < limit and int(number.as_tuple().exponent) < -SCALE:
         number = number.quantize(_STEP, context=_EXACT)
@@ -63,7 +63,7 @@ def _plain(number: Decimal) -> Decimal:
 def exact(numbers: Sequence[Any], limit: Decimal = LIMIT) -> list[Decimal]:
     """JSON numbers with 18 places each. Raises `ValueError` when DECIMAL(38,18) cannot hold one as it is."""
     if not {*map(type, numbers)} <= {int, Decimal}:
-        raise ValueError("holds something else than numbers")
+        raise ValueError("contains something other than numbers")
     if not all(-limit < number < limit for number in numbers):  # abs() would round to the context's 28 digits
         raise ValueError(f"has more than {limit.adjusted()} digits before the point")
     found = [Decimal(number).quantize(_STEP, context=_EXACT) for number in numbers]
@@ -85,7 +85,7 @@ def whole(value: Any) -> int:
 def text(value: Any) -> str:
     """A JSON string."""
     if type(value) is not str:
-        raise ValueError(f"holds {kind(value)} where text is due")
+        raise ValueError(f"contains {kind(value)} instead of text")
     return value
 
 
@@ -104,21 +104,21 @@ def number_as_text(value: Any) -> str:
 def flag(value: Any) -> bool:
     """A JSON boolean."""
     if type(value) is not bool:
-        raise ValueError(f"holds {kind(value)} where true or false is due")
+        raise ValueError(f"contains {kind(value)} instead of true or false")
     return value
 
 
 def mapping(value: Any) -> dict[str, Any]:
     """A JSON object."""
     if type(value) is not dict:
-        raise ValueError(f"holds {kind(value)} where an object is due")
+        raise ValueError(f"contains {kind(value)} instead of an object")
     return value
 
 
 def sequence(value: Any) -> list[Any]:
     """A JSON array."""
     if type(value) is not list:
-        raise ValueError(f"holds {kind(value)} where an array is due")
+        raise ValueError(f"contains {kind(value)} instead of an array")
     return value
 
 
@@ -138,8 +138,8 @@ def instant_or_never(value: Any, now: datetime) -> datetime | None:
         return instant(value, now)
     found = _instant_in_text(value, now)
     if found is None:
-        raise ValueError("holds text where a number is due")
-    raise UnusualError("came as text where a number is due, and was read", found)
+        raise ValueError("contains text instead of a number")
+    raise UnusualError("came as text instead of a number, and was read", found)
 
 
 def _instant_in_text(text: str, now: datetime) -> datetime | None:
@@ -170,5 +170,5 @@ def instant(value: Any, now: datetime) -> datetime:
 
 def _plausible(moment: datetime, now: datetime) -> datetime:
     if not _EARLIEST <= moment <= now + _AHEAD:
-        raise ValueError("lies before 2020 or years ahead")
+        raise ValueError("is before 2020 or years in the future")
     return moment

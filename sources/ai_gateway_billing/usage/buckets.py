@@ -169,7 +169,7 @@ def _sort_out(
             continue  # in case the API takes the end as inclusive: the row belongs to the next window
         first, _ = pairs.setdefault((row["start_time"], row["end_time"], row["id"]), (row, item))
         if first["aggregated_value"] != row["aggregated_value"]:
-            reason = "stands twice in one bucket, with different values"
+            reason = "appears twice in one bucket, with different values"
             rejected.append(Rejected(item, RecordError(TABLE[window.grouping], "id", reason)))
     return list(pairs.values()), rejected
 
@@ -183,7 +183,7 @@ def _row(item: Any, window: Window, reading: Reading) -> Row:
     row = records.documented(table, item, reading)
     start = row["start_time"]
     if not window.start <= start <= window.end:
-        raise RecordError(table, "start_time", "lies outside the time asked for")
+        raise RecordError(table, "start_time", "is outside the requested time")
     if row["end_time"] <= start:
         raise RecordError(table, "end_time", "is not after start_time")
     return row | {"bucket_start": windows.floor(window.grouping, start)}

@@ -20,7 +20,7 @@ shared as (
 select
   'error' as severity,
   account_id,
-  table_name || ' holds ' || count(*) || ' bucket(s) more than once under the same id, the first from '
+  table_name || ' contains ' || count(*) || ' bucket(s) more than once under the same id, the first from '
     || strftime(min(start_time at time zone 'UTC'), '%Y-%m-%d %H:%M') || ' UTC.' as finding
 from twice
 group by table_name, account_id
@@ -28,6 +28,6 @@ union all
 select
   'warning' as severity,
   account_id,
-  table_name || ' holds ' || count(*) || ' id(s) that stand for more than one bucket.' as finding
+  table_name || ' contains ' || count(*) || ' id(s) that belong to more than one bucket.' as finding
 from shared
 group by table_name, account_id

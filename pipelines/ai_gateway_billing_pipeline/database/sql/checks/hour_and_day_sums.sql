@@ -24,7 +24,7 @@ days as (
 select
   if(both_read.at_once, 'error', 'warning') as severity,
   account_id,
-  'On ' || day || ' the hours add up to ' || trim_zeros(coalesce(hours.total, 0)) || ', but the day holds '
+  'On ' || day || ' the hours add up to ' || trim_zeros(coalesce(hours.total, 0)) || ', but the day is '
     || trim_zeros(coalesce(days.total, 0)) || '. Run aig-billing backfill --from ' || day || ' --to ' || day || '.'
     as finding
 from both_read

@@ -19,7 +19,7 @@ judged as (
 select
   'error' as severity,
   account_id,
-  table_name || ' holds ' || count(*) || ' bucket(s) that '
+  table_name || ' contains ' || count(*) || ' bucket(s) that '
     || if(is_out_of_range, 'lie ahead or before 2020', 'are not one full ' || if(table_name = 'usage_daily', 'UTC day', 'hour'))
     || ', the first from ' || strftime(min(start_time at time zone 'UTC'), '%Y-%m-%d %H:%M') || ' UTC.' as finding
 from judged
