@@ -104,7 +104,7 @@ def test_version() -> None:
         (["load", "--only", "usage"], "no such resource. Choose from usage_hourly, usage_daily"),
         (["load", "--log-level", "loud"], "--log-level"),
         (["load", "--start", "yesterday"], "'yesterday' is no date"),
-        (["load", "--start", "2999-01-01"], "lies ahead"),
+        (["load", "--start", "2999-01-01"], "is in the future"),
         (["load", "--account", "nonsense"], "32 characters"),
         (["load", "--base-url", "ftp://127.0.0.1"], "The base URL"),
         (["load", "--base-url", "http://example.com"], "plain http"),
@@ -343,7 +343,7 @@ def test_an_unforeseen_error_is_one_line_without_secrets(api: Simulator, monkeyp
     result = aig("load", "--json")
 
     assert result.code == 1
-    assert result.err.startswith("Error: Unexpected RuntimeError: boom *** at ***.")
+    assert result.err.startswith("Error: Unexpected error: boom *** at ***.")
     assert "--log-level debug" in result.err
     assert result.err.count("\n") == 1
     assert result.json["status"] == "failed"

@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def show(database: str | None) -> None:
-    """Print row counts and the answers. Raises `SettingsError` when the file does not hold the demo's account."""
+    """Print row counts and the answers. Raises `SettingsError` when the file does not contain the demo's account."""
     path = settings.database_path(database or settings.DEMO_DATABASE)
     with read.connect(path) as connection:
         if DEMO_ACCOUNT_ID not in read.accounts(connection):
