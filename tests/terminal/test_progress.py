@@ -108,10 +108,13 @@ class Screen:
     def update(self, task: progress.TaskID, done: int, planned: int) -> None:
         self.bars[task][1:] = [done, planned]
 
+    def describe(self, task: progress.TaskID, name: str) -> None:
+        self.bars[task][0] = name
+
 
 def test_each_of_a_few_accounts_has_its_bars() -> None:
     screen = Screen()
-    bars = Bars(screen.add, screen.update)
+    bars = Bars(screen.add, screen.update, screen.describe)
 
     for account_id in (ACCOUNT, OTHER):
         bars.on(Progress(account_id, "usage_hourly", 1, 5))
@@ -122,10 +125,25 @@ def test_each_of_a_few_accounts_has_its_bars() -> None:
 
 def test_many_accounts_share_a_bar() -> None:
     screen = Screen()
-    bars = Bars(screen.add, screen.update)
+    bars = Bars(screen.add, screen.update, screen.describe)
 
     for number in range(progress.OWN_BARS + 100):
         bars.on(Progress(f"{number:032x}", "usage_hourly", 1, 5))
 
     assert len(screen.bars) == progress.OWN_BARS + 1
     assert screen.bars[-1] == ["other accounts usage_hourly", 100, 500]
+
+
+def test_a_bar_says_that_its_resource_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "OWN_BARS", 1)
+    screen = Screen()
+    bars = Bars(screen.add, screen.update, screen.describe)
+
+    for account_id in (ACCOUNT, OTHER):
+        bars.on(Progress(account_id, "usage_hourly", 1, 121))
+        bars.on(Progress(account_id, "usage_hourly", 1, 121, failed=True))
+        bars.on(Progress(account_id, "usage_hourly", 2, 121))
+
+    names = [bar[0] for bar in screen.bars]
+    assert names == ["aaaa…aaaa usage_hourly: failed", "other accounts usage_hourly: some failed"]
+    assert all(done != planned for _, done, planned in screen.bars)

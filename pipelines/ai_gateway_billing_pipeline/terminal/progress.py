@@ -71,15 +71,24 @@ def _bars() -> Iterator[Listener]:
         TimeElapsedColumn(),
     )
     with Display(*columns, console=Console(stderr=True), transient=True) as display:
-        yield Bars(display.add_task, lambda task, done, planned: display.update(task, completed=done, total=planned)).on
+        yield Bars(
+            display.add_task,
+            lambda task, done, planned: display.update(task, completed=done, total=planned),
+            lambda task, name: display.update(task, description=name),
+        ).on
 
 
 class Bars:
     """A bar per account and resource; accounts beyond the first few share one bar per resource."""
 
-    def __init__(self, add: Callable[[str], TaskID], update: Callable[[TaskID, int, int], object]) -> None:
-        self._add = add
-        self._update = update
+    def __init__(
+        self,
+        add: Callable[[str], TaskID],
+        update: Callable[[TaskID, int, int], object],
+        describe: Callable[[TaskID, str], object],
+    ) -> None:
+        self._add, self._update, self._describe = add, update, describe
+        self._failed: set[tuple[str, str]] = set()
         self._own: set[str] = set()
         self._steps: dict[tuple[str, str], tuple[int, int]] = {}
         self._sums: dict[tuple[str, str], tuple[int, int]] = {}
@@ -91,9 +100,12 @@ class Bars:
             self._own.add(progress.account_id)
         owner = progress.account_id if progress.account_id in self._own else ""
         key = owner, progress.resource
+        name = f"{owner[:4]}…{owner[-4:]} {progress.resource}" if owner else f"other accounts {progress.resource}"
         if key not in self._tasks:
-            name = f"{owner[:4]}…{owner[-4:]}" if owner else "other accounts"
-            self._tasks[key] = self._add(f"{name} {progress.resource}")
+            self._tasks[key] = self._add(name)
+        if progress.failed and key not in self._failed:
+            self._failed.add(key)
+            self._describe(self._tasks[key], f"{name}: {'failed' if owner else 'some failed'}")
         known_done, known_planned = self._steps.get(progress[:2], (0, 0))
         self._steps[progress[:2]] = progress.done, progress.planned
         done, planned = self._sums.get(key, (0, 0))
