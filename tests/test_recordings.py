@@ -145,6 +145,16 @@ def test_until_august_the_preview_has_two_lines_for_each_model(asking: Ask) -> N
     assert all(line["quantity"] > 1000 for line in lines if line["description"].endswith("Tokens"))
 
 
+@pytest.mark.parametrize("kind", ["auto", "manual"])
+def test_the_list_of_one_kind_holds_the_purchases_of_that_kind_alone(asking: Ask, kind: str) -> None:
+    """What `all` lists besides them are bills for usage."""
+    with asking() as client:
+        listed = client.invoice_history(account(), kind)
+
+    origins = {item["invoice_origin"] for item in listed}
+    assert origins == {kind}
+
+
 def test_nothing_to_preview_is_no_failure(asking: Ask) -> None:
     with asking(_new_account()) as client:
         assert client.invoice_preview(LIVE_ACCOUNT or NEW_ACCOUNT) is None
