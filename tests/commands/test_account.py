@@ -489,7 +489,7 @@ def refuse_connection(real: Callable[[Sender, Any], Any]) -> Callable[[Sender, A
     return send
 
 
-@pytest.mark.parametrize("command", ["", "show", *CHANGES, *QUESTIONS])
+@pytest.mark.parametrize("command", ["", "show", "forget", *CHANGES, *QUESTIONS])
 def test_help_imports_nothing_heavy(command: str) -> None:
     ran = run_python(f"""
 import sys

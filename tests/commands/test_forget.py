@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from ai_gateway_billing.simulator import Simulator
+from ai_gateway_billing_pipeline import cli
 from support.command import aig, run_python, serving
 from support.constants import ACCOUNT, OTHER
 
@@ -105,6 +109,25 @@ def test_it_needs_no_token_and_sends_nothing(loaded: Simulator, monkeypatch: pyt
 
     assert aig(*FORGET, "--yes").code == 0
     assert loaded.requests == []
+
+
+class Terminal(io.StringIO):
+    """What somebody types, or reads."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("typed", "code"), [("yes\n", 0), ("no\n", 2), ("\n", 2), ("", 2)])
+def test_at_a_terminal_it_asks(loaded: Simulator, monkeypatch: pytest.MonkeyPatch, typed: str, code: int) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    asked = Terminal()
+    with pytest.raises(SystemExit) as end, redirect_stderr(asked):
+        cli.main(FORGET)
+
+    assert end.value.code in ({0, None} if code == 0 else {code})
+    assert "Type yes" in asked.getvalue()
+    assert (contents()[OTHER] == {}) == (code == 0)
 
 
 @pytest.mark.parametrize("more", [(), ("--json",)])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_gateway_billing.rows import records
+from ai_gateway_billing.rows import identity, records
 from ai_gateway_billing.rows.identity import identified
 from ai_gateway_billing.rows.records import Reading
 from support.bench import Bench
@@ -206,4 +206,25 @@ def test_loads_of_one_preview_written_in_many_ways_keep_one_version_with_its_lin
     older, newer = bench.versions("invoice_preview")
     assert [len(older["invoice_lines"]), len(newer["invoice_lines"])] == [3, 4]
     assert [len(each["pretax_credit_amounts"]) for each in newer["invoice_lines"]] == [0, 2, 1, 0]
+    bench.close()
+
+
+def test_a_file_of_an_older_version_gets_one_new_version_of_each_snapshot(tmp_path: Path) -> None:
+    """Its ids were made of the answer as it was written."""
+    bench = Bench(tmp_path, start="2026-11-20")
+    account = bench.account()
+    account.set_preview(preview())
+    account.set_balance(640)
+    only = ("invoice_preview", "credit_balance")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(identity, "identified", lambda _, row: row)
+        bench.load_well(only=only)
+    for _ in range(2):
+        bench.now += HOUR
+        bench.load_well(only=only)
+
+    for table in only:
+        assert [version["is_open"] for version in bench.versions(table)] == [False, True]
+    older, newer = bench.versions("invoice_preview")
+    assert {**older, "is_open": True} == newer
     bench.close()

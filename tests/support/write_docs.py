@@ -94,7 +94,10 @@ class Table(NamedTuple):
 
 
 _BUCKETS = "merge: a bucket that is read again is replaced as a whole, and removed when the API no longer gives it"
-_VERSIONS = "versions (scd2): a changed answer closes the old row with `_dlt_valid_to` and opens a new one"
+_VERSIONS = (
+    "versions (scd2): a changed answer closes the old row with `_dlt_valid_to` and opens a new one; one that differs "
+    "only in order, letter case, blanks, the spelling of numbers or the API's ids is no change"
+)
 _CHILD = "with its parent: a version that comes back has its old id again, and its children are not stored twice"
 RAW = {
     "usage_hourly": Table("account, UTC hour and id", "`account_id`, `bucket_start`, `id`", _BUCKETS),
