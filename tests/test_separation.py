@@ -163,6 +163,7 @@ def test_every_method_of_the_client_sends_get() -> None:
     client = Client(TOKEN, transport=httpx.MockTransport(answer), sleep=lambda _: None, budget=None)
     arguments = {
         "accounts": (),
+        "api_time": (),
         "snapshot": ("credit_balance", ACCOUNT),
         "usage_history": (ACCOUNT, "hour", 0, 3_600_000),
     }

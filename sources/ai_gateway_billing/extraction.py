@@ -33,6 +33,7 @@ class Extraction:
     include_sensitive: bool = False
     outcomes: Outcomes = field(default_factory=Outcomes)
     strict: bool = False
+    versions_at: datetime | None = None
     coverage: list[Row] = field(default_factory=list)
     usage_under_way: set[Grouping] = field(default_factory=set)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WORKERS, "ai-gateway-billing"))

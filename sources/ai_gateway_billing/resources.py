@@ -1,7 +1,9 @@
 """The dlt source `ai_gateway_billing`: every resource with its grain, key, write disposition and cursor."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
@@ -10,6 +12,8 @@ import pyarrow as pa
 from dlt.common.destination.exceptions import DestinationCapabilitiesException
 from dlt.common.destination.utils import resolve_merge_strategy
 from dlt.common.schema.typing import TScd2StrategyDict, TTableSchema
+from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
+from dlt.common.time import ensure_pendulum_datetime
 from dlt.extract import DltResource
 from dlt.extract.exceptions import CurrentSourceNotAvailable
 
@@ -34,6 +38,9 @@ from .outcome import Part, Rejected
 
 _GIVE_UP_AFTER = 3
 """After this many failed windows the rest of an account's usage waits for the next load."""
+
+_LATER = timedelta(milliseconds=1)
+"""Longer than any destination rounds a time."""
 
 # A version of an account ends when the account's new answer differs (rows/identity.py) or says that there is nothing
 # (`withdrawn`).
@@ -263,9 +270,23 @@ def _snapshots(run: Extraction, resource: str, convert: Callable[[Any, Reading],
         content = [*([] if versions.reaches_every_table(resource, rows[0]) else marker), item]
         return Part(content, counts, told=_told(reading), unknown=kinds)
 
+    if markers_go:
+        _date_versions(run)
     contents = _each(run, resource, partial(run.client.snapshot, resource), make)
     yield from versions.batches(item for content in contents for item in content)
     yield dlt.mark.materialize_table_schema()  # last, so that `add_limit(1)` gives a row
+
+
+def _date_versions(run: Extraction) -> None:
+    """Let dlt end and begin versions at the run's now, in place of this machine's, but later than any that is stored.
+
+    Versions that share a package share this moment, so a later table may still move it on.
+    """
+    newest = stored.newest_version()
+    moments = (run.versions_at, run.extent.now, newest and newest + _LATER)
+    run.versions_at = max(moment for moment in moments if moment)
+    with suppress(CurrentLoadPackageStateNotAvailable):
+        dlt.current.load_package_state()["state"]["created_at"] = ensure_pendulum_datetime(run.versions_at)
 
 
 # --- markers --------------------------------------------------------------------------------------------------------

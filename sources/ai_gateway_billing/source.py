@@ -21,6 +21,7 @@ from ai_gateway_billing.usage import windows
 from ai_gateway_billing.usage.buckets import TABLE
 from ai_gateway_billing.usage.cursors import Extent
 
+from . import clock
 from .errors import BillingError, SettingsError, redact
 from .extraction import Extraction, Runs
 from .outcome import Outcomes
@@ -67,6 +68,7 @@ def ai_gateway_billing(  # noqa: PLR0917  # dlt calls sources with either kind o
     client: Client | None = None,
     now: Callable[[], datetime] = _utc_now,
     outcomes: Outcomes | None = None,
+    trust_clock: Annotated[bool, NotResolved()] = False,
 ) -> Sequence[DltResource]:
     """Billing of Cloudflare AI Gateway, read incrementally and never changed.
 
@@ -77,7 +79,8 @@ def ai_gateway_billing(  # noqa: PLR0917  # dlt calls sources with either kind o
 
     For one run, and never looked for in a configuration: `backfill`, two days, reads the usage from the one to the end
     of the other and moves no cursor; `full_refresh` reads the whole history again. `client` takes the place of token,
-    base URL and rate, `now` that of the clock; with `outcomes`, what fails is written there and nowhere else.
+    base URL and rate, `now` that of this machine's clock; with `outcomes`, what fails is written there and nowhere
+    else. All is dated by the API's clock, unless `trust_clock`.
 
     Token and base URL come from dlt's configuration or from CLOUDFLARE_API_TOKEN and CLOUDFLARE_BASE_URL, the token
     only when something is read. An account that fails is logged and left as it was; when all fail, the last error is
@@ -88,12 +91,13 @@ def ai_gateway_billing(  # noqa: PLR0917  # dlt calls sources with either kind o
     days = _checked(start, grouping, backfill, now())
 
     def begin() -> Extraction:
-        moment = now().astimezone(UTC)
         with ExitStack() as ours:
             asked = client or ours.enter_context(_client(api_token, url, max_requests_per_second))
+            chosen = accounts.choose(account_ids, asked)
+            moment = clock.now_at(asked, now, trust_clock).moment
             run = Extraction(
                 asked,
-                accounts.choose(account_ids, asked),
+                chosen,
                 Extent(first_day(start, moment), moment, lookback_days, days, full_refresh),
                 _GROUPINGS[grouping],
                 include_sensitive,
@@ -106,8 +110,8 @@ def ai_gateway_billing(  # noqa: PLR0917  # dlt calls sources with either kind o
     return resources(Runs(begin), include_sensitive)
 
 
-def first_day(start: str | date, now: datetime) -> datetime:
-    """The start of the history as a UTC midnight. Raises `SettingsError` for no date, or one that lies ahead."""
+def first_day(start: str | date, now: datetime | None) -> datetime:
+    """The start of the history as a UTC midnight. Raises `SettingsError` for no date or one ahead of `now`."""
     try:
         day = start if isinstance(start, date) else date.fromisoformat(start)
     except ValueError:
@@ -117,7 +121,7 @@ def first_day(start: str | date, now: datetime) -> datetime:
         raise SettingsError(
             f"The start {day} is before {windows.EARLIEST}, when there was nothing to bill. Choose a later day."
         )
-    if instant > now:
+    if now and instant > now:
         raise SettingsError(f"The start {day} is in the future: today is {now:%Y-%m-%d} in UTC. Choose an earlier day.")
     return instant
 

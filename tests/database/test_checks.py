@@ -28,7 +28,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Client(DEMO_TOKEN, transport=httpx.MockTransport(simulator.handle), budget=None) as client:
         environ = {"CLOUDFLARE_ACCOUNT_ID": DEMO_ACCOUNT_ID, "AIG_BILLING_START": "2026-09-01"}
         resolved = settings.resolve(database=str(path), environ=environ)
-        assert load.load(resolved, load.Options(), client, NOW).exit_code == 0
+        assert load.load(resolved, load.Options(), client, lambda: NOW).exit_code == 0
     return path
 
 
@@ -62,6 +62,7 @@ BROKEN = {
     "where bucket_start = '2026-10-03 00:00:00+00'",
     "misplaced_buckets": f"update {RAW}.usage_hourly set start_time = start_time + interval 7 minute "
     "where bucket_start = '2026-10-02 10:00:00+00'",
+    "wrong_times": f"update {RAW}.credit_balance set _dlt_valid_to = _dlt_valid_from - interval 1 hour",
     "quarantine": f"insert into {RAW}.quarantine values "
     f"('{DEMO_ACCOUNT_ID}', 'invoices', 'amount_due', 'contains text instead of a number', '{{}}', now(), now())",
     "unit_errors": "create or replace table spend.usage_unit as select 'dollars' as unit",

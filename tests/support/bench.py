@@ -114,7 +114,7 @@ class Bench:
             usage_unit="cents",
         )
         with self.client() as client:
-            return loading.load(settings, Options(**options), client, self.now)
+            return loading.load(settings, Options(**options), client, lambda: self.now)
 
     def load_well(self, accounts: Sequence[str] | str | None = "all", **options: Any) -> Result:
         """A load in which nothing fails."""
@@ -271,7 +271,7 @@ class Bench:
     def assert_invoices_equal(self, account_id: str = ACCOUNT) -> None:
         """Every invoice that the API lists is there as it is listed; others were listed by an earlier load."""
         found = self.invoices(account_id)
-        listed = {key: row for key, row in found.items() if row["last_listed_at"] == self.now}
+        listed = {key: row for key, row in found.items() if row["last_listed_at"] == self.true_now}
         same_invoices(listed.values(), self.true_invoices(account_id))
 
     def assert_current(self, table: str, account_id: str = ACCOUNT) -> None:

@@ -24,6 +24,7 @@ def backfill(
     extend: Annotated[
         bool, typer.Option("--extend", help="Do not ask before reading days before the history.")
     ] = False,
+    trust_clock: options.TrustClock = False,
     wait: options.Wait = 0.0,
     rate: options.Rate = None,
     account: options.Accounts = None,
@@ -39,7 +40,7 @@ def backfill(
         from ai_gateway_billing_pipeline.loading.load import Options
 
         span = _range(first, last)
-        asked = Options(only=("usage_hourly", "usage_daily"), backfill=span, wait_s=wait)
+        asked = Options(only=("usage_hourly", "usage_daily"), backfill=span, wait_s=wait, trust_clock=trust_clock)
         resolved = settings.resolve(account=account, base_url=base_url, database=database, destination=destination)
         if not extend:
             _ask_to_extend(resolved, *span)

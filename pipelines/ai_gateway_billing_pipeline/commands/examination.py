@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ai_gateway_billing import clock
 from ai_gateway_billing.api import accounts
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.api.endpoints import BASE_URL, ENDPOINTS, Endpoint
@@ -30,7 +31,6 @@ from ai_gateway_billing_pipeline.terminal import exits, output
 
 from .machine import Check, failed, network, storage
 
-SKEW_LIMIT = timedelta(seconds=60)
 EXPIRES_SOON = timedelta(days=14)
 HOLD_LIMIT_S = 20.0
 """A load may wait a quarter of an hour for a limited API; whoever asks for a diagnosis is waiting for it."""
@@ -89,7 +89,7 @@ def _api(client: Client, settings: Settings, now: Callable[[], datetime], found:
         yield failed("accounts", error)
         if isinstance(error, _UNHEARD):
             return
-    yield from _clock(client, now())
+    yield from _clock(client, now)
     token = _token(client, found, settings, now())
     yield token
     if token.exit_code != 6:
@@ -138,18 +138,15 @@ def _moment(text: object) -> datetime | None:
         return None
 
 
-def _clock(client: Client, now: datetime) -> Iterator[Check]:
-    if client.server_time is None:
+def _clock(client: Client, now: Callable[[], datetime]) -> Iterator[Check]:
+    ahead = clock.ahead_of(client, now)
+    if ahead is None:
         return
-    skew = now - client.server_time
-    if abs(skew) <= SKEW_LIMIT:
-        yield Check("clock", "ok", "agrees with the API's clock")
+    if abs(ahead) < clock.TOLD_FROM:
+        yield Check("clock", "ok", "agrees with Cloudflare's clock")
     else:
-        way = "ahead of" if skew > timedelta() else "behind"
-        seconds = abs(skew).total_seconds()
-        yield Check(
-            "clock", "warn", f"It is {seconds:.0f} s {way} the API's clock. Synchronise this machine's clock with NTP."
-        )
+        message = f"{clock.in_words(ahead)} Loads take Cloudflare's time. Synchronise this machine's clock with NTP."
+        yield Check("clock", "warn", message)
 
 
 def _endpoints(client: Client, account_ids: Sequence[str], settings: Settings, now: datetime) -> Iterator[Check]:
@@ -182,6 +179,7 @@ def _read(client: Client, account_ids: Sequence[str], settings: Settings, now: d
         client=client,
         now=lambda: now,
         outcomes=outcomes,
+        trust_clock=True,  # told already
     )
     with configuration.only(), tempfile.TemporaryDirectory() as folder:
         destination = dlt.destinations.duckdb(f"{folder}/doctor.duckdb")

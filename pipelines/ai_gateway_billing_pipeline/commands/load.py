@@ -57,6 +57,7 @@ def load(
     ] = None,
     grouping: Annotated[Grouping, typer.Option("--grouping", help="Usage to read.")] = Grouping.BOTH,
     full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Read the whole history again.")] = False,
+    trust_clock: options.TrustClock = False,
     wait: options.Wait = 0.0,
     rate: options.Rate = None,
     account: options.Accounts = None,
@@ -82,6 +83,7 @@ def load(
             full_refresh=full_refresh,
             wait_s=wait,
             is_demo=demo,
+            trust_clock=trust_clock,
         )
         given: dict[str, Any] = {
             "account": account, "base_url": base_url, "start": start, "database": database, "destination": destination,
@@ -144,7 +146,7 @@ class Attempt:
         accounts.named(resolved.accounts)  # a bad id is refused before anything else happens
         self._client = client = settings.client_for(resolved, rate)
         with client, progress.shown() as listener:
-            result = loading.load(resolved, asked, client, datetime.now(UTC), listener)
+            result = loading.load(resolved, asked, client, lambda: datetime.now(UTC), listener)
         if not self._as_json and not logs.is_quiet():
             with exits.unheard():
                 _show(result, resolved)

@@ -62,6 +62,9 @@ Rate = Annotated[
         help="Send at most N requests per second.",
     ),
 ]
+TrustClock = Annotated[
+    bool, typer.Option("--trust-clock", help="Take this machine's time where it is not Cloudflare's.")
+]
 Wait = Annotated[
     float,
     typer.Option(

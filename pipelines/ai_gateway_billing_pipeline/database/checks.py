@@ -23,6 +23,7 @@ CHECKS = (
     "hour_and_day_sums",
     "duplicates",
     "misplaced_buckets",
+    "wrong_times",
     "quarantine",
     "unit_errors",
     "invoice_sums",

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 import dlt
 import duckdb
@@ -14,6 +14,7 @@ from dlt.extract import DltSource
 from dlt.load.exceptions import LoadClientJobException
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from ai_gateway_billing import clock
 from ai_gateway_billing.api import accounts
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.errors import ApiError, BillingError, DatabaseError, redact
@@ -23,7 +24,7 @@ from ai_gateway_billing.source import Grouping, ai_gateway_billing, first_day
 from ai_gateway_billing_pipeline.database import views
 from ai_gateway_billing_pipeline.settings import Settings
 
-from . import bookkeeping, destinations, mixing
+from . import bookkeeping, destinations, mixing, times
 from .result import Result, exit_code, nothing_loaded
 from .workspace import Workspace, remove, unwritable
 
@@ -43,13 +44,14 @@ class Options:
     backfill: tuple[date, date] | None = None
     wait_s: float = 0.0
     is_demo: bool = False
+    trust_clock: bool = False
 
 
 def load(
     settings: Settings,
     options: Options,
     client: Client,
-    now: datetime,
+    now: Callable[[], datetime],
     listener: Listener = lambda _: None,
 ) -> Result:
     """One load from the API to the published file.
@@ -58,14 +60,14 @@ def load(
     read. Everything that one account or resource fails at is in the result.
     """
     began = time.monotonic()
-    first_day(settings.start, now)
+    first_day(settings.start, None)  # whether it lies ahead, only the API knows
     workspace = Workspace(settings.database.resolve())  # a link stays one: what it leads to is replaced
     try:
         with destinations.opened(settings.destination) as destination:
             if destination:
                 log.warning("%s %s", settings.destination, destinations.UNTESTED)
             workspace.create()
-            run = _Run(settings, options, client, workspace, now.astimezone(UTC), Outcomes(listener), destination)
+            run = _Run(settings, options, client, workspace, now, now(), Outcomes(listener), destination)
             with workspace.locked(options.wait_s):
                 run.to_other() if destination else run.to_duckdb()
     except OSError as error:
@@ -81,6 +83,7 @@ class _Run:
     options: Options
     client: Client
     workspace: Workspace
+    here: Callable[[], datetime]
     now: datetime
     outcomes: Outcomes
     destination: destinations.Target | None  # of its own, instead of the DuckDB file
@@ -92,7 +95,7 @@ class _Run:
         try:
             with connection:
                 self._check_state(connection)
-                is_complete = self._load()
+                is_complete = self._load(connection)
                 if is_complete:
                     self._finish(connection)
             if is_complete:
@@ -106,14 +109,14 @@ class _Run:
         remove(self.workspace.dlt)
         self._load()
 
-    def _load(self) -> bool:
+    def _load(self, connection: duckdb.DuckDBPyConnection | None = None) -> bool:
         """Read the API and write what it said. False, and nothing written, when it said nothing of use.
 
         dlt's folder is a new one each time and takes its state from the destination: what a dead load had read but
         not written is read again, as it is by then.
         """
         pipeline = self._pipeline()
-        self._extract(pipeline)
+        self._extract(pipeline, connection)
         if exit_code(self.outcomes) not in (0, 4):
             return False
         with _dug_out():
@@ -127,13 +130,24 @@ class _Run:
             DATASET, pipelines_dir=str(self.workspace.dlt), destination=destination, dataset_name=DATASET
         )
 
-    def _extract(self, pipeline: dlt.Pipeline) -> None:
+    def _extract(self, pipeline: dlt.Pipeline, connection: duckdb.DuckDBPyConnection | None) -> None:
         self.account_ids = self._choose()
         if not self.destination:
             mixing.refuse(self.workspace.working, self.workspace.published, self.account_ids, self.options.is_demo)
+        self.now = self._agreed(connection)
         with _dug_out():
             pipeline.sync_destination()
             pipeline.extract(self._source())
+
+    def _agreed(self, connection: duckdb.DuckDBPyConnection | None) -> datetime:
+        """The moment that all of this load is dated by."""
+        now, is_sure = clock.now_at(self.client, self.here, self.options.trust_clock)
+        first_day(self.settings.start, now)
+        if connection is None:
+            return now
+        if is_sure:
+            times.mend(connection, now)
+        return times.newest(connection, now)
 
     def _choose(self) -> Sequence[str]:
         try:
@@ -158,6 +172,7 @@ class _Run:
             client=self.client,
             now=lambda: self.now,
             outcomes=self.outcomes,
+            trust_clock=True,  # it is agreed
         )
         return source.with_resources(*self.options.only) if self.options.only else source
 

@@ -6,7 +6,8 @@ https://developers.cloudflare.com/api/resources/ai_gateway_billing/
 import operator
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
@@ -25,6 +26,8 @@ from .pages import PAGE_CAP, Listing, Pages
 __all__ = ["BASE_URL", "Client", "UsageAnswer", "checked_account_id"]
 
 PER_PAGE: Final = 50
+_FRESH_S = 60.0
+"""So old the API's word on the time may be: a machine that slept since did not count the seconds."""
 
 
 class UsageAnswer(NamedTuple):
@@ -85,6 +88,17 @@ class Client:
     def server_time(self) -> datetime | None:
         """The newest time that the API told in a `date` header, UTC."""
         return self._wire.server_time
+
+    def api_time(self) -> datetime | None:
+        """What time it is at the API: what it told and the seconds since. Without a fresh word it is asked, once.
+
+        None when that did not help. Any answer of the API tells, a refusal as well.
+        """
+        if self._wire.server_time is None or self._wire.age_s() > _FRESH_S:
+            with suppress(ApiError):
+                self._wire.get(self._list_of_accounts(), {"page": 1, "per_page": PER_PAGE}, is_once=True)
+        told, age_s = self._wire.server_time, self._wire.age_s()
+        return None if told is None or age_s > _FRESH_S else told + timedelta(seconds=age_s)
 
     @property
     def hold_limit_s(self) -> float:
@@ -161,7 +175,7 @@ class Client:
 
         Pages are read until one is empty or repeats others, as Cloudflare's own client does: a short one ends nothing.
         """
-        origin = Origin("accounts", secret=self._secret)
+        origin = self._list_of_accounts()
         found: dict[str, dict[str, Any]] = {}
         for page in range(1, PAGE_CAP + 1):
             answer = self._wire.get(origin, {"page": page, "per_page": PER_PAGE})
@@ -184,6 +198,9 @@ class Client:
         if account_id is None:
             return self._read(Origin("user/tokens/verify", secret=self._secret))
         return self._read(Origin("tokens/verify", checked_account_id(account_id), self._secret))
+
+    def _list_of_accounts(self) -> Origin:
+        return Origin("accounts", secret=self._secret)
 
     def _origin(self, endpoint: Endpoint, account_id: str) -> Origin:
         return Origin(endpoint.path, checked_account_id(account_id), self._secret)

@@ -73,6 +73,7 @@ class Wire:
     ) -> None:
         self.requests = 0
         self.server_time: datetime | None = None
+        self.told_at = 0.0
         self.hold_limit_s = HOLD_LIMIT_S
         self.host = base_url.hostname or ""
         self._base_url = base_url.geturl()
@@ -87,8 +88,10 @@ class Wire:
         """Close all connections."""
         self._http.close()
 
-    def get(self, origin: Origin, params: Params | None = None, *, null_is_a_state: bool = False) -> Answer:
-        """Send one GET until it is answered, refused, or not worth another attempt."""
+    def get(
+        self, origin: Origin, params: Params | None = None, *, null_is_a_state: bool = False, is_once: bool = False
+    ) -> Answer:
+        """Send one GET until it is answered, refused, or not worth another attempt; `is_once`: one attempt."""
         scope = f"accounts/{origin.account_id}/" if origin.account_id else ""
         url = f"{self._base_url}/{scope}{origin.path}{f'?{urlencode(params)}' if params else ''}"
         patience = Patience(self._health, self._clock)
@@ -100,7 +103,7 @@ class Wire:
                 return judge(status, headers, body, origin, null_is_a_state=null_is_a_state)
 
         try:
-            return patience.retrying(self._sleep)(attempt)
+            return attempt() if is_once else patience.retrying(self._sleep)(attempt)
         finally:
             patience.end()
 
@@ -117,11 +120,13 @@ class Wire:
             raise
         except ApiError as error:
             self._health.limited, patience.limited = False, 0
-            if not error.retryable:
+            if not error.retryable:  # Cloudflare's own word, not that of something in between
                 self._health.given_up = 0
+                self._note_time(headers)
             self._pace.hold(asked_wait_s(headers, self._now) or 0.0)
             raise
         self._health.limited, self._health.given_up = False, 0
+        self._note_time(headers)
 
     def _take_turn(self, origin: Origin, patience: Patience) -> None:
         before = self._clock()
@@ -175,10 +180,16 @@ class Wire:
     def _heard(self, headers: httpx.Headers) -> None:
         self._health.down = False
         self._pace.observe(headers)
+
+    def _note_time(self, headers: httpx.Headers) -> None:
         moment = http_date(headers.get("date", ""))
         with self._lock:
-            if moment and (self.server_time is None or moment > self.server_time):
-                self.server_time = moment
+            if moment and (self.server_time is None or moment >= self.server_time):
+                self.server_time, self.told_at = moment, self._clock()
+
+    def age_s(self) -> float:
+        """Seconds since `server_time` was told."""
+        return self._clock() - self.told_at
 
     def _broken(self, origin: Origin, error: Exception, status: int | None) -> ApiError:
         """An answer that was cut off is a bad answer; none at all is nobody there."""

@@ -1,19 +1,21 @@
 """What earlier loads left in the destination of the pipeline that is running."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import dlt
 from dlt.common.configuration.container import Container
 from dlt.common.destination.exceptions import SqlClientNotAvailable
 from dlt.common.pipeline import PipelineContext
+from dlt.common.schema.utils import get_validity_column_names
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from .invoices import STORED
 
 _ACCOUNTS = "select distinct account_id from {table} where has_surrogate_id"
 _LISTED_AT = "select max(last_listed_at) from {table} where account_id = %s"
+_VERSIONS = "select {columns} from {table}"
 _INVOICES = "select {columns} from {table} where account_id = %s"
 
 
@@ -32,13 +34,21 @@ def listed_at(account_id: str) -> datetime | None:
     return next((moment for (moment,) in _ask(_LISTED_AT, account_id)), None)
 
 
-def _ask(query: str, *values: str) -> Sequence[Sequence[Any]]:
+def newest_version() -> datetime | None:
+    """When, by what is stored, a version of the resource that is read last began or ended."""
+    columns = map(str, get_validity_column_names(dlt.current.resource().compute_table_schema()))
+    newest = _ask(_VERSIONS, columns=[f"max({name})" for name in columns])
+    found = [moment for row in newest for moment in row if moment]
+    return max((each if each.tzinfo else each.replace(tzinfo=UTC) for each in found), default=None)
+
+
+def _ask(query: str, *values: str, columns: Sequence[str] = STORED) -> Sequence[Sequence[Any]]:
     """Nothing when no pipeline runs, when its destination takes no SQL, or before the first load."""
     if not Container()[PipelineContext].is_active():
         return []
     try:
         with dlt.current.pipeline().sql_client() as client:
             table = client.make_qualified_table_name(str(dlt.current.resource().table_name))
-            return client.execute_sql(query.format(table=table, columns=", ".join(STORED)), *values) or []
+            return client.execute_sql(query.format(table=table, columns=", ".join(columns)), *values) or []
     except (DatabaseUndefinedRelation, SqlClientNotAvailable):
         return []

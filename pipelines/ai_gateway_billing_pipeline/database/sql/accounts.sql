@@ -25,7 +25,7 @@ heard as (
   select
     account_id,
     max(_dlt_valid_from) as heard_at,
-    max_by(currency, _dlt_valid_from) filter (trim(currency) <> '') as previewed
+    max_by(currency, row(coalesce(_dlt_valid_to, 'infinity'), _dlt_valid_from)) filter (trim(currency) <> '') as previewed
   from ai_gateway_billing.invoice_preview
   group by all
   union all by name

@@ -32,7 +32,7 @@ versions as (
     lag(balance) over history < 0 as had_debt
   from ai_gateway_billing.credit_balance
   join spend.accounts using (account_id)
-  window history as (partition by account_id order by _dlt_valid_from)
+  window history as (partition by account_id order by coalesce(_dlt_valid_to, 'infinity'), _dlt_valid_from)
 ),
 paid as (
   select

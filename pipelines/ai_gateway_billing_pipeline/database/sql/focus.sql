@@ -101,7 +101,7 @@ periods as (
   select
     account_id,
     period_start at time zone 'UTC' as starts_at,
-    arg_max(period_end at time zone 'UTC', _dlt_valid_from) as ends_at
+    arg_max(period_end at time zone 'UTC', row(coalesce(_dlt_valid_to, 'infinity'), _dlt_valid_from)) as ends_at
   from ai_gateway_billing.invoice_preview
   group by all
 )

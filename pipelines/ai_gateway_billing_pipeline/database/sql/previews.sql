@@ -17,7 +17,8 @@ with versions as (
     *,
     date_trunc('month', period_start at time zone 'UTC')::date as billing_month,
     (_dlt_valid_from at time zone 'UTC')::date as day,
-    upper(trim(currency)) as code
+    upper(trim(currency)) as code,
+    coalesce(_dlt_valid_to, 'infinity') as ended_at -- in this order versions followed each other, whatever clocks said
   from ai_gateway_billing.invoice_preview
 )
 select
@@ -26,11 +27,15 @@ select
   versions.period_start,
   versions.period_end,
   versions._dlt_valid_from as observed_at,
-  observed_at = max(observed_at) over (partition by versions.account_id, versions.billing_month) as is_newest,
-  observed_at = max(observed_at) over (partition by versions.account_id, versions.billing_month, versions.day)
-    as is_day_end,
+  row_number() over (
+    partition by versions.account_id, versions.billing_month order by ended_at desc, versions._dlt_valid_from desc
+  ) = 1 as is_newest,
+  row_number() over (
+    partition by versions.account_id, versions.billing_month, versions.day
+    order by ended_at desc, versions._dlt_valid_from desc
+  ) = 1 as is_day_end,
   versions.billing_month < max(versions.billing_month) over (
-    partition by versions.account_id order by versions._dlt_valid_from
+    partition by versions.account_id order by versions.ended_at, versions._dlt_valid_from
   ) as is_reopened,
   versions.status,
   versions.code as currency,
