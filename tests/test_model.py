@@ -34,7 +34,9 @@ from hypothesis.stateful import (
 from ai_gateway_billing import extraction
 from ai_gateway_billing.api.endpoints import ENDPOINTS
 from ai_gateway_billing.simulator import Account, World
-from support.bench import SNAPSHOTS, USAGE, WIDTH, Bench, Fields, Row, invoice_row
+from ai_gateway_billing_pipeline.loading.forget import forget
+from ai_gateway_billing_pipeline.loading.workspace import Workspace
+from support.bench import SNAPSHOTS, TABLES, USAGE, WIDTH, Bench, Fields, Row, invoice_row
 from support.constants import DAY, HOUR
 
 IDS = [letter * 32 for letter in "abc"]
@@ -152,6 +154,8 @@ class Loads(RuleBasedStateMachine):
         self.series = {key: Series() for key in SERIES}
         self.versions: dict[tuple[str, str], list[Fields]] = defaultdict(list)
         self.invoices: dict[str, dict[Any, Fields]] = defaultdict(dict)
+        self.vanished: dict[str, Account] = {}
+        self.listed_at: dict[str, datetime] = {}
         self.written = self.since_load = 0
         self.listed_as: dict[str, str] = {}
         self.ambient: dict[str, str] = {}
@@ -178,9 +182,36 @@ class Loads(RuleBasedStateMachine):
     @rule()
     def another_account_is_added(self) -> None:
         for account_id in IDS:
-            if account_id not in self.bench.world.accounts:
+            if account_id not in {*self.bench.world.accounts, *self.vanished}:
                 self.bench.account(account_id)
                 return
+
+    @precondition(lambda self: len(self.bench.world.accounts) > 1)
+    @rule(account=accounts)
+    def an_account_vanishes(self, account: int) -> None:
+        account_id = self.known(account).id
+        self.vanished[account_id] = self.bench.world.accounts.pop(account_id)
+
+    @precondition(lambda self: self.vanished)
+    @rule()
+    def an_account_returns(self) -> None:
+        account_id, account = self.vanished.popitem()
+        self.bench.world.accounts[account_id] = account
+
+    @rule(account=accounts)
+    def an_account_is_forgotten(self, account: int) -> None:
+        account_id = IDS[account]
+        if not self.bench.database.exists():
+            return
+        with Workspace(self.bench.database).changed() as connection:
+            forget(connection, account_id)
+        for grouping in USAGE:
+            self.series[account_id, grouping] = Series()
+        for table in SNAPSHOTS:
+            self.versions[account_id, table] = []
+        self.invoices[account_id] = {}
+        self.listed_at.pop(account_id, None)
+        self.check_forgotten(account_id)
 
     @rule(account=accounts, grouping=groupings, age=ages, values=bucket_values, same=st.booleans())
     def usage_arrives_changes_or_goes(
@@ -364,6 +395,7 @@ class Loads(RuleBasedStateMachine):
         if result.exit_code in (3, 6):
             assert (self.bench.database.exists() and self.bench.database.read_bytes()) == before
             return
+        loaded = result.outcomes.of.items()
         failed = {(account_id, resource) for account_id, resource in result.outcomes.failures()}
         assert bool(failed) == (result.exit_code == 4)
         only = options.get("only") or (*USAGE.values(), "invoices", *SNAPSHOTS)
@@ -375,6 +407,29 @@ class Loads(RuleBasedStateMachine):
             self.check_invoices(account_id, is_read)
             for table in SNAPSHOTS:
                 self.check_versions(account_id, table, table in only and (account_id, table) not in failed)
+        self.listed_at |= {account_id: self.bench.now for (account_id, _), each in loaded if each.is_loaded}
+        for account_id in self.vanished:
+            self.check_vanished(account_id)
+
+    def check_vanished(self, account_id: str) -> None:
+        """All that was known of it is there still; after 35 days it is gone."""
+        for grouping in USAGE:
+            assert (
+                by_bucket(grouping, self.bench.usage(grouping, account_id)) == self.series[account_id, grouping].table
+            )
+        self.check_invoices(account_id, is_read=False)
+        for table in SNAPSHOTS:
+            self.check_versions(account_id, table, is_read=False)
+        found = self.bench.rows("select last_listed_at, is_gone from spend.accounts where account_id = $1", account_id)
+        listed_at = self.listed_at.get(account_id)
+        if found and listed_at:
+            assert found == [(listed_at, listed_at < max(self.listed_at.values()) - 35 * DAY)]
+
+    def check_forgotten(self, account_id: str) -> None:
+        for table in TABLES:
+            assert not self.bench.has(table) or not self.bench.one(
+                f"select count(*) from {{raw}}.{table} where account_id = $1", account_id
+            )
 
     def check_usage(self, account_id: str, grouping: str, is_read: bool, is_well: bool, options: Fields) -> None:
         series = self.series[account_id, grouping]
