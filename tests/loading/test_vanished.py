@@ -140,3 +140,17 @@ def test_without_any_record_of_loads_every_account_is_there() -> None:
         views.apply(connection, "cents")
 
         assert connection.execute("select last_listed_at, is_gone from spend.accounts").fetchall() == [(None, False)]
+
+
+def test_a_clock_that_was_ahead_once_makes_nobody_gone(bench: Bench) -> None:
+    """What it wrote counts as just before now, as all that a wrong clock wrote."""
+    bench.close()
+    with duckdb.connect(str(bench.database)) as connection:
+        connection.execute(
+            "update ai_gateway_billing.load_status set last_listed_at = '2027-03-01 00:00:00+00' where account_id = $1",
+            [ACCOUNT],
+        )
+    load_later(bench, 1, OTHER)
+
+    assert in_runway(bench) == [ACCOUNT, OTHER]
+    assert all(listed_at <= bench.now for _, listed_at, _ in marks(bench))
