@@ -232,6 +232,20 @@ def test_another_destination_is_asked(api: Simulator, monkeypatch: pytest.Monkey
     assert checks["destination"].startswith("warn: dlt.destinations.duckdb answers. It was not tested here.")
 
 
+def test_without_an_account_nothing_is_guessed_about_endpoints_or_the_database(
+    api: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert aig("load", "--demo", "--database", "billing.duckdb").code == 0
+    monkeypatch.delenv("CLOUDFLARE_ACCOUNT_ID", raising=False)
+    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "nobody-knows-this-token-of-forty-letters")
+
+    result, checks = examine()
+
+    assert result.code == 3
+    assert "reading" not in checks
+    assert checks["database"].startswith("ok: ")
+
+
 @pytest.mark.parametrize("name", ["nowhere", "filesystem"])
 def test_another_destination_that_cannot_be_used(api: Simulator, name: str) -> None:
     result, checks = examine("--destination", name)

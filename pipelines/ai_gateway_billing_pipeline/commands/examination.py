@@ -92,7 +92,7 @@ def _api(client: Client, settings: Settings, now: Callable[[], datetime], found:
     yield from _clock(client, now)
     token = _token(client, found, settings, now())
     yield token
-    if token.exit_code != 6:
+    if token.exit_code != 6 and found:
         yield from _endpoints(client, found, settings, now())
 
 
