@@ -19,44 +19,44 @@ COMPILE := $(LOCK) --python-version 3.11
 .PHONY: help demo test slow check lint format types docs record focus-validate report notebooks notebooks-build picture \
 	lock bench bench-views mutants clean
 
-help: ## This list
+help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(VENV)/.runtime ## Load a simulated account into demo.duckdb and show what it holds; needs no token
+demo: $(VENV)/.runtime ## Load a simulated account into demo.duckdb and show it; needs no token
 	$(BIN)/aig-billing load --demo --database $(DEMO)
 	$(BIN)/python -m ai_gateway_billing_pipeline.commands.demo $(DEMO)
 
 test: $(VENV)/.dev ## Run the tests on all cores; ARGS="-k windows -n 0" picks some, in one process
 	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
 
-slow: $(VENV)/.dev ## The slow tests: many kills, long histories, two simulated months, spoilt files; an hour
+slow: $(VENV)/.dev ## Run the slow tests: many kills, long histories, two simulated months, damaged files; takes an hour
 	$(BIN)/python -m pytest -m slow -n 2 $(ARGS)
 
-check: ## Everything that must pass before a change lands
+check: ## Run everything that must pass before a change is merged
 	@bash .ci/run
 
-lint: $(VENV)/.dev ## Look for mistakes, wrong formatting and imports in the wrong direction
+lint: $(VENV)/.dev ## Check format, lint rules and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo --no-cache
 
-format: $(VENV)/.dev ## Format the code and mend what can be mended by itself
+format: $(VENV)/.dev ## Format the code and fix what can be fixed automatically
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 types: $(VENV)/.dev ## Check the types
 	$(BIN)/mypy
 
-docs: $(VENV)/.dev ## Write docs/TABLES.md, and the answers in docs/QUERIES.md, anew
+docs: $(VENV)/.dev ## Rebuild docs/TABLES.md and the answers in docs/QUERIES.md
 	PYTHONPATH=tests $(BIN)/python -m support.write_docs
 
-record: $(VENV)/.dev ## Record the cassettes again; cassettes/README.md says from whom
+record: $(VENV)/.dev ## Record the cassettes again; see cassettes/README.md
 	$(BIN)/python -m pytest --record-mode=rewrite -m vcr $(ARGS)
 
-focus-validate: $(VENV)/.dev ## Ask the official FOCUS validator about an export of the demo; needs Python 3.12 (FOCUS_PYTHON=…)
+focus-validate: $(VENV)/.dev ## Validate an export of the demo with the official FOCUS validator; needs Python 3.12 (FOCUS_PYTHON=…)
 	$(BIN)/python tests/support/focus_validate.py --environment $(VENV)/focus $(if $(FOCUS_PYTHON),--python $(FOCUS_PYTHON)) $(ARGS)
 
-report: $(VENV)/.notebooks ## Build the report on the demo's account, build/spend.html
+report: $(VENV)/.notebooks ## Build the report of the demo account, build/spend.html
 	@mkdir -p build
 	PYTHONPATH=tests $(BIN)/python -m support.demo_history build/demo.duckdb
 	$(BIN)/aig-billing report --database build/demo.duckdb --output build/spend.html --force
@@ -64,13 +64,13 @@ report: $(VENV)/.notebooks ## Build the report on the demo's account, build/spen
 notebooks: $(VENV)/.notebooks ## Open the notebooks in JupyterLab, on billing.duckdb (DATABASE=…)
 	AIG_BILLING_DATABASE="$(abspath $(or $(DATABASE),billing.duckdb))" $(BIN)/jupyter lab --notebook-dir=notebooks
 
-notebooks-build: $(VENV)/.notebooks ## Build the .ipynb files from their scripts, with outputs of the demo's account
+notebooks-build: $(VENV)/.notebooks ## Build the .ipynb files from their scripts, with outputs of the demo account
 	$(BIN)/python notebooks/build.py
 
-picture: report ## Make the README's picture of the report; needs chromium
+picture: report ## Build the README's picture of the report; needs chromium
 	PYTHONPATH=tests $(BIN)/python -m support.browser build/spend.html docs/report.png
 
-lock: $(VENV)/.dev ## Compile requirements/ from pyproject.toml; UPGRADE=1 takes newer versions
+lock: $(VENV)/.dev ## Compile requirements/ from pyproject.toml; UPGRADE=1 upgrades
 	$(COMPILE) --group pip -o requirements/pip.txt
 	$(COMPILE) --group build -o requirements/build.txt
 	$(COMPILE) pyproject.toml -c requirements/build.txt -o requirements/runtime.txt
@@ -86,10 +86,10 @@ bench: build/bench/.sdk ## Time whole loads against peers on this machine; takes
 bench-views: $(VENV)/.runtime ## Time every view on ten years of ten accounts
 	@$(BIN)/python tests/benchmarks/views.py $(ARGS)
 
-mutants: $(VENV)/.dev build/mutants/.tool ## Change the code bit by bit and tell what no test notices; ARGS="--sample 40 --only rows"
+mutants: $(VENV)/.dev build/mutants/.tool ## Run mutation tests: change the code and show what no test notices; ARGS="--sample 40 --only rows"
 	@PYTHONPATH=tests $(BIN)/python -m support.mutants build/mutants/bin/cosmic-ray $(ARGS)
 
-clean: ## Remove the virtual environment and everything that tools left; databases stay
+clean: ## Remove the virtual environment and build files; databases stay
 	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find sources pipelines tests -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -17,7 +17,7 @@ from ai_gateway_billing_pipeline.database import read
 from ai_gateway_billing_pipeline.report import charts, questions
 
 database = Path(os.environ.get("AIG_BILLING_DATABASE") or "../billing.duckdb")
-billing = read.connect(database)  # read-only, in UTC; duckdb.connect(database, read_only=True) does as well
+billing = read.connect(database)  # read-only, in UTC, always the newest load
 account = questions.largest_account(billing)
 
 # %% [markdown]

@@ -25,46 +25,46 @@ QUESTION = re.compile(r"```sql\n(?P<sql>.*?)```\n(?:\n(?P<answer>(?:\|[^\n]*\n)+
 
 HEAD = """# Tables and views
 
-Everything that `billing.duckdb` holds. Raw tables, in schema `ai_gateway_billing`, keep what the API said, in its
-words and units. Views, in schema `spend`, are for questions: major units, upper-case currencies, UTC days. This page is
-written by `make docs` from the column hints and the heads of the view files; the same descriptions are comments in the
-database.
+Everything in `billing.duckdb`. Raw tables, in schema `ai_gateway_billing`, contain what the API returned, with its
+field names and units. Views, in schema `spend`, answer questions: major units, upper-case currencies, UTC days.
+`make docs` builds this page from the column hints and the heads of the view files; the database has the same
+descriptions as comments.
 
-## How sure is that?
+## How certain is that?
 
-The API's documentation gives few units. Each column that needs it says how its meaning is known:
+The API's documentation gives few units. Where needed, a column says how its meaning is known:
 
-- **documented**: said by Cloudflare, or by Stripe, whose meters and invoices the API passes on.
-- **observed**: programs of others that called the live API relied on it.
-- **inferred**: follows from the above; nobody confirmed it.
-- **unknown**: kept as sent, and not to be built on.
+- **documented**: by Cloudflare, or by Stripe, whose meters and invoices the API passes on.
+- **observed**: other programs that called the live API relied on it.
+- **inferred**: follows from the above; not confirmed.
+- **unknown**: stored as sent; do not rely on it.
 
-Amounts of usage in the views are as sure as the unit of `aggregated_value`, which is inferred: one row in
-`spend.usage_unit` holds it, `AIG_BILLING_USAGE_UNIT` sets it, and `spend.reconciliation` tells whether it fits. A
-column whose description begins with "estimate" is worked out, not told by the API.
+Amounts of usage in the views are as certain as the unit of `aggregated_value`, which is inferred: `spend.usage_unit`
+stores it, `AIG_BILLING_USAGE_UNIT` sets it, and `spend.reconciliation` shows whether it fits. A column whose
+description begins with "estimate" is calculated, not reported by the API.
 """
 RAW_HEAD = """## Raw tables
 
 Schema `ai_gateway_billing`. dlt adds `_dlt_load_id`, `_dlt_id` and, to versions, `_dlt_valid_from` and `_dlt_valid_to`,
-which is NULL in the version in force. Fields that the API adds come as new columns.
+which is NULL in the current version. Fields that the API adds become new columns.
 """
 CASES_HEAD = """## When a field is not as documented
 
 A field that is missing, null or holds something else never becomes a zero or a guess. Each is declared once, and this
 table follows from there:
 
-- **refused**: the row is put aside in `quarantine`, and its resource fails for that account (exit code 4). Of usage the
-  bucket stays as it was and is read again; a preview, a balance, a setting keeps the version that it has.
-- **NULL, told**: the row is loaded with NULL there. A warning is logged, a line in `quarantine` says what was sent, and
-  `check` warns until an answer is well again; nothing fails.
-- **NULL**: as documented, or 0 for a time that may never have come. Nothing is told.
+- **refused**: the row is stored in `quarantine`, and its resource fails for that account (exit code 4). A usage bucket
+  keeps its old value and is read again; a preview, a balance or a setting keeps its version.
+- **NULL, told**: the row is loaded with NULL there. A warning is logged, a row in `quarantine` shows what was sent, and
+  `check` warns until an answer is correct again; nothing fails.
+- **NULL**: as documented, or 0 for a time that may never have been set. There is no warning.
 - **kept**: stored as sent. An empty invoice id counts as none.
 
-An informative time that comes as text (Unix time in digits, or a date, UTC unless it names a zone) is read, and told.
-Out of range are a bucket's usage of 10^10 and more (100 million dollars), amounts of 10^12 and more (10 billion), and
-quantities of 10^16 and more, either way from zero: the views could not add them up. So are counts beyond BIGINT, and
-times before 2020 or over two years ahead. What is within keeps all its digits; those beyond the eighteenth decimal
-place are rounded half to even.
+An informational time that comes as text (Unix time in digits, or a date, UTC unless it names a zone) is read, with a
+warning. Out of range are a bucket's usage of 10^10 and more (100 million dollars), amounts of 10^12 and more (10
+billion), and quantities of 10^16 and more, either way from zero: the views could not add them up. So are counts beyond
+BIGINT, and times before 2020 or over two years ahead. Everything else keeps all its digits; those beyond the
+eighteenth decimal place are rounded half to even.
 """
 VIEWS_HEAD = """## Views
 
@@ -76,9 +76,9 @@ STORAGE = f"""## The file
 
 `billing.duckdb` has storage version {storage.VERSION}, whatever DuckDB a load runs with, so that DuckDB 1.1 and every
 later one opens it, and with them the Node, WebAssembly and JDBC clients and the programs that are built on those. Its
-views and macros use nothing that DuckDB 1.1 does not know. A file in another storage version is converted by the next
-load, with all that is in it. Something that only a newer version can hold, such as a column of a new type in a table of
-your own, keeps the file in the version that it has; the load then says so.
+views and macros use nothing that DuckDB 1.1 does not support. The next load converts a file of another storage version,
+with everything in it. If it contains something that only a newer version can store, such as a column of a new type in a
+table of your own, the file keeps its version, and the load says so.
 
 `copy from database billing to other` copies the whole database. `export database` followed by `import database` does
 not: DuckDB writes views in the order of their names and then fails at the first view that reads a later one.
@@ -93,7 +93,7 @@ class Table(NamedTuple):
     written: str
 
 
-_BUCKETS = "merge: a bucket that is read again is replaced as a whole, and removed when the API no longer gives it"
+_BUCKETS = "merge: a bucket that is read again is replaced as a whole, and removed when the API no longer returns it"
 _VERSIONS = (
     "versions (scd2): a changed answer closes the old row with `_dlt_valid_to` and opens a new one; one that differs "
     "only in order, letter case, blanks, the spelling of numbers or the API's ids is no change"
@@ -118,41 +118,41 @@ RAW = {
 
 OWN = {
     "load_status": (
-        Table("account and resource", "`account_id`, `resource`", "by every load, how it went last"),
+        Table("account and resource", "`account_id`, `resource`", "by every load: how its last attempt ended"),
         {
             "account_id": "Cloudflare account id",
             "resource": "Name of the resource",
             "status": "How the last attempt ended",
-            "error": "What went wrong, in words",
-            "skipped": "Why there was nothing to read, in words",
+            "error": "Error message",
+            "skipped": "Why there was nothing to read",
             "last_attempt_at": "When it was last tried, UTC",
-            "last_success_at": "When it last went well, UTC",
+            "last_success_at": "When it last succeeded, UTC",
             "last_listed_at": "The last load that the API listed the account to, or let read it if named, UTC",
         },
     ),
     "quarantine": (
         Table(
-            "raw item or field that broke the contract",
+            "raw item or field that does not match the documentation",
             "all columns but the times",
             "by every load; cleared by a success",
         ),
         {
             "account_id": "Cloudflare account id",
             "resource": "Name of the resource",
-            "field": "The field that is not what the contract says",
+            "field": "The field that does not match the documentation",
             "reason": "What is wrong with it",
             "payload": "The item as JSON, without anything sensitive; the field alone when its row was loaded",
-            "first_seen_at": "When it first came, UTC",
-            "last_seen_at": "When it last came, UTC",
+            "first_seen_at": "When it was first seen, UTC",
+            "last_seen_at": "When it was last seen, UTC",
         },
     ),
     "unknown_fields": (
-        Table("field that the contract does not know", "`table_name`, `field`", "by every load that meets a new one"),
+        Table("undocumented field", "`table_name`, `field`", "by every load that meets a new one"),
         {
             "table_name": "The raw table that has it as a column",
             "field": "The column",
             "data_type": "The type that it was given",
-            "first_seen_at": "When it first came, UTC",
+            "first_seen_at": "When it was first seen, UTC",
         },
     ),
 }
@@ -160,7 +160,7 @@ OWN = {
 _AMOUNTS = ("amount_due", "amount_paid", "amount_remaining")
 CERTAINTY = {
     **{(table, name): "observed" for table in ("invoices", "invoice_preview") for name in _AMOUNTS},
-    **{(table, "aggregated_value"): "inferred: cents; nothing says so" for table in ("usage_hourly", "usage_daily")},
+    **{(table, "aggregated_value"): "inferred: cents; not documented" for table in ("usage_hourly", "usage_daily")},
     **{(table, "start_time"): "documented" for table in ("usage_hourly", "usage_daily")},
     **{(table, "end_time"): "documented; that it is exclusive, by Stripe" for table in ("usage_hourly", "usage_daily")},
     **{(table, "id"): "unknown whether it stays the same" for table in ("usage_hourly", "usage_daily")},
@@ -170,12 +170,12 @@ CERTAINTY = {
         for name in ("amount", "threshold")
     },
     **{
-        (table, prefix + "last_failed_at"): "unknown unit: told by its size"
+        (table, prefix + "last_failed_at"): "unknown unit: inferred from its size"
         for table, prefix in (("topup_config", ""), ("credit_balance", "topup_config__"))
     },
     ("invoices", "created"): "observed",
     ("invoices", "id"): "documented: may be missing",
-    ("invoices", "status"): "documented as free text; the words are Stripe's",
+    ("invoices", "status"): "documented as free text; the values are Stripe's",
     ("invoices", "currency"): "unknown case",
     ("invoices", "invoice_origin"): "unknown values",
     ("invoice_preview", "period_start"): "inferred",

@@ -142,13 +142,13 @@ def topup_eligibility(
 @options.logged
 def forget(
     *,
-    account_id: Annotated[str, typer.Argument(metavar="ID", help="The account, as `aig-billing status` shows it.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
+    account_id: Annotated[str, typer.Argument(metavar="ID", help="Account ID, as `aig-billing status` shows it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     wait: options.Wait = 0.0,
     database: options.Database = None,
     as_json: options.Json = False,
 ) -> None:
-    """Delete what is stored of an account on this machine. Says what first; sends nothing and needs no token."""
+    """Delete an account's data on this machine. Shows it first. Sends nothing and needs no token."""
     from . import forget as command
 
     command.forget(account_id, database, is_sure=yes, wait_s=wait, as_json=as_json)

@@ -18,7 +18,9 @@ def forget(given: str, database: str | None, *, is_sure: bool, wait_s: float, as
     with read.connect(path) as connection:
         held = stored.held(connection, account_id)
     if not held:
-        raise SettingsError(f"{path} holds nothing of account {account_id}. `aig-billing status` shows what it holds.")
+        raise SettingsError(
+            f"{path} contains nothing of account {account_id}. `aig-billing status` shows its accounts."
+        )
     if not as_json and not (is_sure and logs.is_quiet()):
         sys.stdout.write(f"Stored of account {account_id} in {path}:\n")
         output.print_table(("table", "rows"), list(held.items()), right=[1])
@@ -34,11 +36,11 @@ def forget(given: str, database: str | None, *, is_sure: bool, wait_s: float, as
 def _ask(as_json: bool) -> None:
     if as_json or not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
         raise SettingsError("Nothing was deleted. Add --yes to delete all of this.")
-    sys.stderr.write("Usage is kept by Cloudflare; versions of previews and balances are nowhere else.\n")
+    sys.stderr.write("Usage can be loaded again. Versions of previews and balances cannot.\n")
     sys.stderr.write("Type yes to delete all of this: ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() != "yes":
-        raise SettingsError("That is no yes: nothing was deleted.")
+        raise SettingsError("Not confirmed. Nothing was deleted.")
 
 
 def _tell(account_id: str, held: Mapping[str, int], as_json: bool) -> None:

@@ -35,7 +35,7 @@ DATASET = "ai_gateway_billing"
 """The dlt source's name, and the schema of the raw tables unless somebody chooses another."""
 
 _ACCOUNT = "Cloudflare account id, 32 hex characters"
-_WITHDRAWN = "Always NULL here: marks, while loading, what the API no longer gives"
+_WITHDRAWN = "Always NULL here: during a load it marks what the API no longer returns"
 _STATUS = "draft, open, paid, uncollectible, void, or what the API adds"
 
 ACCOUNT = Field(TEXT, OURS, _ACCOUNT)
@@ -60,7 +60,7 @@ _COVERAGE: Fields = {
     "account_id": ACCOUNT_KEY,
     "grouping": Field(TEXT, OURS, "hour or day", hints={"primary_key": True}),
     "day": Field(DAY, OURS, "UTC day", hints={"primary_key": True}),
-    "read_until": Field(TIME, OURS, "Until when the day's closed buckets have been read completely, UTC"),
+    "read_until": Field(TIME, OURS, "Time up to which the day's closed buckets have been read completely, UTC"),
     "read_at": Field(TIME, OURS, "When the day was last read, UTC"),
 }
 _INVOICES: Fields = {
@@ -71,7 +71,7 @@ _INVOICES: Fields = {
         "The API's invoice id, or a stable surrogate when it gives none",
         hints={"nullable": False, "primary_key": True},
     ),
-    "created": Field(MAYBE_TIME, INFORMATIVE, "When the invoice was made, UTC"),
+    "created": Field(MAYBE_TIME, INFORMATIVE, "When the invoice was created, UTC"),
     "status": Field(TEXT, INFORMATIVE, _STATUS),
     "currency": Field(CURRENCY, REQUIRED, "Currency code as sent; case varies"),
     "amount_due": Field(MONEY, REQUIRED, "Cents"),
@@ -79,21 +79,21 @@ _INVOICES: Fields = {
     "amount_remaining": Field(MONEY, REQUIRED, "Cents"),
     "attempt_count": Field(COUNT, INFORMATIVE, "How often payment was tried"),
     "attempted": Field(FLAG, INFORMATIVE, "Whether payment was tried"),
-    "auto_advance": Field(FLAG, INFORMATIVE, "Whether collection goes on by itself"),
-    "created_by": Field(TEXT, INFORMATIVE, "Who or what made it; may name a person"),
+    "auto_advance": Field(FLAG, INFORMATIVE, "Whether collection continues automatically"),
+    "created_by": Field(TEXT, INFORMATIVE, "Who or what created it; may name a person"),
     "description": Field(TEXT, INFORMATIVE, "Free text"),
     "invoice_origin": Field(TEXT, INFORMATIVE, "Where it came from; values undocumented"),
     "kind": Field(
         TEXT,
         OURS,
-        "purchase_auto, purchase_manual (both of credit), usage (bills a month) or unknown, as the API's lists by "
-        "`type` tell; NULL only where no load that knows kinds has listed it",
+        "purchase_auto, purchase_manual (both of credit), usage (bills a month) or unknown, from the API's lists by "
+        "`type`; NULL only where no load that reads kinds has listed it",
         hints={"nullable": True},  # no database adds a NOT NULL column to rows that are there
     ),
     "has_surrogate_id": Field(FLAG, OURS, "True when the API gave no id"),
-    "last_listed_at": Field(TIME, OURS, "The last load that still found it in the invoice history, UTC"),
+    "last_listed_at": Field(TIME, OURS, "Last load that found it in the invoice history, UTC"),
     "withdrawn": Field(FLAG, OURS, _WITHDRAWN, hints={"nullable": True, "hard_delete": True}),
-    "invoice_pdf": Field(TEXT, INFORMATIVE, "Link that opens for whoever holds it", sensitive=True),
+    "invoice_pdf": Field(TEXT, INFORMATIVE, "Link that works for anyone who has it", sensitive=True),
 }
 _CREDITS: Fields = {
     "account_id": ACCOUNT,
@@ -137,7 +137,7 @@ _TOPUP: Fields = {
     "amount": Field(MONEY, OPTIONAL, "Cents bought by an automatic top-up, before the fee; NULL or 0 when unset"),
     "threshold": Field(MONEY, OPTIONAL, "Cents below which an automatic top-up starts; NULL or 0 when unset"),
     "disabled_reason": Field(TEXT, INFORMATIVE, "Why automatic top-up is off", sent_as="disabledReason"),
-    "error": Field(TEXT, INFORMATIVE, "The last failure's words"),
+    "error": Field(TEXT, INFORMATIVE, "Message of the last failure"),
     "last_failed_at": Field(
         MAYBE_TIME, INFORMATIVE, "When an automatic top-up last failed, UTC", sent_as="lastFailedAt"
     ),

@@ -4,7 +4,7 @@
 -- currency_is_assumed: true when nothing that the API said names a currency, so that USD is a guess
 -- major_per_usage_unit: what one unit of aggregated_value is worth in major units; from spend.usage_unit
 -- major_per_minor: what one minor unit (cent) is worth in major units
--- as_of: when the API was last heard of this account, UTC; no view knows anything later
+-- as_of: when the API last answered for this account, UTC; no view shows anything later
 -- last_listed_at: the last load that the API listed the account to, or let read it where it was named, UTC
 -- is_gone: true once others have been listed for 35 days without it: then it is in neither spend.runway nor `check`
 create or replace view spend.accounts as

@@ -12,7 +12,7 @@
 -- drawdown: credit that was used since the version before: topups minus change
 -- currency_is_assumed: true when the API names no currency for the account
 --
--- Credit costs 5 % on top, so a paid invoice of 52.50 adds 50.00. Whether the invoice history really holds the fee is
+-- Credit costs 5 % on top, so a paid invoice of 52.50 adds 50.00. Whether the invoice history really contains the fee is
 -- not documented; when the balance rose by more than that, but by no more than what was paid, the invoice counts in
 -- full. A rise that invoices do not explain (a promotion, a refund) counts as a top-up of that size, which is its
 -- lower bound. A usage invoice adds what credit did not cover, as spend.invoices knows it, to a balance below zero, and

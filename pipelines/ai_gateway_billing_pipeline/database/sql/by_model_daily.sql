@@ -28,7 +28,7 @@
 -- where only that knows a day. Days of unknown usage share by time what the known usage leaves of the amount; if there is
 -- no usage at all, all days share by time. What a preview adds after the end of its period counts towards the whole
 -- period if the one before it came after the end too.
--- Shares are worked out in floating point and rounded to 6 digits; the last day takes the rest, so that the days of a
+-- Shares are calculated in floating point and rounded to 6 digits; the last day takes the rest, so that the days of a
 -- month add up to spend.by_model exactly.
 create or replace view spend.by_model_daily as
 with

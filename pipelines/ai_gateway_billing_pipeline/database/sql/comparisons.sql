@@ -1,4 +1,4 @@
--- spend.comparisons: one row per account, UTC month and place where the API tells the same money again. Sum nothing: all rows are the same money.
+-- spend.comparisons: one row per account, UTC month and place where the API reports the same money again. Sum nothing: all rows are the same money.
 -- account_id: Cloudflare account id
 -- month: first UTC day of the month
 -- currency: ISO 4217 code, upper case: the account's; previews and invoices in others are left out
@@ -21,7 +21,7 @@
 -- unit error.
 -- The others agree within 5 %. Nothing is proved by amounts that are both below 100 minor units, by less than a day,
 -- or where less than 98 % of the hours are known, except a unit error: a ratio of 50 to 200, or of 1/200 to 1/50.
--- A running hour counts in proportion. Ratios and shares are worked out in floating point and rounded, amounts are
+-- A running hour counts in proportion. Ratios and shares are calculated in floating point and rounded, amounts are
 -- not.
 create or replace view spend.comparisons as
 with

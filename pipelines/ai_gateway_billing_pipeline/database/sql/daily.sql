@@ -10,7 +10,7 @@
 -- is_final: complete, and read again at the end of the 35 days in which late events may come: it will not change
 -- currency_is_assumed: true when the API names no currency for the account
 --
--- The two usage tables tell the same money, so each day is taken from one of them: from that read completely, else from
+-- The two usage tables contain the same money, so each day is taken from one of them: from that read completely, else from
 -- the hours, unless the day's figure was read at least an hour later, which means by a later load.
 create or replace view spend.daily as
 with

@@ -6,7 +6,7 @@
 -- hours_known: hours of the day that are known
 -- is_complete: every hour of the day has ended and was read completely
 -- is_final: every hour of the day is final
--- has_utc_day: true when the amount holds a UTC day whose hours are not known and which cannot be cut otherwise
+-- has_utc_day: true when the amount contains a UTC day whose hours are not known and which cannot be divided
 --
 -- An hour belongs to the day in which it starts; that matters in zones half an hour off. Where spend.daily knows a
 -- day only as a whole, it stays whole under its UTC date, so that the sum over all days is that of spend.daily.

@@ -1,4 +1,4 @@
--- spend.daily_sources: one row per account, UTC day and usage table that knows the day. Both tables tell the same money: never sum over sources.
+-- spend.daily_sources: one row per account, UTC day and usage table that knows the day. Both tables contain the same money: never sum over sources.
 -- account_id: Cloudflare account id
 -- day: UTC day
 -- source: `hour` for the sum of usage_hourly, `day` for the figure of usage_daily

@@ -1,10 +1,10 @@
 -- spend.focus: one row per account, UTC day and currency of usage, and one per invoice that asked for money: the charges as a FOCUS 1.3 Cost and Usage table. Within one BillingCurrency sum BilledCost (money asked for) or EffectiveCost (money used), never both together; ListCost and ContractedCost only within one ChargeCategory.
--- BilledCost: major units. Usage: 0, because credit or the invoice of its month covers it. Purchase: what was paid, and what an open invoice still asks for, the purchase fee included. Adjustment: the same of a usage invoice, as far as credit did not cover it
+-- BilledCost: major units. Usage: 0, because credit or the invoice of its month covers it. Purchase: what was paid, and what is still due of an open invoice, the purchase fee included. Adjustment: the same of a usage invoice, as far as credit did not cover it
 -- BillingAccountId: Cloudflare account id
 -- BillingAccountName: NULL: the billing API names no account
 -- BillingCurrency: ISO 4217 code, upper case
 -- BillingPeriodEnd: exclusive, UTC
--- BillingPeriodStart: inclusive, UTC; x_BillingPeriodSource tells where the period comes from
+-- BillingPeriodStart: inclusive, UTC; x_BillingPeriodSource says where the period comes from
 -- ChargeCategory: `Usage`, `Purchase` (of credit), or `Adjustment` (usage of a month that credit did not cover); the API shows no tax or credit apart
 -- ChargeClass: NULL: what the API restates changes its row, there are no corrections beside it
 -- ChargeDescription: of an invoice, its own words
@@ -25,7 +25,7 @@
 -- ServiceName: `AI Gateway`
 -- ServiceProviderName: `Cloudflare`
 -- ServiceSubcategory: `Generative AI`
--- x_BillingPeriodSource: `invoice preview` when a preview's period holds the day, else `calendar month`
+-- x_BillingPeriodSource: `invoice preview` when a preview's period contains the day, else `calendar month`
 -- x_CurrencyIsAssumed: true when the API names no currency for the account, so that USD is a guess
 -- x_InvoiceOrigin: where the invoice came from, as sent; NULL for usage
 -- x_InvoiceStatus: status of the invoice, as sent; NULL for usage

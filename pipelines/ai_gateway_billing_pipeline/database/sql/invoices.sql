@@ -12,11 +12,11 @@
 -- amount_due: major units; of a purchase, the fee of 5 % is most likely in it
 -- amount_paid: major units
 -- amount_remaining: major units
--- billed: major units that it asked for: what was paid, and what a listed open invoice still asks for; of a usage invoice only what credit did not cover, as far as known
+-- billed: major units charged: what was paid, and what is still due of a listed open invoice; of a usage invoice only what credit did not cover, as far as known
 -- age_days: whole days from created_at to when the account's invoices were last listed
 -- is_settled: nothing more is to be paid: paid, void, or nothing remaining of an invoice that is no draft
 -- attempt_count: how often payment was tried
--- is_listed: the account's newest list of invoices still holds it; the API drops deleted drafts
+-- is_listed: the account's newest list of invoices still contains it; the API drops deleted drafts
 -- last_listed_at: the last load that found it, UTC
 -- has_surrogate_id: true when the API gave no id
 --

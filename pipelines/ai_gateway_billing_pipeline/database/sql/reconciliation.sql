@@ -17,7 +17,7 @@
 -- invoices_ratio: credit bought, without the fee of 5 %, by the month's spend
 -- currency_is_assumed: true when the API names no currency for the account
 --
--- spend.comparisons holds each comparison with the time that it spans, and says when one proves something. The preview
+-- spend.comparisons shows each comparison with the time that it spans, and says when one proves something. The preview
 -- counts by gross or net, whichever is nearer, as it is not known which of them usage is. Hours and days come from one
 -- meter: if they differ, that is said, but alone they cannot agree with anything.
 create or replace view spend.reconciliation as

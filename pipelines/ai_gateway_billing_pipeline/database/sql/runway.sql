@@ -1,6 +1,6 @@
 -- spend.runway: one row per account that is not gone: how long the credit lasts and what the month will cost. Amounts of one currency may be summed over accounts; days may not.
 -- account_id: Cloudflare account id
--- as_of: when the account was last heard of, UTC; days are counted from here
+-- as_of: when the API last answered for this account, UTC; days are counted from here
 -- currency: ISO 4217 code, upper case
 -- balance: prepaid credit in major units; below zero it is owed; NULL when never read
 -- burn_per_day_7d: estimate: mean spend per day of the last 7 complete days, in major units
@@ -26,7 +26,7 @@
 -- account's months from 2025-09 to 2026-10 it missed the month's cost by 6 % on average: by 10 % when made on days 2
 -- to 10, 6 % on days 11 to 20, 2 % later; by 36 % at worst, in the month in which a new model raised the level. Usage
 -- that is reported late makes the newest days, and so the burns, slightly too low.
--- Estimates are worked out in floating point and rounded: amounts to 4 digits, days to 1.
+-- Estimates are calculated in floating point and rounded: amounts to 4 digits, days to 1.
 create or replace view spend.runway as
 with
 complete as (
