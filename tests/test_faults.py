@@ -166,7 +166,7 @@ def test_one_request_in_five_failing_is_not_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 12))])
 def test_a_fault_of_any_kind_by_chance_is_not_noticed(tmp_path: Path, seed: int) -> None:
     bed = Bed(tmp_path, (None, 503), (None, 503), (None, 503))
-    bed.simulator.faults._random.seed(seed)
+    bed.simulator.faults.random.seed(seed)
     for kind in [*(set(PASSING) - {"null_result_200"}), "reset", 429]:
         bed.faults.add(kind, probability=0.2 / len(PASSING))
 

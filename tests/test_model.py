@@ -36,7 +36,7 @@ from ai_gateway_billing.api.endpoints import ENDPOINTS
 from ai_gateway_billing.simulator import Account, World
 from ai_gateway_billing_pipeline.loading.forget import forget
 from ai_gateway_billing_pipeline.loading.workspace import Workspace
-from support.bench import SNAPSHOTS, TABLES, USAGE, WIDTH, Bench, Fields, Row, invoice_row
+from support.bench import SNAPSHOTS, STEPS, TABLES, USAGE, WIDTH, Bench, Fields, Row, invoice_row
 from support.constants import DAY, HOUR
 
 IDS = [letter * 32 for letter in "abc"]
@@ -377,7 +377,7 @@ class Loads(RuleBasedStateMachine):
     def full_refresh(self) -> None:
         self.run(full_refresh=True)
 
-    @rule(at=st.sampled_from(["_extract", "_finish", "publish"]))
+    @rule(at=st.sampled_from(sorted(STEPS)))
     def a_load_dies(self, at: str) -> None:
         self.bench.die(at)
 

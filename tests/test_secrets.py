@@ -325,12 +325,12 @@ TOLD = """
 def test_what_breaks_the_contract_is_told_and_kept_without_its_secrets(place: Place, name: str) -> None:
     """Kept is the item as it was sent without links and card fields. Digits where an amount is due are no card's."""
     world = place.simulator.world
-    injected = {endpoint: list(found) for endpoint, found in world._injections.items()}
+    injected = {endpoint: list(found) for endpoint, found in world.injections.items()}
     world.inject(*BROKEN[name])
     try:
         ending = load(place, "--json")
     finally:
-        world._injections = injected
+        world.injections = injected
 
     assert ending.code == 4, ending
     kept = [] if "link" in name or "amount" in name else [place.database]

@@ -21,7 +21,7 @@ import pytest
 
 from ai_gateway_billing import extraction
 from ai_gateway_billing.simulator import Account, World
-from support.bench import SNAPSHOTS, USAGE, Bench, Fields, same_rows
+from support.bench import SNAPSHOTS, STEPS, USAGE, Bench, Fields, same_rows
 from support.constants import ACCOUNT, DAY, HOUR, OTHER, TOKEN
 
 BEGIN = datetime(2026, 9, 15, 0, 30, tzinfo=UTC)
@@ -44,7 +44,7 @@ class Soak(Bench):
         super().__init__(folder, World(), now=BEGIN, start=f"{BEGIN - HISTORY:%Y-%m-%d}")
         self.every = every
         self.random = Random(seed)
-        self.simulator.faults._random.seed(seed)
+        self.simulator.faults.random.seed(seed)
         for account_id, size in ((ACCOUNT, 1000), (OTHER, 200)):
             self.world.add_generated_account(account_id, start=BEGIN - HISTORY, size=size)
         self.world.add_token(TOKEN)
@@ -63,7 +63,7 @@ class Soak(Bench):
             for account in self.world.accounts.values():
                 self.change(account)
             if self.random.random() < 0.04:
-                self.die(self.random.choice(("_extract", "_finish", "publish")))
+                self.die(self.random.choice(sorted(STEPS)))
                 self.deaths += 1
             is_last_of_day = (self.now + self.every).date() > self.now.date()
             if self.random.random() < 0.3 and not is_last_of_day:

@@ -599,10 +599,17 @@ def test_an_answer_of_another_endpoint_brings_the_patience_back(clock: Clock) ->
         return bad(429) if "usage-history" in request.url.path else good({})
 
     client = client_of(clock, handler)
-    failure(client, lambda it: it.usage_history(ACCOUNT, "day", 0, 1))
+
+    def waited_s() -> float:
+        before = clock.passed
+        failure(client, lambda it: it.usage_history(ACCOUNT, "day", 0, 1))
+        return clock.passed - before
+
+    first, without_patience = waited_s(), waited_s()
 
     assert balance(client) == {}
-    assert not client._wire._health.limited
+    assert without_patience < first
+    assert waited_s() > without_patience
 
 
 def test_a_503_with_retry_after_is_obeyed_too(clock: Clock) -> None:

@@ -176,7 +176,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(monkeypatch: pytest.Monk
         raise BillingError("no space left")
 
     Path("mine.csv").write_text("whole")
-    monkeypatch.setattr(export, "_copy", half)
+    monkeypatch.setattr(export, "copy", half)
 
     with pytest.raises(BillingError, match="no space"):
         export.write(DATABASE, Days(), Path("mine.csv"), "csv", force=True)

@@ -196,8 +196,9 @@ def shell(database: Path, mode: str) -> Iterator[Shell]:
 def balance(served: Place) -> Iterator[Any]:
     """Sets the account's balance: what a load then has to bring."""
     account = served.simulator.world.accounts[ACCOUNT]
+    before = account.balance(NOW)["balance"]
     yield account.set_balance
-    account.set_balance(account._story.balance(int(NOW.timestamp()))["balance"])
+    account.set_balance(before)
 
 
 def test_readers_and_a_load_do_not_meet(place: Place, balance: Any) -> None:

@@ -76,15 +76,15 @@ class Api:
 
     def __init__(self, answer: object = None, status: int = 200, **options: Any) -> None:
         self.requests: list[httpx.Request] = []
-        self._answer, self._status, self._options = answer, status, options
+        self.answer, self.status, self._options = answer, status, options
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        if isinstance(self._answer, BaseException):
-            raise self._answer
+        if isinstance(self.answer, BaseException):
+            raise self.answer
         if self._options:
-            return httpx.Response(self._status, **self._options)
-        return httpx.Response(self._status, json=self._answer, headers={"content-type": "application/json"})
+            return httpx.Response(self.status, **self._options)
+        return httpx.Response(self.status, json=self.answer, headers={"content-type": "application/json"})
 
 
 def good(result: object) -> dict[str, object]:
@@ -358,7 +358,7 @@ BROKEN = [
 
 
 def told(api: Api) -> str:
-    return type(api._answer).__name__ if isinstance(api._answer, Exception) else f"HTTP-{api._status}"
+    return type(api.answer).__name__ if isinstance(api.answer, Exception) else f"HTTP-{api.status}"
 
 
 @pytest.mark.parametrize("operation", CHANGES, ids=named)

@@ -175,7 +175,7 @@ def test_an_unknown_field_that_changes_its_type_loses_nothing(drift: Drift, name
         )
     else:
         query = f"select * from {{raw}}.{table} where account_id = $1 {order}"
-    row = drift.bench._dicts(query, account_of(name))[0]
+    row = drift.bench.dicts(query, account_of(name))[0]
 
     (kept,) = stored(row) or [None]
     if isinstance(sent, dict):

@@ -19,10 +19,12 @@ import duckdb
 import httpx
 import pytest
 
+from ai_gateway_billing.api import accounts
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.api.endpoints import BASE_URL, ENDPOINTS
 from ai_gateway_billing.simulator import Account, Simulator, World
 from ai_gateway_billing.simulator.exact import encode
+from ai_gateway_billing_pipeline.database import views
 from ai_gateway_billing_pipeline.loading import load as loading
 from ai_gateway_billing_pipeline.loading.load import Options
 from ai_gateway_billing_pipeline.loading.result import Result
@@ -54,6 +56,10 @@ def moment(value: int | Decimal) -> datetime:
 def as_sent(value: Any) -> Any:
     """A value of the world as a reader of the JSON finds it, numbers exact."""
     return json.loads(encode(value), parse_float=Decimal)
+
+
+STEPS = {"choose": (accounts, "choose"), "apply": (views, "apply"), "publish": (Workspace, "publish")}
+"""Where a load may die: before it reads, with everything loaded but no views, and with everything but the last step."""
 
 
 class Died(BaseException):
@@ -123,14 +129,14 @@ class Bench:
         return result
 
     def die(self, step: str) -> None:
-        """A load ends in one of its steps, `_extract`, `_finish` or `publish`; the published file stays as it is."""
+        """A load ends in one of `STEPS`; the published file stays as it is."""
         before = self.database.exists() and self.database.read_bytes()
 
         def end(*_: object) -> None:
             raise Died
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Workspace if step == "publish" else loading._Run, step, end)
+            patch.setattr(*STEPS[step], end)
             with contextlib.suppress(Died):
                 self.load(list(self.world.accounts))
         assert (self.database.exists() and self.database.read_bytes()) == before
@@ -181,7 +187,7 @@ class Bench:
         """Every invoice by id."""
         if not self.has("invoices"):
             return {}
-        found = self._dicts("select * from {raw}.invoices where account_id = $1", account_id)
+        found = self.dicts("select * from {raw}.invoices where account_id = $1", account_id)
         rows = {row["id"]: row for row in found}
         assert len(rows) == len(found), "an invoice stands twice in the table"
         return rows
@@ -191,7 +197,7 @@ class Bench:
         if not self.has(table):
             return []
         query = f"select * from {{raw}}.{table} where account_id = $1 order by _dlt_valid_from"
-        found = self._dicts(query, account_id, keep=True)
+        found = self.dicts(query, account_id, keep=True)
         if table == "invoice_preview":
             lines = self._adopt(found, f"{table}__invoice_lines", "invoice_lines")
             self._adopt(lines, f"{table}__invoice_lines__pretax_credit_amounts", "pretax_credit_amounts")
@@ -211,13 +217,13 @@ class Bench:
         account_ids = {row["_dlt_id"]: row["account_id"] for row in parents}
         for row in parents:  # a version that returns has the id and the children that it had before
             row[name] = families[row["_dlt_id"]]
-        children = self._dicts(query, list(families), keep=True)
+        children = self.dicts(query, list(families), keep=True)
         for row in children:
             assert row["account_id"] == account_ids[row["_dlt_parent_id"]]
             families[row["_dlt_parent_id"]].append(row)
         return children
 
-    def _dicts(self, query: str, *values: Any, keep: bool = False) -> list[Fields]:
+    def dicts(self, query: str, *values: Any, keep: bool = False) -> list[Fields]:
         cursor = self.published.execute(query.replace("{raw}", "ai_gateway_billing"), list(values))
         names = [column[0] for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -30,7 +30,7 @@ class Ends:
 @pytest.fixture
 def ends(monkeypatch: pytest.MonkeyPatch) -> Ends:
     ends = Ends()
-    monkeypatch.setattr(signals, "_end", ends)
+    monkeypatch.setattr(signals, "end_process", ends)
     return ends
 
 

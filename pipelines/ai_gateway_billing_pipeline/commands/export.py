@@ -186,11 +186,12 @@ def write(database: Path, days: Days, path: Path, kind: Format, *, force: bool =
         except duckdb.CatalogException as error:
             raise SettingsError(f"{database} contains no spend.focus yet. Run `aig-billing load` first.") from error
         with files.written(path, database, [f".{kind}"], force=force) as draft:
-            _copy(connection, days, draft, kind)
+            copy(connection, days, draft, kind)
     return Exported(path, kind, days, totals, undated, unit)
 
 
-def _copy(connection: "duckdb.DuckDBPyConnection", days: Days, path: Path, kind: Format) -> None:
+def copy(connection: "duckdb.DuckDBPyConnection", days: Days, path: Path, kind: Format) -> None:
+    """Write the charges of these days into the file. Raises `BillingError` when it cannot be written."""
     import duckdb
 
     target = str(path).replace("'", "''")

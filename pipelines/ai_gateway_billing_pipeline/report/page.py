@@ -61,7 +61,7 @@ def page(connection: duckdb.DuckDBPyConnection, accounts: Sequence[str], days: D
         range=escape(_range(days)),
         style=_file("page.css"),
         body="\n".join(bodies),
-        specs=_json(specs),
+        specs=in_script(specs),
         library=_library(),
         script=_file("page.js"),
     )
@@ -86,13 +86,14 @@ def _account(
         shown = section(connection, account, days)
         if isinstance(shown, Figure) and shown.chart is not None:
             specs[place] = _responsive(shown.spec(STYLED, titled=False))
-        parts.append(_section(topic, place, shown))
+        parts.append(section(topic, place, shown))
     head = f'<header class="account"><p>Account <code>{escape(account)}</code> {as_of}</p></header>'
     kind = "account page-break" if is_one_of_many else "account"
     return f'<main class="{kind}">{head}\n' + "\n".join(parts) + "\n</main>"
 
 
-def _section(topic: str, place: str, shown: Figure | Table) -> str:
+def section(topic: str, place: str, shown: Figure | Table) -> str:
+    """A figure or table as HTML under its topic, every text of it escaped."""
     opening = f'<section class="{_slug(topic)}"><p class="topic">{escape(topic)}</p>'
     if isinstance(shown, Table):
         inner = f'<div class="scroll">{shown.html()}</div>'
@@ -121,7 +122,7 @@ def _slug(topic: str) -> str:
     return topic.lower().replace(" ", "-")
 
 
-def _json(value: Mapping[str, Any]) -> str:
+def in_script(value: Mapping[str, Any]) -> str:
     """JSON that no text in it can end the script element of."""
     return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", "\\u2028")
 

@@ -27,7 +27,7 @@ def at_once(sentence: str) -> Iterator[None]:
     os.environ["RUNTIME__INTERCEPT_SIGNALS"] = "false"
 
     def end(number: int, _: FrameType | None) -> None:
-        _end(number, sentence)
+        end_process(number, sentence)
 
     ending = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     handlers = {number: signal.signal(number, end) for number in ending}
@@ -38,7 +38,7 @@ def at_once(sentence: str) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _end(number: int, sentence: str) -> None:
+def end_process(number: int, sentence: str) -> None:
     """Without unwinding: worker threads may be waiting for an answer or for their turn."""
     code = 128 + number
     cursor = f"{_SHOW_CURSOR}\n" if sys.__stderr__ and sys.__stderr__.isatty() else ""

@@ -85,7 +85,7 @@ class Faults:
 
     def __init__(self, seed: int = 0) -> None:
         self.rules: list[Fault] = []
-        self._random = Random(seed)  # noqa: S311 - repeatable, not secret
+        self.random = Random(seed)  # noqa: S311 - repeatable, not secret
 
     def add(
         self,
@@ -112,7 +112,7 @@ class Faults:
 
     def apply(self, call: Call, world: World, now: datetime, proceed: Proceed) -> Answer:
         """The answer to a call, through every rule that strikes it."""
-        for rule in reversed([rule for rule in self.rules if rule.fires(call, self._random)]):
+        for rule in reversed([rule for rule in self.rules if rule.fires(call, self.random)]):
             proceed = _through(rule, world, now, proceed)
         return proceed(call)
 

@@ -75,7 +75,7 @@ class World:
         self.unknown_token_status = 401
         self.no_manual_topup_status = 400
         """With which status spending-limit says `NO_MANUAL_TOPUP`."""
-        self._injections: dict[str, list[_Injection]] = {}
+        self.injections: dict[str, list[_Injection]] = {}
 
     def add_account(self, account_id: str, name: str | None = None, story: Story | None = None) -> Account:
         """Add an account: brand-new and empty, unless it has a story."""
@@ -119,19 +119,19 @@ class World:
         """
         if endpoint not in ENDPOINTS:
             raise ValueError(f"{endpoint} is none of {', '.join(ENDPOINTS)}")
-        self._injections.setdefault(endpoint, []).append(_Injection(tuple(path.split(".")), value, account_id))
+        self.injections.setdefault(endpoint, []).append(_Injection(tuple(path.split(".")), value, account_id))
 
     def clear_injections(self) -> None:
         """Answer plainly again."""
-        self._injections.clear()
+        self.injections.clear()
 
     def is_injected(self, endpoint: str) -> bool:
         """Whether answers of this endpoint differ from the plain ones."""
-        return bool(self._injections.get(endpoint))
+        return bool(self.injections.get(endpoint))
 
     def finish(self, endpoint: str, result: Any, account_id: str | None) -> Any:
         """The result as it is sent: with what was injected. The world's own data stay as they are."""
-        for each in self._injections.get(endpoint, ()):
+        for each in self.injections.get(endpoint, ()):
             if each.account_id in (None, account_id):
                 result = _changed(result, each.path, each.value)
         return result
