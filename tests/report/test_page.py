@@ -105,7 +105,7 @@ def test_texts_of_the_api_stay_texts() -> None:
     evil = "</script><img src=x onerror=alert(1)>"
     table = sections.Table(evil, evil, [evil], [[evil]])
 
-    assert "<img" not in table.html() + report.in_script({"model": evil}) + report.section("x", "y", table)
+    assert "<img" not in table.html() + report.in_script({"model": evil}) + report.as_section("x", "y", table)
 
 
 def test_json_tells_what_was_written(tmp_path: Path) -> None:

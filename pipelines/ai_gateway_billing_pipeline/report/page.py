@@ -86,13 +86,13 @@ def _account(
         shown = section(connection, account, days)
         if isinstance(shown, Figure) and shown.chart is not None:
             specs[place] = _responsive(shown.spec(STYLED, titled=False))
-        parts.append(section(topic, place, shown))
+        parts.append(as_section(topic, place, shown))
     head = f'<header class="account"><p>Account <code>{escape(account)}</code> {as_of}</p></header>'
     kind = "account page-break" if is_one_of_many else "account"
     return f'<main class="{kind}">{head}\n' + "\n".join(parts) + "\n</main>"
 
 
-def section(topic: str, place: str, shown: Figure | Table) -> str:
+def as_section(topic: str, place: str, shown: Figure | Table) -> str:
     """A figure or table as HTML under its topic, every text of it escaped."""
     opening = f'<section class="{_slug(topic)}"><p class="topic">{escape(topic)}</p>'
     if isinstance(shown, Table):
