@@ -321,6 +321,11 @@ class Loads(RuleBasedStateMachine):
     def time_passes(self, minutes: int) -> None:
         self.bench.now += timedelta(minutes=minutes)
 
+    @rule(ahead=st.sampled_from([0, 0, 0, 4, -4, 61, -61, 60 * 1440, -60 * 1440]))
+    def the_clock_of_the_machine_is_set(self, ahead: int) -> None:
+        """By minutes. Nothing of it may be seen in any table."""
+        self.bench.ahead = timedelta(minutes=ahead)
+
     @rule()
     def nobody_loads_for_weeks(self) -> None:
         self.bench.now += 40 * DAY

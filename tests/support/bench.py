@@ -69,13 +69,14 @@ class Died(BaseException):
 class Bench:
     """A world with its clock, and one database that is loaded from it.
 
-    `now` is the loading machine's time, `server_now` the API's where that differs.
+    `now` is the loading machine's time, `server_now` the API's where that differs. `ahead`: a wrong clock.
     """
 
     def __init__(self, folder: Path, world: World | None = None, *, now: datetime = NOW, start: str = "2026-11-01"):
         self.world = world or World()
         self.now = now
         self.server_now: datetime | None = None
+        self.ahead = timedelta()
         self.simulator = Simulator(self.world, lambda: self.true_now)
         self.database = folder / "billing.duckdb"
         self.start = start
@@ -120,7 +121,7 @@ class Bench:
             usage_unit="cents",
         )
         with self.client() as client:
-            return loading.load(settings, Options(**options), client, lambda: self.now)
+            return loading.load(settings, Options(**options), client, lambda: self.now + self.ahead)
 
     def load_well(self, accounts: Sequence[str] | str | None = "all", **options: Any) -> Result:
         """A load in which nothing fails."""
