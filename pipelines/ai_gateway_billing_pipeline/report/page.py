@@ -4,7 +4,6 @@ The page may lie on a web server or in a mail. Its policy forbids every request,
 sheet's matter, and texts from the API are escaped wherever they stand.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from importlib import resources
@@ -16,6 +15,7 @@ import duckdb
 
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing_pipeline.database import read
+from ai_gateway_billing_pipeline.terminal.values import to_json
 
 from . import formats, questions, sections
 from .drawing import STYLED, Figure
@@ -124,7 +124,7 @@ def _slug(topic: str) -> str:
 
 def in_script(value: Mapping[str, Any]) -> str:
     """JSON that no text in it can end the script element of."""
-    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", "\\u2028")
+    return to_json(value).replace("<", "\\u003c").replace("\u2028", "\\u2028")
 
 
 def _library() -> str:
