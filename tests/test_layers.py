@@ -137,3 +137,56 @@ def test_what_all_tests_agree_on_is_written_once() -> None:
 
     assert {"NOW", "TOKEN", "ACCOUNT", "OTHER"} <= shared
     assert {each for each in again if not each.startswith("support/constants.py ")} == set()
+
+
+# What is tested under another name: thin layers of what stands beside them, or parts that only make sense together.
+ELSEWHERE = {
+    "account/actions": "commands/test_account",
+    "account/session": "commands/test_account",
+    "account/state": "commands/test_account",
+    "api/accounts": "api/test_client",
+    "api/http": "api/test_client",
+    "clock": "loading/test_clocks",
+    "commands/accounts": "test_cli",
+    "commands/examination": "commands/test_doctor",
+    "commands/load": "test_cli",
+    "commands/machine": "commands/test_doctor",
+    "commands/query": "database/test_read",
+    "commands/report": "report/test_page",
+    "commands/status": "test_cli",
+    "configuration": "loading/test_ambient",
+    "loading/bookkeeping": "loading/test_workspace",
+    "loading/forget": "commands/test_forget",
+    "loading/times": "loading/test_clocks",
+    "operations/answers": "operations/test_operations",
+    "operations/sending": "operations/test_operations",
+    "outcome": "test_extraction",
+    "report/charts": "report/test_browser",
+    "report/drawing": "report/test_browser",
+    "report/encodings": "report/test_browser",
+    "report/sections": "report/test_page",
+    "rows/arrow": "usage/test_buckets",
+    "rows/stored": "rows/test_invoices",
+    "rows/versions": "rows/test_identity",
+    "source": "test_resources",
+    "terminal/exits": "test_cli",
+    "terminal/values": "terminal/test_output",
+}
+
+
+def _modules() -> Iterator[str]:
+    """But for the simulator's, which is tested as what it pretends to be."""
+    for package in (ROOT / "sources" / SOURCE, ROOT / "pipelines" / PROGRAM):
+        for path in package.rglob("*.py"):
+            name = path.relative_to(package).with_suffix("")
+            if not path.stem.startswith("__") and name.parts[0] != "simulator":
+                yield str(name)
+
+
+def test_every_module_has_tests_of_its_name_or_says_where_they_are() -> None:
+    named = {name: str(Path(name).with_name(f"test_{Path(name).name}")) for name in _modules()}
+    untested = {name for name, tests in named.items() if not (TESTS / f"{ELSEWHERE.get(name, tests)}.py").exists()}
+
+    assert untested == set()
+    assert set(ELSEWHERE) <= set(named)
+    assert {name for name in ELSEWHERE if (TESTS / f"{named[name]}.py").exists()} == set()
