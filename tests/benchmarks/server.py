@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl
 
 from truth import DAY_MS, HOUR_MS, Truth
 
+from ai_gateway_billing.api.endpoints import INVOICE_HISTORY, OF_RESOURCE, USAGE_HISTORY
+
 BASE_PATH = "/client/v4"
 ROW_LIMIT = 100
 _HEAD = b"HTTP/1.1 %d X\r\nDate: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
@@ -49,9 +51,9 @@ class Api:
         account_id, _, endpoint = path.removeprefix("/accounts/").partition("/ai-gateway/billing/")
         if account_id not in self.numbers:
             return 403, b'{"success":false,"errors":[{"code":10000,"message":"Authentication error"}],"result":null}'
-        if endpoint == "usage-history":
+        if endpoint == USAGE_HISTORY.name:
             return self._usage(account_id, query)
-        if endpoint == "invoice-history":
+        if endpoint == INVOICE_HISTORY.name:
             return 200, self._invoice_page(query)
         return 200, self._fixed[endpoint]
 
@@ -133,13 +135,12 @@ def _snapshots(truth: Truth) -> dict[str, bytes]:
     flags = {"first_topup_success": True, "has_default_payment_method": True, "payment_method": card}
     limit = {"enabled": True, "config": {"amount": 5000, "duration": "monthly", "strategy": "fixed"}}
     answers = {
-        "invoice-preview": preview,
-        "credit-balance": {"balance": 640, **flags, "topup_config": config},
-        "topup/config": config,
-        "topup/limits": {"min_cents": 1000, "max_cents": 1_000_000, "currency": "USD"},
-        "spending-limit": limit,
+        "invoice_preview": preview,
+        "credit_balance": {"balance": 640, **flags, "topup_config": config},
+        "topup_config": config,
+        "spending_limit": limit,
     }
-    return {endpoint: _envelope(json.dumps(result).encode()) for endpoint, result in answers.items()}
+    return {OF_RESOURCE[name].name: _envelope(json.dumps(result).encode()) for name, result in answers.items()}
 
 
 class Connection(asyncio.Protocol):

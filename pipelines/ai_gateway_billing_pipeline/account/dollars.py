@@ -4,6 +4,7 @@ import re
 from decimal import Decimal
 
 from ai_gateway_billing.errors import SettingsError
+from ai_gateway_billing_pipeline.terminal import values
 
 _DOLLARS = re.compile(r"(\d{1,9})(?:\.(\d{1,2}))?", re.ASCII)
 
@@ -25,9 +26,4 @@ def both(amount: object) -> str:
     number = Decimal(amount)
     sign, digits = ("-" if number < 0 else ""), format(abs(number).scaleb(-2), "f")
     whole, _, fraction = digits.partition(".")
-    return f"{sign}${whole}.{fraction.rstrip('0').ljust(2, '0')} ({_plain(number)} cents)"
-
-
-def _plain(number: Decimal) -> str:
-    digits = format(number, "f")
-    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+    return f"{sign}${whole}.{fraction.rstrip('0').ljust(2, '0')} ({values.plain(number)} cents)"
