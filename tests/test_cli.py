@@ -103,8 +103,7 @@ def test_version() -> None:
         (["load", "--grouping", "week"], "--grouping"),
         (["load", "--only", "usage"], "no such resource. Choose from usage_hourly, usage_daily"),
         (["load", "--log-level", "loud"], "--log-level"),
-        (["load", "--start", "yesterday"], "'yesterday' is no date"),
-        (["load", "--start", "2999-01-01"], "is in the future"),
+        (["load", "--start", "yesterday"], "'yesterday' is not a date"),
         (["load", "--account", "nonsense"], "32 characters"),
         (["load", "--base-url", "ftp://127.0.0.1"], "The base URL"),
         (["load", "--base-url", "http://example.com"], "plain http"),
@@ -124,6 +123,14 @@ def test_a_bad_option_is_refused_in_one_sentence(api: Simulator, arguments: list
     assert result.err.startswith("Error: ")
     assert result.err.count("\n") == 1
     assert api.requests == []
+    assert not DATABASE.exists()
+
+
+def test_a_start_in_the_future_is_refused_by_cloudflares_clock(api: Simulator) -> None:
+    result = aig("load", "--start", "2999-01-01")
+
+    assert result.code == 2
+    assert "2999-01-01 is in the future" in result.err
     assert not DATABASE.exists()
 
 

@@ -115,7 +115,7 @@ def first_day(start: str | date, now: datetime | None) -> datetime:
     try:
         day = start if isinstance(start, date) else date.fromisoformat(start)
     except ValueError:
-        raise SettingsError(f"The start {redact(str(start))!r} is no date. Write it as YYYY-MM-DD.") from None
+        raise SettingsError(f"The start {redact(str(start))!r} is not a date. Write it as YYYY-MM-DD.") from None
     instant = windows.midnight(day)
     if day < windows.EARLIEST:
         raise SettingsError(

@@ -54,13 +54,13 @@ def test_an_account_id_comes_out_in_lower_case(account_id: str) -> None:
 @pytest.mark.parametrize(
     ("account_id", "mend"),
     [
-        (None, "is no text"),
-        ("", "has 0 characters"),
-        (ACCOUNT[:-1], "has 31 characters"),
-        (f"{ACCOUNT}\n", "has 33 characters"),
+        (None, "is not text"),
+        ("", "has a length of 0"),
+        (ACCOUNT[:-1], "has a length of 31"),
+        (f"{ACCOUNT}\n", "has a length of 33"),
         (f"{ACCOUNT[:-1]}g", "contains other characters"),
         ("٣" * 32, "contains other characters"),
-        (SECRET, "has 14 characters"),
+        (SECRET, "has a length of 14"),
     ],
 )
 def test_what_cannot_be_an_account_id_is_refused(account_id: object, mend: str) -> None:

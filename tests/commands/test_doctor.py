@@ -361,7 +361,7 @@ def test_a_start_that_is_no_date_is_refused_as_by_a_load(api: Simulator, monkeyp
     result, checks = examine()
 
     assert result.code == 2
-    assert checks["settings"].startswith("fail: The start '2025-13-01' is no date.")
+    assert checks["settings"].startswith("fail: The start '2025-13-01' is not a date.")
 
 
 # --- the way there -------------------------------------------------------------------------------------------------

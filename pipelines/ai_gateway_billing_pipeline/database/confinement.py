@@ -40,7 +40,7 @@ def refuse_ways_out(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
                 raise SettingsError(f"{PROMISE} Begin the statement with explain.")
             refuse_ways_out(connection, explained)
         elif kind in _WAYS_OUT:
-            raise SettingsError(f"{PROMISE} {kind.replace('_', ' ').capitalize()} is not among what it runs.")
+            raise SettingsError(f"{PROMISE} {kind.replace('_', ' ').upper()} is not allowed.")
 
 
 def _kind(statement: Any) -> str:

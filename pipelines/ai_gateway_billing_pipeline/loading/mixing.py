@@ -1,4 +1,4 @@
-"""Keeps the demo's made-up account and real ones out of each other's database."""
+"""Keeps the demo's simulated account and real ones out of each other's database."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -39,8 +39,8 @@ def checked_account_id(account_id: object) -> str:
     """The account id in lower case."""
     if isinstance(account_id, str) and is_account_id(account_id):
         return account_id.lower()
-    size = f"has {len(account_id)} characters" if isinstance(account_id, str) else "is no text"
-    if size == "has 32 characters":
+    size = f"has a length of {len(account_id)}" if isinstance(account_id, str) else "is not text"
+    if size == "has a length of 32":
         size = "contains other characters"
     raise SettingsError(
         f"An account id is 32 characters, 0-9 and a-f; this one {size}. "

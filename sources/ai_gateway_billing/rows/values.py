@@ -76,7 +76,7 @@ def whole(value: Any) -> int:
     """A JSON number without a fraction."""
     number = decimal(value)
     if number != number.to_integral_value():
-        raise ValueError("is no whole number")
+        raise ValueError("is not a whole number")
     if abs(number) >= 2**63:
         raise ValueError("is too large")
     return int(number)
