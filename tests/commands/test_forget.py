@@ -144,7 +144,7 @@ def test_without_a_yes_it_says_what_it_would_delete_and_deletes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("given", "told"), [("c" * 32, "holds nothing of account"), ("short", "account id"), ("", "account id")]
+    ("given", "told"), [("c" * 32, "contains nothing of account"), ("short", "account id"), ("", "account id")]
 )
 def test_what_is_no_account_of_the_database_is_refused(loaded: Simulator, given: str, told: str) -> None:
     before = DATABASE.read_bytes()
