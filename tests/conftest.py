@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -78,6 +79,7 @@ def _forget_dlt() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def clean_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The same shelter for fixtures that outlive one test, such as a database loaded once per module."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     with pytest.MonkeyPatch.context() as monkeypatch:
         _settle(tmp_path_factory.mktemp("session"), monkeypatch)
         yield

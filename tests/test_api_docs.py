@@ -35,6 +35,7 @@ CALLS: dict[str, Callable[[Client, str], Any]] = {
     "Client.topup_config": lambda client, _: client.topup_config(ACCOUNT_ID),
     "Client.spending_limit": lambda client, _: client.spending_limit(ACCOUNT_ID),
     "Client.accounts": lambda client, _: client.accounts(),
+    "Client.api_time": lambda client, _: client.api_time(),
     "Client.verify_token": lambda client, path: client.verify_token(None if "/user/" in path else ACCOUNT_ID),
 }
 SENT: dict[str, Operation[Any]] = {

@@ -111,7 +111,7 @@ def test_status_tells_all_of_it() -> None:
 
     assert result.code == 0, result.err
     assert result.out.index(ACCOUNT) < result.out.index(OTHER)
-    assert "usage_hourly is read from 2026-11-18 to 2026-11-21 11:00: 2 whole days, 1 missing." in result.out
+    assert "usage_hourly covers 2026-11-18 to 2026-11-21 11:00: 2 whole days, 1 missing." in result.out
     assert "nothing to preview; 2 quarantined" in result.out
     assert "failed 2026-11-21 11:30: It was refused." in result.out
     assert "Unknown field usage_hourly.model (text), since 2026-11-20 11:30." in result.out

@@ -172,7 +172,7 @@ def test_no_view_is_stored_with_a_function_that_older_versions_write_as_syntax(t
             "union all select function_name, macro_definition from duckdb_functions() where schema_name = 'spend'"
         ).fetchall()
 
-    assert len(stored) == len(views.VIEWS)
+    assert {name for name, _ in stored} >= {*views.VIEWS}
     assert not [name for name, sql in stored if re.search(r'"if"\(|\bif\(', sql, re.IGNORECASE)]
 
 

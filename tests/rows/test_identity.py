@@ -228,3 +228,14 @@ def test_a_file_of_an_older_version_gets_one_new_version_of_each_snapshot(tmp_pa
     older, newer = bench.versions("invoice_preview")
     assert {**older, "is_open": True} == newer
     bench.close()
+
+
+@pytest.mark.parametrize("opening", ['{"a":', "["])
+def test_what_is_nested_deeply_stays_small(opening: str) -> None:
+    """Every level once doubled what had to be compared."""
+    closing = {"{": "}", "[": "]"}[opening[0]]
+    text = opening * 50 + '"\\"x\\""' + closing * 50
+
+    row = identity.identified("topup_config", {"account_id": ACCOUNT, "amount": Decimal(1), "more": text})
+
+    assert len(row["_dlt_id"]) == 32

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from . import values
@@ -101,9 +102,9 @@ def _unknown(value: Any) -> Any:
 
 
 def _sorted(value: Any) -> Any:
+    """In one order. It stays an object: text in text would double with every level."""
     if isinstance(value, dict):
-        kept = {name: True if _PASSING.search(name) else _sorted(each) for name, each in value.items()}
-        return json.dumps(kept, sort_keys=True)
+        return {name: True if _PASSING.search(name) else _sorted(each) for name, each in value.items()}
     if isinstance(value, list):
-        return json.dumps(sorted(map(json.dumps, map(_sorted, value))))
+        return sorted(map(_sorted, value), key=partial(json.dumps, sort_keys=True))
     return _number(value) if isinstance(value, Decimal) else _plain(value)
