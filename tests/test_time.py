@@ -155,7 +155,7 @@ def test_a_start_in_the_future_is_refused_and_changes_nothing(bench: Bench) -> N
     before = bench.database.read_bytes()
     bench.start = "2026-11-23"
 
-    with pytest.raises(SettingsError, match="ahead"):
+    with pytest.raises(SettingsError, match="in the future"):
         bench.load()
 
     assert bench.database.read_bytes() == before
