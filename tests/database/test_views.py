@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ai_gateway_billing.rows.tables import TABLES
-from ai_gateway_billing_pipeline.database import views
+from ai_gateway_billing_pipeline.database import storage, views
 from support.raw_tables import Row, database, fill
 
 CASES = Path(__file__).parent / "views"
@@ -163,6 +163,21 @@ def test_what_somebody_dropped_or_replaced_by_hand_is_made_again(tmp_path: Path,
         views.apply(connection, "cents")
 
         assert connection.execute(stored).fetchall() == before
+
+
+def test_views_of_a_file_that_was_opened_again_are_left_alone(tmp_path: Path) -> None:
+    """DuckDB writes them otherwise then: making them anew would take longer than the load."""
+    file = tmp_path / "old.duckdb"
+    storage.create(file)
+    with duckdb.connect(str(file)) as connection:
+        views.apply(connection, "cents")
+    made = "select view_name, view_oid from duckdb_views() where schema_name = 'spend' order by all"
+    with duckdb.connect(str(file)) as connection:
+        before = connection.execute(made).fetchall()
+
+        views.apply(connection, "cents")
+
+        assert connection.execute(made).fetchall() == before
 
 
 def test_every_view_comes_after_those_that_it_reads() -> None:

@@ -63,6 +63,8 @@ _MACRO = re.compile(r"^create or replace macro ", re.MULTILINE)
 _OWN = re.compile(r"\bspend\.(\w+)")
 _RAW = re.compile(rf"\b{DATASET}\.(\w+)")
 _COMMENT = re.compile(r"--.*")
+_SPELLING = {r"[()\s]": "", "crossjoin": ",", "timestamp_us": "timestamp"}
+"""What DuckDB writes otherwise once it has read a view from the file again."""
 _COLUMN = re.compile(r"^-- (?P<name>\w+): (?P<text>.+)$")
 
 
@@ -161,10 +163,18 @@ def _fingerprint(connection: duckdb.DuckDBPyConnection, statements: Sequence[str
     query = (
         "select sql, comment from duckdb_views() where schema_name = 'spend' "
         "union all select macro_definition, comment from duckdb_functions() where schema_name = 'spend' "
-        "union all select sql, null from duckdb_tables() where schema_name in ('spend', $1) order by all"
+        "union all select sql, null from duckdb_tables() where schema_name in ('spend', $1)"
     )
     found = connection.execute(query, [DATASET]).fetchall()
-    return hashlib.sha256(repr((statements, found)).encode()).hexdigest()
+    written = sorted((_spelled(sql), comment or "") for sql, comment in found)
+    return hashlib.sha256(repr((statements, written)).encode()).hexdigest()
+
+
+def _spelled(sql: str) -> str:
+    text = sql.casefold()
+    for pattern, replacement in _SPELLING.items():
+        text = re.sub(pattern, replacement, text)
+    return text
 
 
 def bound(connection: duckdb.DuckDBPyConnection, statement: str) -> str:
