@@ -18,7 +18,7 @@ from ai_gateway_billing_pipeline import configuration
 Target = Destination[Any, Any]
 
 FILE = "duckdb"
-UNTESTED = "was not tested here. Compare what it holds after the first load with what a load into DuckDB leaves."
+UNTESTED = "was not tested here. Compare its tables after the first load with those of a load into DuckDB."
 _ALTERNATIVES = "Use duckdb, or another database that merges and keeps exact decimals, such as postgres or ducklake"
 _WHERE = ("credentials", "catalog", "storage", "location", "project_id")
 """Settings of a destination that say where it is and nothing of what is stored there."""

@@ -63,10 +63,10 @@ _LIMITS_GONE: Final = (
 _NO_SUCH_INVOICE: Final = "Check the account, and the id of the invoice, which begins with in_."
 _DECLINED: Final = "The card was declined: nothing was charged. Check it in the dashboard, or name another one."
 _LOOK_FOR_INVOICE: Final = (
-    "`aig-billing account show` tells the balance and the newest invoices: one of that minute means that it happened, "
-    "and `aig-billing account topup-status` with its id tells whether it is paid."
+    "`aig-billing account show` shows the balance and the newest invoices: one of that minute means that it happened, "
+    "and `aig-billing account topup-status` with its id shows whether it is paid."
 )
-_LOOK_AT_STATE: Final = "`aig-billing account show` tells the state as it is now."
+_LOOK_AT_STATE: Final = "`aig-billing account show` shows the state as it is now."
 
 
 class PaymentMethod(TypedDict, total=False):
