@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 UsageUnit = Literal["cents", "dollars"]
 
+FILE = "duckdb"
+"""The destination that is a file on this machine."""
+
 DEFAULT_DATABASE = "billing.duckdb"
 DEMO_DATABASE = "demo.duckdb"
 
@@ -32,6 +35,22 @@ NO_CREDENTIALS = (
     "or put it into .dlt/secrets.toml as sources.ai_gateway_billing.api_token. "
     "To look around without a token: aig-billing load --demo"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where a load wrote: the DuckDB file `database`, or a `destination` that is a database of its own."""
+
+    database: Path
+    destination: str = FILE
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is the DuckDB file."""
+        return self.destination == FILE
+
+    def __str__(self) -> str:
+        return str(self.database) if self.is_file else self.destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +81,15 @@ def database_path(option: str | None, environ: Mapping[str, str] = os.environ) -
     if option is not None:
         return file_path(option, "--database")
     return file_path(environ.get("AIG_BILLING_DATABASE") or DEFAULT_DATABASE, "AIG_BILLING_DATABASE")
+
+
+def store(database: str | None, destination: str | None, environ: Mapping[str, str] = os.environ) -> Store:
+    """Where a reader reads; the arguments are the command's options. Raises `SettingsError` for what can be no file.
+
+    A file that an option names is meant, whatever destination the environment has.
+    """
+    named = destination or (FILE if database else environ.get("AIG_BILLING_DESTINATION")) or FILE
+    return Store(database_path(database, environ), named)
 
 
 def problem_of(text: str) -> str:
@@ -143,7 +171,7 @@ def resolve(
         base_url=str(setting(base_url, "CLOUDFLARE_BASE_URL", "base_url", BASE_URL)),
         start=str(setting(start, "AIG_BILLING_START", "start", HISTORY_STARTS)),
         database=database_path(database, environ),
-        destination=destination or environ.get("AIG_BILLING_DESTINATION") or "duckdb",
+        destination=destination or environ.get("AIG_BILLING_DESTINATION") or FILE,
         include_sensitive=_flag(str(setting(None, "AIG_BILLING_INCLUDE_SENSITIVE", "include_sensitive", "false"))),
         usage_unit=usage_unit(str(setting(None, "AIG_BILLING_USAGE_UNIT", "usage_unit", "cents"))),
     )

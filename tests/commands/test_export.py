@@ -15,6 +15,7 @@ import pytest
 from ai_gateway_billing.errors import BillingError, SettingsError
 from ai_gateway_billing_pipeline.commands import export
 from ai_gateway_billing_pipeline.commands.export import Days, Format
+from ai_gateway_billing_pipeline.settings import Store
 from support.command import Ran, aig, run_python
 from support.constants import OTHER
 from support.raw_tables import database, invoice, machine_in, used
@@ -78,7 +79,7 @@ def refused(ran: Ran) -> str:
 
 
 def test_parquet_holds_the_view_with_its_types() -> None:
-    export.write(DATABASE, Days(), Path("all.parquet"), "parquet")
+    export.write(Store(DATABASE), Days(), Path("all.parquet"), "parquet")
 
     assert in_parquet(Path("all.parquet")) == in_view("2000-01-01", "2100-01-01")
     assert [row[:2] for row in rows("describe from 'all.parquet'")] == [row[:2] for row in rows("describe spend.focus")]
@@ -86,7 +87,7 @@ def test_parquet_holds_the_view_with_its_types() -> None:
 
 def test_csv_holds_the_view_in_the_forms_of_focus() -> None:
     """Exact plain numbers, instants with a Z, nothing for null."""
-    export.write(DATABASE, Days(), Path("all.csv"), "csv")
+    export.write(Store(DATABASE), Days(), Path("all.csv"), "csv")
     with Path("all.csv").open(newline="", encoding="utf-8") as file:
         found = list(csv.DictReader(file))
 
@@ -103,7 +104,7 @@ def test_csv_holds_the_view_in_the_forms_of_focus() -> None:
 @pytest.mark.parametrize("kind", FORMATS)
 def test_the_same_database_gives_the_same_bytes(kind: Format) -> None:
     for name in ("one", "two"):
-        export.write(DATABASE, Days(), Path(name), kind)
+        export.write(Store(DATABASE), Days(), Path(name), kind)
 
     assert Path("one").read_bytes() == Path("two").read_bytes()
 
@@ -111,10 +112,10 @@ def test_the_same_database_gives_the_same_bytes(kind: Format) -> None:
 @pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/Los_Angeles"])
 def test_the_machines_time_zone_changes_no_byte(zone: str) -> None:
     days = Days(date(2026, 11, 2), date(2026, 11, 3))
-    export.write(DATABASE, days, Path("utc.csv"), "csv")
+    export.write(Store(DATABASE), days, Path("utc.csv"), "csv")
 
     with machine_in(zone):
-        export.write(DATABASE, days, Path("zone.csv"), "csv")
+        export.write(Store(DATABASE), days, Path("zone.csv"), "csv")
 
     assert Path("zone.csv").read_bytes() == Path("utc.csv").read_bytes()
 
@@ -123,7 +124,7 @@ def test_the_machines_time_zone_changes_no_byte(zone: str) -> None:
 
 
 def test_both_days_are_included() -> None:
-    export.write(DATABASE, Days(date(2026, 11, 2), date(2026, 11, 3)), Path("two.parquet"), "parquet")
+    export.write(Store(DATABASE), Days(date(2026, 11, 2), date(2026, 11, 3)), Path("two.parquet"), "parquet")
 
     found = in_parquet(Path("two.parquet"))
     assert found == in_view("2026-11-02", "2026-11-04")
@@ -131,8 +132,8 @@ def test_both_days_are_included() -> None:
 
 
 def test_adjacent_exports_neither_lose_nor_double_a_charge() -> None:
-    export.write(DATABASE, Days(last=date(2026, 11, 2)), Path("before.parquet"), "parquet")
-    export.write(DATABASE, Days(date(2026, 11, 3)), Path("after.parquet"), "parquet")
+    export.write(Store(DATABASE), Days(last=date(2026, 11, 2)), Path("before.parquet"), "parquet")
+    export.write(Store(DATABASE), Days(date(2026, 11, 3)), Path("after.parquet"), "parquet")
 
     together = in_parquet(Path("before.parquet")) + in_parquet(Path("after.parquet"))
     assert sorted(map(repr, together)) == sorted(map(repr, in_view("2000-01-01", "2100-01-01")))
@@ -151,7 +152,7 @@ def test_a_range_without_charges_gives_a_file_without_rows_and_says_so(kind: str
 def test_dates_at_the_end_of_time_are_no_trouble() -> None:
     days = Days(date.min, date.max)
 
-    assert export.write(DATABASE, days, Path("all.csv"), "csv").rows == len(rows("from spend.focus"))
+    assert export.write(Store(DATABASE), days, Path("all.csv"), "csv").rows == len(rows("from spend.focus"))
 
 
 # --- the file itself -------------------------------------------------------------------------------------------------
@@ -179,7 +180,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(monkeypatch: pytest.Monk
     monkeypatch.setattr(export, "copy", half)
 
     with pytest.raises(BillingError, match="no space"):
-        export.write(DATABASE, Days(), Path("mine.csv"), "csv", force=True)
+        export.write(Store(DATABASE), Days(), Path("mine.csv"), "csv", force=True)
 
     assert Path("mine.csv").read_text() == "whole"
     assert list(files()) == ["mine.csv"]
@@ -187,7 +188,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(monkeypatch: pytest.Monk
 
 def test_a_name_with_quotes_and_braces_is_only_a_name() -> None:
     name = "it's {uuid} 100%.csv"
-    export.write(DATABASE, Days(), Path(name), "csv")
+    export.write(Store(DATABASE), Days(), Path(name), "csv")
 
     assert list(files()) == [name]
 
@@ -290,7 +291,7 @@ def test_a_database_without_views_asks_for_a_load() -> None:
     duckdb.connect("empty.duckdb").close()
 
     with pytest.raises(SettingsError, match="aig-billing load"):
-        export.write(Path("empty.duckdb"), Days(), Path("all.csv"), "csv")
+        export.write(Store(Path("empty.duckdb")), Days(), Path("all.csv"), "csv")
 
 
 def test_the_dataset_has_to_be_named() -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,10 +13,13 @@ from . import options
 
 if TYPE_CHECKING:
     from ai_gateway_billing_pipeline.database.checks import Finding
+    from ai_gateway_billing_pipeline.settings import Store
 
 
 @options.logged
+@options.reading
 def check(
+    *,
     stale_after: Annotated[
         int,
         typer.Option("--stale-after", metavar="HOURS", min=1, max=1_000_000, help="Age at which data is stale."),
@@ -26,19 +28,18 @@ def check(
         list[str] | None,
         typer.Option("--accept", metavar="ID", help="Stop reporting this finding while it stays the same; repeatable."),
     ] = None,
-    database: options.Database = None,
+    store: "Store",
     as_json: options.Json = False,
 ) -> None:
     """Check the data for gaps, wrong sums, duplicates and age. The exit code is 1 when there are errors."""
-    from ai_gateway_billing_pipeline import settings
-    from ai_gateway_billing_pipeline.database import checks, read
+    from ai_gateway_billing_pipeline.database import checks, stores
     from ai_gateway_billing_pipeline.terminal import values
 
-    path, now = settings.database_path(database), datetime.now(UTC)
-    with read.connect(path) as connection:
+    now = datetime.now(UTC)
+    with stores.connect(store) as connection:
         found = list(checks.findings(connection, now, stale_after))
     if accept:
-        found = _accept(path, found, accept, now)
+        found = _accept(store, found, accept, now)
     if as_json:
         values.print_object(checks.as_json(found))
     elif checks.exit_code(found) or not logs.is_quiet():
@@ -46,16 +47,18 @@ def check(
     raise typer.Exit(checks.exit_code(found))
 
 
-def _accept(path: Path, found: "Sequence[Finding]", ids: Sequence[str], now: datetime) -> "list[Finding]":
+def _accept(store: "Store", found: "Sequence[Finding]", ids: Sequence[str], now: datetime) -> "list[Finding]":
     """Write it into the published file as a load would, which carries it over from then on. Returns all, marked."""
     from ai_gateway_billing_pipeline.database import checks
     from ai_gateway_billing_pipeline.loading.workspace import Workspace
 
+    if not store.is_file:
+        raise SettingsError("--accept works on the DuckDB file only.")
     known = {finding.id for finding in found}
     for name in ids:
         if name not in known:
             raise SettingsError(f"--accept {name}: no such finding. `aig-billing check` lists the IDs.")
-    with Workspace(path.resolve()).changed() as connection:
+    with Workspace(store.database.resolve()).changed() as connection:
         for finding in found:
             if finding.id in ids:
                 checks.accept(connection, finding, now)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from ai_gateway_billing_pipeline.settings import Store
+
 app = typer.Typer(name="export", help="Export loaded data to a file.", rich_markup_mode=None)
 
 
@@ -122,6 +124,7 @@ def _group() -> None:
 
 @app.command("focus")
 @options.logged
+@options.reading
 def focus(
     *,
     first: Annotated[
@@ -142,18 +145,17 @@ def focus(
         ),
     ] = None,
     force: options.Force = False,
-    database: options.Database = None,
+    store: "Store",
     as_json: options.Json = False,
 ) -> None:
     """Export the charges as a FinOps FOCUS 1.3 file (Cost and Usage)."""
-    from ai_gateway_billing_pipeline import settings
     from ai_gateway_billing_pipeline.terminal import values
 
     days = Days(*options.days(first, last))
     form = kind or (Format.CSV if target and target.lower().endswith(".csv") else Format.PARQUET)
     path = _default_path(days, form) if target is None else options.output(target)
     options.require_one_result(path, as_json)
-    exported = write(settings.database_path(database), days, path, form, force=force)
+    exported = write(store, days, path, form, force=force)
     if as_json:
         values.print_object(exported.as_json())
     else:
@@ -168,24 +170,24 @@ def _default_path(days: Days, kind: Format) -> Path:
     return Path("_".join(["focus", *words]) + f".{kind}")
 
 
-def write(database: Path, days: Days, path: Path, kind: Format, *, force: bool = False) -> Exported:
+def write(store: "Store", days: Days, path: Path, kind: Format, *, force: bool = False) -> Exported:
     """Write the charges of the days to `path`, whole or not at all. An empty range gives a file without rows.
 
-    Raises `SettingsError` when nothing has been loaded; also what `read.connect` and `files.written` raise.
+    Raises `SettingsError` when nothing has been loaded; also what `stores.connect` and `files.written` raise.
     """
     import duckdb
 
-    from ai_gateway_billing_pipeline.database import read
+    from ai_gateway_billing_pipeline.database import stores
     from ai_gateway_billing_pipeline.terminal import files
 
-    with read.connect(database) as connection:
+    with stores.connect(store) as connection:
         try:
             totals = [Total(*row) for row in connection.execute(_TOTALS, days.bounds).fetchall()]
             ((undated,),) = connection.execute(_UNDATED).fetchall()
             ((unit,),) = connection.execute(_UNIT).fetchall()
         except duckdb.CatalogException as error:
-            raise SettingsError(f"{database} contains no spend.focus yet. Run `aig-billing load` first.") from error
-        with files.written(path, database, [f".{kind}"], force=force) as draft:
+            raise SettingsError(f"{store} contains no spend.focus yet. Run `aig-billing load` first.") from error
+        with files.written(path, store.database, [f".{kind}"], force=force) as draft:
             copy(connection, days, draft, kind)
     return Exported(path, kind, days, totals, undated, unit)
 

@@ -45,6 +45,9 @@ Database = Annotated[
 Destination = Annotated[
     str | None, typer.Option("--destination", metavar="NAME", help="Where to load the raw tables.  [default: duckdb]")
 ]
+Source = Annotated[
+    str | None, typer.Option("--destination", metavar="NAME", help="Where load wrote.  [default: duckdb]")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NotifyUrl = Annotated[
@@ -96,6 +99,35 @@ def logged(command: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = command.__annotations__ | _logging.__annotations__
     return run
+
+
+def reading(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options `--database` and `--destination` in place of its parameter `store`, which they name.
+
+    Stands below `logged`.
+    """
+    own = inspect.signature(command)
+    both = {name: kind for name, kind in _stored.__annotations__.items() if name != "return"}
+
+    @wraps(command)
+    def run(*, database: str | None, destination: str | None, **given: Any) -> None:
+        from ai_gateway_billing_pipeline import settings
+
+        command(store=settings.store(database, destination), **given)
+
+    added = inspect.signature(_stored).parameters.values()
+    parameters = [
+        each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in own.parameters.values()
+        for each in (added if parameter.name == "store" else [parameter])
+    ]
+    run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {name: kind for name, kind in command.__annotations__.items() if name != "store"} | both
+    return run
+
+
+def _stored(*, database: Database = None, destination: Source = None) -> None:
+    """The options that `reading` adds."""
 
 
 def _refuse_unreadable(parameter: inspect.Parameter, value: object) -> None:

@@ -1,7 +1,7 @@
 """`aig-billing query`: SQL of the user's own on the published file."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,22 +9,26 @@ from ai_gateway_billing.errors import SettingsError
 
 from . import options
 
+if TYPE_CHECKING:
+    from ai_gateway_billing_pipeline.settings import Store
+
 
 @options.logged
+@options.reading
 def query(
+    *,
     sql: Annotated[str, typer.Argument(metavar="SQL", help="SQL to run; - reads it from standard input.")],
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-    database: options.Database = None,
+    store: "Store",
     as_json: options.Json = False,
 ) -> None:
     """Run SQL on the database, read-only. Times are UTC, numbers are exact."""
     if as_csv and as_json:
         raise SettingsError("Use either --csv or --json, not both.")
-    from ai_gateway_billing_pipeline import settings
-    from ai_gateway_billing_pipeline.database import read
+    from ai_gateway_billing_pipeline.database import read, stores
     from ai_gateway_billing_pipeline.terminal import output
 
-    with read.connect(settings.database_path(database)) as connection:
+    with stores.connect(store) as connection:
         answer = read.query(connection, sys.stdin.read() if sql == "-" else sql)
         if as_json:
             output.print_json_rows(answer.columns, answer.rows)

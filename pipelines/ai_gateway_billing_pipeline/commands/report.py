@@ -1,13 +1,16 @@
 """The command `aig-billing report`, which needs the extra `report`."""
 
 from importlib.util import find_spec
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ai_gateway_billing.errors import SettingsError
 
 from . import options
+
+if TYPE_CHECKING:
+    from ai_gateway_billing_pipeline.settings import Store
 
 MISSING = (
     "The report needs the extra `report`, which a plain install leaves out. In the folder of this project, run: "
@@ -16,6 +19,7 @@ MISSING = (
 
 
 @options.logged
+@options.reading
 def report(
     *,
     target: Annotated[
@@ -31,23 +35,21 @@ def report(
     account: Annotated[
         str | None, typer.Option("--account", metavar="ID", help="Only this account.  [default: all]")
     ] = None,
-    database: options.Database = None,
+    store: "Store",
     as_json: options.Json = False,
 ) -> None:
     """Write a spend report as one HTML page. It needs no network. Balance and runway show the latest state."""
     if missing := [name for name in ("altair", "vl_convert") if find_spec(name) is None]:
         raise SettingsError(f"{MISSING} ({' and '.join(missing)} missing)")
-    from ai_gateway_billing_pipeline import settings
     from ai_gateway_billing_pipeline.report import page
     from ai_gateway_billing_pipeline.report.questions import Days
     from ai_gateway_billing_pipeline.terminal import files, output, values
 
     path = options.output(target)
     options.require_one_result(path, as_json)
-    source = settings.database_path(database)
     days = Days(*options.days(first, last))
-    with files.written(path, source, [".html", ".htm"], force=force) as draft:
-        done = page.write(source, draft, days, account)
+    with files.written(path, store.database, [".html", ".htm"], force=force) as draft:
+        done = page.write(store, draft, days, account)
     if as_json:
         values.print_object(
             {"path": str(target), "accounts": list(done.accounts), "bytes": done.bytes, "from": first, "to": last}

@@ -2,32 +2,31 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import options
 
 if TYPE_CHECKING:
     from ai_gateway_billing_pipeline.database.read import Holding, UnknownField
+    from ai_gateway_billing_pipeline.settings import Store
 
 
 @options.logged
-def status(database: options.Database = None, as_json: options.Json = False) -> None:
+@options.reading
+def status(store: "Store", as_json: options.Json = False) -> None:
     """Show what the database contains and how the last loads went. One line per account and resource."""
-    from ai_gateway_billing_pipeline import settings
-    from ai_gateway_billing_pipeline.database import read
+    from ai_gateway_billing_pipeline.database import read, stores
     from ai_gateway_billing_pipeline.terminal import values
 
-    path = settings.database_path(database)
-    with read.connect(path) as connection:
+    with stores.connect(store) as connection:
         holdings, fields = read.holdings(connection), read.unknown_fields(connection)
     if as_json:
-        values.print_object(_as_json(path, holdings, fields))
+        values.print_object(_as_json(store, holdings, fields))
     else:
         _print(holdings, fields)
 
 
-def _as_json(database: Path, holdings: "Sequence[Holding]", fields: "Sequence[UnknownField]") -> dict[str, Any]:
+def _as_json(store: "Store", holdings: "Sequence[Holding]", fields: "Sequence[UnknownField]") -> dict[str, Any]:
     accounts: dict[str, dict[str, Any]] = {}
     for holding in holdings:
         row = holding._asdict()
@@ -36,7 +35,7 @@ def _as_json(database: Path, holdings: "Sequence[Holding]", fields: "Sequence[Un
         account_id, resource = row.pop("account_id"), row.pop("resource")
         accounts.setdefault(account_id, {})[resource] = row
     return {
-        "database": str(database),
+        "database": str(store),
         "accounts": accounts,
         "unknown_fields": [field._asdict() for field in fields],
         "quarantined": sum(holding.quarantined for holding in holdings),

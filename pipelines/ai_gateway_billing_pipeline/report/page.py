@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import duckdb
 
 from ai_gateway_billing.errors import SettingsError
-from ai_gateway_billing_pipeline.database import read
+from ai_gateway_billing_pipeline.database import stores
+from ai_gateway_billing_pipeline.settings import Store
 from ai_gateway_billing_pipeline.terminal.values import to_json
 
 from . import formats, questions, sections
@@ -31,16 +32,16 @@ class Written(NamedTuple):
     bytes: int
 
 
-def write(database: Path, path: Path, days: Days, account: str | None = None) -> Written:
+def write(store: Store, path: Path, days: Days, account: str | None = None) -> Written:
     """Write the report on one account, or on all of them in the order of `questions.accounts`.
 
     Raises `SettingsError` for an account that is not in the database or a path that cannot be written, and what
-    `read.connect` raises.
+    `stores.connect` raises.
     """
-    with read.connect(database) as connection:
-        known = _accounts(connection, database)
+    with stores.connect(store) as connection:
+        known = _accounts(connection, store)
         if account is not None and account not in known:
-            raise SettingsError(f"{database} contains nothing about the account {account}.")
+            raise SettingsError(f"{store} contains nothing about the account {account}.")
         chosen = known if account is None else [account]
         content = page(connection, chosen, days)
     try:
@@ -67,11 +68,11 @@ def page(connection: duckdb.DuckDBPyConnection, accounts: Sequence[str], days: D
     )
 
 
-def _accounts(connection: duckdb.DuckDBPyConnection, database: Path) -> list[str]:
+def _accounts(connection: duckdb.DuckDBPyConnection, store: Store) -> list[str]:
     try:
         return questions.accounts(connection)
     except duckdb.CatalogException as error:
-        message = f"{database} contains no AI Gateway billing yet. Run `aig-billing load` first."
+        message = f"{store} contains no AI Gateway billing yet. Run `aig-billing load` first."
         raise SettingsError(message) from error
 
 
