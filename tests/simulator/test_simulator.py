@@ -398,6 +398,23 @@ def test_it_can_be_served_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "1 requests answered\n"
 
 
+def test_several_tokens_share_the_accounts_out_among_them(capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[list[str]] = []
+
+    def visit() -> None:
+        told = [line.split("=", 1) for line in capsys.readouterr().out.splitlines()]
+        base_url = told.pop(0)[1]
+        for (_, token), (_, accounts) in zip(told[::2], told[1::2], strict=True):
+            answer = httpx.get(f"{base_url}/accounts", headers={"Authorization": f"Bearer {token}"})
+            seen.append([each["id"] for each in answer.json()["result"]])
+            assert seen[-1] == accounts.split(",")
+
+    main(["--accounts", "5", "--tokens", "2"], visit)
+
+    assert [len(ids) for ids in seen] == [3, 2]
+    assert len({each for ids in seen for each in ids}) == 5
+
+
 @pytest.fixture
 def served(world: World) -> Iterator[httpx.Client]:
     """A client of the simulator behind a real socket."""

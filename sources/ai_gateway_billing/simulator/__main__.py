@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from .limits import RateLimit
 from .simulator import Simulator
-from .world import DEMO_START, DEMO_TOKEN, demo_world
+from .world import DEMO_START, demo_world
 
 
 def _forever() -> None:
@@ -20,12 +20,14 @@ def _forever() -> None:
 def main(arguments: Sequence[str] | None = None, wait: Callable[[], None] = _forever) -> None:
     """Read the options, serve, print how to connect, and wait to be interrupted."""
     options = _parser().parse_args(arguments)
-    world = demo_world(options.accounts, start=options.start, writable=options.writable)
+    world = demo_world(options.accounts, start=options.start, writable=options.writable, tokens=options.tokens)
     limit = RateLimit() if options.rate_limit else None
     simulator = Simulator(world, rate_limit=limit, latency_s=options.latency_ms / 1000, compresses=options.gzip)
     with simulator.serve(options.port) as base_url:
-        sys.stdout.write(f"CLOUDFLARE_BASE_URL={base_url}\nCLOUDFLARE_API_TOKEN={DEMO_TOKEN}\n")
-        sys.stdout.write(f"CLOUDFLARE_ACCOUNT_ID={','.join(world.accounts)}\n")
+        sys.stdout.write(f"CLOUDFLARE_BASE_URL={base_url}\n")
+        for token, about in world.tokens.items():
+            sys.stdout.write(f"CLOUDFLARE_API_TOKEN={token}\n")
+            sys.stdout.write(f"CLOUDFLARE_ACCOUNT_ID={','.join(sorted(about.reads))}\n")
         sys.stdout.flush()
         try:
             wait()
@@ -37,6 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ai_gateway_billing.simulator", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 picks a free one (default: 0)")
     parser.add_argument("--accounts", type=int, default=1, help="number of accounts (default: 1)")
+    parser.add_argument(
+        "--tokens", type=int, default=1, help="number of tokens that share the accounts out among them (default: 1)"
+    )
     parser.add_argument(
         "--start", type=_day, default=DEMO_START, help="first day of the history, YYYY-MM-DD (default: 2025-08-01)"
     )

@@ -168,10 +168,11 @@ class World:
         return None if found is None else self.finish(endpoint, found, account_id)
 
 
-def demo_world(accounts: int = 1, *, start: datetime = DEMO_START, writable: bool = False) -> World:
+def demo_world(accounts: int = 1, *, start: datetime = DEMO_START, writable: bool = False, tokens: int = 1) -> World:
     """The account of the demo, and more of other sizes after it; `DEMO_TOKEN` reads them all.
 
-    `writable`: it may also change them.
+    Several `tokens` (`DEMO_TOKEN`, `DEMO_TOKEN-2`, …) share the accounts out among them, each in a row. `writable`: a
+    token may also change its accounts.
     """
     world = World()
     for place in range(accounts):
@@ -179,7 +180,12 @@ def demo_world(accounts: int = 1, *, start: datetime = DEMO_START, writable: boo
         name = "Demo account (simulated)" if not place else f"Demo account {place + 1} (simulated)"
         size = _SIZES[place % len(_SIZES)]
         world.add_generated_account(account_id, name, start=start, size=size)
-    world.add_token(DEMO_TOKEN, writes=set(world.accounts) if writable else set())
+    ids = list(world.accounts)
+    share = -(-len(ids) // tokens)
+    for place in range(tokens):
+        mine = ids[place * share : (place + 1) * share]
+        token = DEMO_TOKEN if not place else f"{DEMO_TOKEN}-{place + 1}"
+        world.add_token(token, mine, writes=set(mine) if writable else set())
     return world
 
 
