@@ -3,15 +3,17 @@
 And the client that they ask for.
 """
 
+import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from ai_gateway_billing.api.endpoints import BASE_URL, BUDGET
-from ai_gateway_billing.errors import SettingsError
+from ai_gateway_billing.errors import SettingsError, redact
 from ai_gateway_billing.usage.windows import HISTORY_STARTS
 from ai_gateway_billing_pipeline.terminal import logs
 
@@ -55,7 +57,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything a command may need to know. `accounts` is None when none was chosen."""
+    """Everything a command may need to know. `accounts` is None when none was chosen; `aliases` are by account id."""
 
     api_token: str | None
     accounts: str | Sequence[str] | None
@@ -65,6 +67,7 @@ class Settings:
     destination: str
     include_sensitive: bool
     usage_unit: UsageUnit
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Settings(database={str(self.database)!r}, destination={self.destination!r})"
@@ -174,25 +177,53 @@ def resolve(
         destination=destination or environ.get("AIG_BILLING_DESTINATION") or FILE,
         include_sensitive=_flag(str(setting(None, "AIG_BILLING_INCLUDE_SENSITIVE", "include_sensitive", "false"))),
         usage_unit=usage_unit(str(setting(None, "AIG_BILLING_USAGE_UNIT", "usage_unit", "cents"))),
+        aliases=_aliases(_table_from_dlt("accounts")),
     )
 
 
+def _aliases(table: Mapping[str, object]) -> dict[str, str]:
+    for account_id, alias in table.items():
+        problem = problem_of(alias) if isinstance(alias, str) else "is not text"
+        if problem:
+            raise SettingsError(
+                f"The alias of account {redact(account_id)} {problem}. "
+                'Write it as ID = "name" under [sources.ai_gateway_billing.accounts].'
+            )
+    return {account_id.strip().lower(): str(alias).strip() for account_id, alias in table.items()}
+
+
+def _table_from_dlt(key: str) -> Mapping[str, object]:
+    """A table of dlt's config files, or JSON in its variable. Raises `SettingsError` for something else."""
+    value = _look_up(key)
+    if isinstance(value, str):
+        with suppress(ValueError):
+            value = json.loads(value)
+    if value is None or isinstance(value, Mapping):
+        return value or {}
+    raise SettingsError(f"The setting sources.ai_gateway_billing.{key} is not a table. See Settings in the README.")
+
+
 def _from_dlt(key: str) -> str | None:
-    """A value of dlt's config or secrets files, which dlt finds by its own rules."""
+    """A value of dlt's config or secrets files as text; a list with commas."""
+    value = _look_up(key)
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return None if value is None else str(value)
+
+
+def _look_up(key: str) -> object:
+    """As dlt finds it by its own rules."""
     import dlt  # noqa: PLC0415  # slow, and needed only by commands that load or ask the API
     from dlt.common.configuration.exceptions import ConfigurationException  # noqa: PLC0415
 
     from . import configuration  # noqa: PLC0415
 
-    look_up: Callable[[str], object] = (dlt.secrets if key == "api_token" else dlt.config).get
+    place = dlt.secrets if key == "api_token" else dlt.config
     try:
         with configuration.only("sources.ai_gateway_billing"):
-            value = look_up(f"sources.ai_gateway_billing.{key}")
+            return place.get(f"sources.ai_gateway_billing.{key}")
     except ConfigurationException as error:
         raise _unreadable(error) from error
-    if isinstance(value, (list, tuple)):
-        return ",".join(map(str, value))
-    return None if value is None else str(value)
 
 
 def _unreadable(error: Exception) -> SettingsError:

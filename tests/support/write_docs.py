@@ -130,6 +130,15 @@ OWN = {
             "last_listed_at": "The last load that the API listed the account to, or let read it if named, UTC",
         },
     ),
+    "account_names": (
+        Table("account that has a name", "`account_id`", "by every load: names as last heard, aliases as set"),
+        {
+            "account_id": "Cloudflare account id",
+            "name": "Its name at Cloudflare, as sent; often a mail address is part of it",
+            "alias": "Its name in the settings of the last load",
+            "named_at": "When the API last told the name, UTC",
+        },
+    ),
     "quarantine": (
         Table(
             "raw item or field that does not match the documentation",

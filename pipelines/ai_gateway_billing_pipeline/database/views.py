@@ -57,7 +57,8 @@ _COLUMNS: dict[str, dict[str, str]] = {
     "load_status": {
         **dict.fromkeys(("account_id", "resource", "status", "error", "skipped"), "varchar"),
         **dict.fromkeys(("last_attempt_at", "last_success_at", "last_listed_at"), "timestamptz"),
-    }
+    },
+    "account_names": dict.fromkeys(("account_id", "name", "alias"), "varchar") | {"named_at": "timestamptz"},
 }
 _MACRO = re.compile(r"^create or replace macro ", re.MULTILINE)
 _OWN = re.compile(r"\bspend\.(\w+)")

@@ -1,11 +1,11 @@
 """Small tables about the loads themselves, written beside dlt's in the working file.
 
 `load_status`: how each resource of each account went last. `quarantine`: raw items that broke the contract.
-`unknown_fields`: fields that the contract does not know, since when.
+`unknown_fields`: fields that the contract does not know, since when. `account_names`: what accounts are called.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 import duckdb
@@ -30,6 +30,10 @@ create table if not exists ai_gateway_billing.quarantine (
 create table if not exists ai_gateway_billing.unknown_fields (
     table_name varchar, field varchar, data_type varchar, first_seen_at timestamptz,
     primary key (table_name, field)
+);
+create table if not exists ai_gateway_billing.account_names (
+    account_id varchar, name varchar, alias varchar, named_at timestamptz,
+    primary key (account_id)
 );
 """
 
@@ -66,6 +70,19 @@ on conflict do update set last_seen_at = excluded.last_seen_at
 """
 
 
+_NAMES = """
+insert into ai_gateway_billing.account_names
+select unnest($1::text[]), unnest($2::text[]), null, $3::timestamptz
+on conflict do update set name = excluded.name, named_at = excluded.named_at
+"""
+_ALIASES = """
+insert into ai_gateway_billing.account_names
+select unnest($1::text[]), null, unnest($2::text[]), null
+on conflict do update set alias = excluded.alias
+"""
+_NO_ALIAS = "update ai_gateway_billing.account_names set alias = null"
+
+
 def write(connection: duckdb.DuckDBPyConnection, outcomes: Outcomes, listed: Collection[str], now: datetime) -> None:
     """Record the load's outcomes, and which accounts are there: that they are listed says nothing of their resources.
 
@@ -86,6 +103,25 @@ def write(connection: duckdb.DuckDBPyConnection, outcomes: Outcomes, listed: Col
         connection.execute(_QUARANTINE, [*map(list, zip(*items, strict=True)), now])
     if found:
         connection.execute(_RELEASE, [now])
+
+
+def write_names(
+    connection: duckdb.DuckDBPyConnection, names: Mapping[str, str], aliases: Mapping[str, str], now: datetime
+) -> Collection[str]:
+    """Record what the API calls the accounts of which anything is stored, and what the settings do.
+
+    A name that was not heard stays, an alias that is set no more goes. Returns the ids that only the settings know.
+    """
+    rows = connection.execute("select account_id from ai_gateway_billing.load_status group by all").fetchall()
+    known = {account_id for (account_id,) in rows}
+    heard = {account_id: name for account_id, name in names.items() if account_id in known}
+    if heard:
+        connection.execute(_NAMES, [list(heard), list(heard.values()), now])
+    connection.execute(_NO_ALIAS)
+    given = {account_id: alias for account_id, alias in aliases.items() if account_id in known}
+    if given:
+        connection.execute(_ALIASES, [list(given), list(given.values())])
+    return sorted(aliases.keys() - known)
 
 
 def _short(item: Quarantined) -> Quarantined:

@@ -184,10 +184,16 @@ class _Run:
 
     def _finish(self, connection: duckdb.DuckDBPyConnection) -> None:
         bookkeeping.write(connection, self.outcomes, self._listed(), self.now)
+        self._name_accounts(connection)
         for table, name in bookkeeping.new_fields(connection, self.outcomes, self.now):
             log.warning("The API sent a new field: %s.%s. It is kept as a column.", table, name)
         views.apply(connection, self.settings.usage_unit)
         bookkeeping.tidy(connection)
+
+    def _name_accounts(self, connection: duckdb.DuckDBPyConnection) -> None:
+        strange = bookkeeping.write_names(connection, self.client.account_names, self.settings.aliases, self.now)
+        if strange:
+            log.warning("No such account here, so its alias is of no use: %s.", ", ".join(map(redact, strange)))
 
     def _listed(self) -> Collection[str]:
         """The accounts that the API listed; of those that were named instead, the ones that it let be read."""

@@ -1,7 +1,7 @@
 -- spend.focus: one row per account, UTC day and currency of usage, and one per invoice that asked for money: the charges as a FOCUS 1.3 Cost and Usage table. Within one BillingCurrency sum BilledCost (money asked for) or EffectiveCost (money used), never both together; ListCost and ContractedCost only within one ChargeCategory.
 -- BilledCost: major units. Usage: 0, because credit or the invoice of its month covers it. Purchase: what was paid, and what is still due of an open invoice, the purchase fee included. Adjustment: the same of a usage invoice, as far as credit did not cover it
 -- BillingAccountId: Cloudflare account id
--- BillingAccountName: NULL: the billing API names no account
+-- BillingAccountName: the alias from the settings, else the account's name at Cloudflare; NULL when neither is known
 -- BillingCurrency: ISO 4217 code, upper case
 -- BillingPeriodEnd: exclusive, UTC
 -- BillingPeriodStart: inclusive, UTC; x_BillingPeriodSource says where the period comes from
@@ -25,6 +25,8 @@
 -- ServiceName: `AI Gateway`
 -- ServiceProviderName: `Cloudflare`
 -- ServiceSubcategory: `Generative AI`
+-- SubAccountId: as BillingAccountId: a Cloudflare account is billed by itself and has none below it
+-- SubAccountName: as BillingAccountName; the id where no name is known, as FOCUS wants one beside every SubAccountId
 -- x_BillingPeriodSource: `invoice preview` when a preview's period contains the day, else `calendar month`
 -- x_CurrencyIsAssumed: true when the API names no currency for the account, so that USD is a guess
 -- x_InvoiceOrigin: where the invoice came from, as sent; NULL for usage
@@ -108,8 +110,8 @@ periods as (
 select
   billed::decimal(38, 20) as BilledCost,
   charges.account_id as BillingAccountId,
-  null::varchar as BillingAccountName,
-  currency as BillingCurrency,
+  accounts.account_name as BillingAccountName,
+  charges.currency as BillingCurrency,
   case when ends_at > day then ends_at else date_trunc('month', day) + interval 1 month end at time zone 'UTC'
     as BillingPeriodEnd,
   case when ends_at > day then starts_at else date_trunc('month', day) end at time zone 'UTC' as BillingPeriodStart,
@@ -126,20 +128,23 @@ select
   'Cloudflare' as InvoiceIssuerName,
   face_value::decimal(38, 20) as ListCost,
   face_value::decimal(38, 20) as PricingQuantity,
-  currency as PricingUnit,
+  charges.currency as PricingUnit,
   'Cloudflare' as ProviderName,
   'Cloudflare' as PublisherName,
   'AI and Machine Learning' as ServiceCategory,
   'AI Gateway' as ServiceName,
   'Cloudflare' as ServiceProviderName,
   'Generative AI' as ServiceSubcategory,
+  charges.account_id as SubAccountId,
+  coalesce(accounts.account_name, charges.account_id) as SubAccountName,
   case when ends_at > day then 'invoice preview' else 'calendar month' end as x_BillingPeriodSource,
-  currency_is_assumed as x_CurrencyIsAssumed,
+  charges.currency_is_assumed as x_CurrencyIsAssumed,
   invoice_origin as x_InvoiceOrigin,
   invoice_status as x_InvoiceStatus,
   is_final as x_IsFinal,
   usage_source as x_UsageSource,
   usage_unit as x_UsageUnitAssumption
 from charges
+join spend.accounts on accounts.account_id = charges.account_id
 asof left join periods on charges.account_id = periods.account_id and charges.day >= periods.starts_at
 where face_value <> 0;
