@@ -234,3 +234,29 @@ def test_a_missing_token_tells_what_to_do() -> None:
 
 def test_settings_never_show_the_token() -> None:
     assert "token" not in repr(resolve(environ=ENVIRONMENT))
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("accounts = 5", "accounts is not a table"),
+        (f'accounts.{"a" * 32} = ""', f"The alias of account {'a' * 32} is empty"),
+        (f"accounts.{'a' * 32} = 5", "is not text"),
+        (f'accounts.{"a" * 32} = "a\\nb"', "control character"),
+    ],
+)
+@pytest.mark.usefixtures("dlt_files")
+def test_an_alias_that_is_none_is_refused(config: str, words: str) -> None:
+    Path(".dlt/config.toml").write_text(f"[sources.ai_gateway_billing]\n{config}\n")
+
+    with pytest.raises(SettingsError, match=re.escape(words)):
+        resolve(environ={})
+
+
+@pytest.mark.usefixtures("dlt_files")
+def test_aliases_come_from_a_table_or_from_json_in_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".dlt/config.toml").write_text(f'[sources.ai_gateway_billing.accounts]\n{"A" * 32} = " Research "\n')
+    assert resolve(environ={}).aliases == {"a" * 32: "Research"}
+
+    monkeypatch.setenv("SOURCES__AI_GATEWAY_BILLING__ACCOUNTS", f'{{"{"b" * 32}": "Production"}}')
+    assert resolve(environ={}).aliases == {"b" * 32: "Production"}

@@ -282,6 +282,16 @@ def test_accounts_have_one_spelling(clock: Clock) -> None:
     assert client_of(clock, Api(clock, good(rows), good([]))).accounts() == [{"id": "ab" * 16, "name": "x"}]
 
 
+def test_names_are_kept_from_what_was_asked_anyway_and_only_where_they_are_text(clock: Clock) -> None:
+    rows = [{"id": f"{number:032x}", "name": name} for number, name in enumerate(["Ann", None, 7, ["x"], "Ben"])]
+    client = client_of(clock, Api(clock, good([*rows, {"name": "Nobody"}, 5, None])))
+
+    assert client.account_names == {}
+    client.api_time()
+    assert client.account_names == {f"{0:032x}": "Ann", f"{4:032x}": "Ben"}
+    assert client.requests == 1
+
+
 @pytest.mark.parametrize("result", [{}, [1], [{"name": "x"}], [{"id": 5}], [{"id": "\x1b[31m"}], [{"id": "a" * 31}]])
 def test_accounts_of_another_shape_are_an_invalid_answer(clock: Clock, result: object) -> None:
     error = failure(client_of(clock, Api(clock, good(result))), Client.accounts)

@@ -69,7 +69,8 @@ RECOMMENDED = {
     "InvoiceId": Column(TEXT, nullable=True),
     "ServiceSubcategory": Column(TEXT, values=frozenset({"Generative AI"})),
 }
-STANDARD = MANDATORY | RECOMMENDED
+CONDITIONAL = {"SubAccountId": Column(TEXT), "SubAccountName": Column(TEXT)}
+STANDARD = MANDATORY | RECOMMENDED | CONDITIONAL
 
 
 def charges(connection: duckdb.DuckDBPyConnection) -> list[Row]:

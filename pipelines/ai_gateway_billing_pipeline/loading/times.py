@@ -13,6 +13,7 @@ from ai_gateway_billing.clock import EXACT, TOLD_FROM
 
 _VERSIONS = ("invoice_preview", "credit_balance", "topup_config", "spending_limit")
 _BOUNDED = {
+    ("account_names", "named_at"),
     ("load_status", "last_attempt_at"),
     ("load_status", "last_listed_at"),
     ("load_status", "last_success_at"),
