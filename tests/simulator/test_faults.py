@@ -334,7 +334,7 @@ def test_every_kind_has_a_test_or_is_a_status() -> None:
     assert set(FAULT_KINDS) == set(BROKEN) | {
         "truncated_json", "invalid_json", "html_200", "html_502", "plain_429", "empty_body", "wrong_content_type",
         "success_false_200", "null_result_200", "filled_errors", "slow", "ignored_page", "ignored_type", "mutate",
-        "alter", "html", "foreign", "challenge",
+        "alter", "html", "foreign", "challenge", "graphql_error",
     }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from .exact import Raw
 from .faults import KINDS as FAULT_KINDS
 from .faults import Fault, Faults
 from .limits import RateLimit
+from .requests import Group
 from .simulator import LoggedRequest, Simulator
 from .world import DEMO_ACCOUNT_ID, DEMO_START, DEMO_TOKEN, ENDPOINTS, REMOVED, Token, World, demo_world
 
@@ -29,6 +30,7 @@ __all__ = [
     "Bucket",
     "Fault",
     "Faults",
+    "Group",
     "LoggedRequest",
     "RateLimit",
     "Raw",

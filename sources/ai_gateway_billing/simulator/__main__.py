@@ -21,8 +21,13 @@ def main(arguments: Sequence[str] | None = None, wait: Callable[[], None] = _for
     """Read the options, serve, print how to connect, and wait to be interrupted."""
     options = _parser().parse_args(arguments)
     world = demo_world(options.accounts, start=options.start, writable=options.writable, tokens=options.tokens)
-    limit = RateLimit() if options.rate_limit else None
-    simulator = Simulator(world, rate_limit=limit, latency_s=options.latency_ms / 1000, compresses=options.gzip)
+    simulator = Simulator(
+        world,
+        rate_limit=RateLimit() if options.rate_limit else None,
+        graphql_limit=RateLimit(quota=300) if options.rate_limit else None,
+        latency_s=options.latency_ms / 1000,
+        compresses=options.gzip,
+    )
     with simulator.serve(options.port) as base_url:
         sys.stdout.write(f"CLOUDFLARE_BASE_URL={base_url}\n")
         for token, about in world.tokens.items():
@@ -48,7 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--writable", action="store_true", help="let the token change the accounts, too")
     parser.add_argument("--latency-ms", type=float, default=0.0, help="minimum time of each answer (default: 0)")
     parser.add_argument(
-        "--rate-limit", action="store_true", help="allow 1,200 requests in 5 minutes and announce it in headers"
+        "--rate-limit",
+        action="store_true",
+        help="allow 1,200 requests and 300 GraphQL queries in 5 minutes and announce it in headers",
     )
     parser.add_argument("--gzip", action="store_true", help="compress answers for clients that accept gzip")
     return parser

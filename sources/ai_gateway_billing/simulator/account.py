@@ -11,7 +11,9 @@ from typing import Any
 
 from .buckets import UsageBook, seconds
 from .exact import JsonObject, total
+from .gateways import Gateways
 from .ledger import Payment, invoice
+from .requests import RequestBook
 from .story import Story
 
 NO_CONFIG: JsonObject = {
@@ -49,6 +51,8 @@ class Account(UsageBook):
         self._topup_config: JsonObject = NOT_SET
         self._topup_limits: JsonObject = {"min_cents": 1000, "max_cents": 1_000_000, "currency": "USD"}
         self._spending_limit: JsonObject | None = NOT_SET
+        self.requests = RequestBook(account_id, story.usage if story else None)
+        self.gateways = Gateways(account_id, is_generated=story is not None)
 
     def put_invoice(self, invoice: JsonObject, key: str | None = None, listed_as: str | None = None) -> str:
         """Add an invoice, or replace that of the same key; returns the key: its id, or a made-up one.

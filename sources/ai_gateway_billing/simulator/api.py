@@ -19,6 +19,7 @@ from .world import Token, World
 BASE_PATH = "/client/v4"
 MAX_PER_PAGE = 100
 _BILLING = re.compile(r"/accounts/([^/]+)/ai-gateway/billing/(.+)")
+_GATEWAYS = re.compile(r"/accounts/([^/]+)/ai-gateway/gateways")
 _ACCOUNT_VERIFY = re.compile(r"/accounts/([^/]+)/tokens/verify")
 _ACCOUNT_ID = re.compile(r"[0-9a-fA-F]{32}")
 _TOKEN = re.compile(r"Bearer [A-Za-z0-9._~+/=-]+")
@@ -39,9 +40,11 @@ def route(call: Call) -> Call:
     if match := _BILLING.fullmatch(call.path):
         is_known = match[2] in _BILLING_ANSWERS or writes.methods(match[2])
         return replace(call, account_id=match[1], endpoint=match[2] if is_known else None)
+    if match := _GATEWAYS.fullmatch(call.path):
+        return replace(call, account_id=match[1], endpoint="gateways")
     if match := _ACCOUNT_VERIFY.fullmatch(call.path):
         return replace(call, account_id=match[1], endpoint="tokens/verify")
-    known = {"/accounts": "accounts", "/user/tokens/verify": "tokens/verify"}
+    known = {"/accounts": "accounts", "/user/tokens/verify": "tokens/verify", "/graphql": "graphql"}
     return replace(call, endpoint=known.get(call.path))
 
 
@@ -58,10 +61,16 @@ def answer(world: World, call: Call, now: datetime) -> Answer:
         return token
     if call.endpoint == "tokens/verify":
         return _verify(world, call, token)
+    if call.endpoint == "graphql":
+        from . import analytics  # noqa: PLC0415 - its parser takes a while to import, and few need it
+
+        return analytics.answer(world, call, token, now)
     return _accounts(world, call, token) if call.endpoint == "accounts" else _billing(world, call, token, now)
 
 
 def _methods(endpoint: str) -> list[str]:
+    if endpoint == "graphql":
+        return ["POST"]
     is_read = endpoint in _BILLING_ANSWERS or endpoint in ("accounts", "tokens/verify")
     return ["GET"] * is_read + writes.methods(endpoint)
 
@@ -209,6 +218,16 @@ def _empty_preview(now: datetime) -> JsonObject:
     }
 
 
+def _gateways(asked: _Asked) -> Answer:
+    page, per_page = _number(asked.call, "page", 1), _number(asked.call, "per_page", 20)
+    if page is None or page < 1 or per_page is None or not 1 <= per_page <= MAX_PER_PAGE:
+        return failure(400, 7001, f"page must be at least 1 and per_page between 1 and {MAX_PER_PAGE}")
+    listed = asked.account.gateways.listed()
+    shown = listed[(page - 1) * per_page : page * per_page]
+    info = {"page": page, "per_page": per_page, "count": len(shown), "total_count": len(listed)}
+    return success(asked.world.finish("gateways", shown, asked.account.id), info)
+
+
 def _snapshot(endpoint: str) -> Callable[[_Asked], Answer]:
     def read(asked: _Asked) -> Answer:
         result: Any = asked.world.truth(endpoint, asked.account.id, asked.now)
@@ -227,6 +246,7 @@ _BILLING_ANSWERS: dict[str, Callable[[_Asked], Answer]] = {
     "topup/config": _snapshot("topup/config"),
     "topup/limits": _snapshot("topup/limits"),
     "spending-limit": _snapshot("spending-limit"),
+    "gateways": _gateways,
 }
 
 

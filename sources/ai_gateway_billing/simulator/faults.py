@@ -214,6 +214,15 @@ def _foreign(_struck: _Struck, status: int = 200, body: object = None) -> Answer
     return Answer(status, encode(_GATEWAY if body is None else body).encode(), dict(JSON))
 
 
+def _graphql_error(struck: _Struck, *, data: str = "null", message: str = "internal server error") -> Answer:
+    """HTTP 200 with `errors`; `data` is null, `half` (what there is, and yet not all), or any JSON text."""
+    errors = encode([{"message": message, "path": None, "extensions": {"code": "500"}}])
+    if data == "half":
+        answer = struck.answer()
+        return replace(answer, body=answer.body.replace(b'"errors":null', b'"errors":' + errors.encode()))
+    return Answer(200, f'{{"data":{data},"errors":{errors}}}'.encode())
+
+
 _GATEWAY = {"message": "no Route matched with those values", "request_id": "0f0e"}
 _LIMITED = "More than 1200 requests per 300 seconds reached. Please wait and consider throttling your request speed"
 
@@ -233,6 +242,7 @@ KINDS: dict[str, Callable[..., Answer]] = {
     "success_false_200": partial(_envelope, success=False, errors=[{"code": 1001, "message": "Simulated failure"}]),
     "null_result_200": _envelope,
     "filled_errors": _filled_errors,
+    "graphql_error": _graphql_error,
     "slow": _slow,
     "ignored_page": _ignored_page,
     "ignored_type": _ignored_type,

@@ -47,6 +47,7 @@ class Simulator:
         now: Callable[[], datetime] = utc_now,
         *,
         rate_limit: RateLimit | None = None,
+        graphql_limit: RateLimit | None = None,
         seed: int = 0,
         latency_s: float = 0.0,
         compresses: bool = False,
@@ -56,6 +57,8 @@ class Simulator:
         self.now = now
         self.faults = Faults(seed)
         self.rate_limit = rate_limit
+        self.graphql_limit = graphql_limit
+        """The budget of GraphQL queries, which count for no other."""
         self.latency_s = latency_s
         self.requests: list[LoggedRequest] = []
         self.lock = threading.RLock()
@@ -100,12 +103,13 @@ class Simulator:
         return self._dressed(call, answer, now)
 
     def _limited(self, call: Call, now: datetime) -> Answer:
-        if self.rate_limit is None:
+        limit = self.graphql_limit if call.endpoint == "graphql" else self.rate_limit
+        if limit is None:
             return self._faulty(call, now)
         token = call.headers.get("authorization", "")
-        refusal = self.rate_limit.take(token, now.timestamp())
+        refusal = limit.take(token, now.timestamp())
         answer = refusal or self._faulty(call, now)
-        return replace(answer, headers=answer.headers | self.rate_limit.headers(token, now.timestamp()))
+        return replace(answer, headers=answer.headers | limit.headers(token, now.timestamp()))
 
     def _faulty(self, call: Call, now: datetime) -> Answer:
         return self.faults.apply(call, self.world, now, lambda final: api.answer(self.world, final, now))

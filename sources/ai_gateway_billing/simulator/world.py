@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -25,6 +25,11 @@ ENDPOINTS = (
     "spending-limit",
     "accounts",
     "tokens/verify",
+)
+ANALYTICS_FIELDS = (
+    *("cost", "tokensIn", "tokensOut", "cachedTokensIn", "cachedTokensOut", "uncachedTokensIn", "uncachedTokensOut"),
+    *("cacheReadTokens", "cacheWriteTokens", "cachedRequests", "erroredRequests"),
+    *("date", "datetimeHour", "datetimeMinute", "gateway", "provider", "model", "wholesale", "metadataRaw"),
 )
 REMOVED: Any = object()
 """Given to `World.inject` in place of a value: the field goes missing."""
@@ -49,6 +54,9 @@ class Token:
     writes: set[str] = field(default_factory=set)
     is_dashboard_session: bool = False
     """Whether this is no token at all but a signed-in person, who may write `topup/config`."""
+    analytics: str = "rows"
+    """What GraphQL gives it: `rows`; `silent` (no rows and no error, as without AI Gateway Read); `refused` (as without
+    Account Analytics Read)."""
 
 
 class _Injection(NamedTuple):
@@ -75,6 +83,14 @@ class World:
         self.unknown_token_status = 401
         self.no_manual_topup_status = 400
         """With which status spending-limit says `NO_MANUAL_TOPUP`."""
+        self.analytics_fields: Collection[str] = ANALYTICS_FIELDS
+        """What the schema of the analytics offers, `count` aside."""
+        self.analytics_page_size = 10_000
+        """Rows per answer of the analytics; the rest is left out without a word."""
+        self.analytics_max_duration = 31 * 86_400
+        """The widest range of time, in seconds, that one query of the analytics may span."""
+        self.counts_as_text = False
+        """Whether the analytics write counts as JSON strings."""
         self.injections: dict[str, list[_Injection]] = {}
 
     def add_account(self, account_id: str, name: str | None = None, story: Story | None = None) -> Account:
