@@ -276,6 +276,15 @@ def test_accounts_end_when_the_page_is_ignored(clock: Clock) -> None:
     assert client.requests == 2
 
 
+def test_an_endless_list_of_accounts_is_none(clock: Clock) -> None:
+    endless = listing([f"{number:032x}" for number in range(1001)], 1, info=False)
+
+    error = failure(client_of(clock, endless), Client.accounts)
+
+    assert type(error) is errors.PagesInconsistentError
+    assert str(error) == "No complete list of accounts: more than 1000 pages. Report this."
+
+
 def test_accounts_have_one_spelling(clock: Clock) -> None:
     rows = [{"id": "AB" * 16, "name": "x"}, {"id": "ab" * 16, "name": "x"}]
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ai_gateway_billing.api.envelope import Origin
 from ai_gateway_billing.api.pages import FULL_READS, Pages
 from ai_gateway_billing.api.pages import Listing as Answer
 from ai_gateway_billing.errors import InvalidAnswerError, PagesInconsistentError, ServerError
@@ -46,7 +47,7 @@ class Listing:
 
 
 def read(fetch: Callable[[int], Row]) -> Answer:
-    return Pages(fetch, "ai-gateway/billing/invoice-history", ACCOUNT).read()
+    return Pages(fetch, Origin("ai-gateway/billing/invoice-history", ACCOUNT)).read()
 
 
 def page(rows: list[Row], *, more: bool, number: int | None = None, total: object = None) -> Row:

@@ -19,7 +19,7 @@ from ai_gateway_billing.errors import (
     OutcomeUnknownError,
     SettingsError,
 )
-from ai_gateway_billing.operations.operations import Operation, Secret, Sender
+from ai_gateway_billing.operations.operations import Operation, Sender
 from ai_gateway_billing.operations.sending import unknown
 from ai_gateway_billing_pipeline import settings
 from ai_gateway_billing_pipeline.terminal import exits, values
@@ -173,8 +173,7 @@ def _as_json(answer: object) -> dict[str, object]:
     """The fields of an answer, secrets left out."""
     if not is_dataclass(answer):
         return {}
-    values = {each.name: getattr(answer, each.name) for each in fields(answer)}
-    return {name: value for name, value in values.items() if not isinstance(value, Secret)}
+    return {each.name: getattr(answer, each.name) for each in fields(answer) if each.repr}
 
 
 def _say(lines: Lines) -> None:

@@ -18,13 +18,12 @@ _SHOW_CURSOR = "\x1b[?25h"
 def at_once(sentence: str) -> Iterator[None]:
     """While this lasts, a signal prints the sentence and ends the process with 128 + its number.
 
-    dlt would catch both while it writes, wait for its workers and end with another code; it is told not to. A signal
-    that the parent process had ignored (nohup) stays ignored.
+    dlt would catch both while it writes, wait for its workers and end with another code: configuration.py tells it not
+    to. A signal that the parent process had ignored (nohup) stays ignored.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    os.environ["RUNTIME__INTERCEPT_SIGNALS"] = "false"
 
     def end(number: int, _: FrameType | None) -> None:
         end_process(number, sentence)

@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 import httpx
 
@@ -18,10 +17,10 @@ from ai_gateway_billing.errors import ApiError
 from . import endpoints
 from .endpoints import BASE_URL, BUDGET, Endpoint
 from .envelope import Answer, Origin, drifted
-from .http import Params, Wire
+from .http import Connected, Params, Wire
 from .inputs import checked_account_id, checked_base_url, checked_token, is_account_id
 from .limits import Pace
-from .pages import PAGE_CAP, Listing, Pages
+from .pages import Listing, Pages, numbered
 
 __all__ = ["BASE_URL", "Client", "UsageAnswer", "checked_account_id"]
 
@@ -37,7 +36,7 @@ class UsageAnswer(NamedTuple):
     has_more: bool
 
 
-class Client:
+class Client(Connected):
     """Reads one token's billing. Safe to share between threads; close it or use it in a `with` statement.
 
     `transport`, `sleep`, `clock` (seconds, monotonic) and `now` (for dates in `retry-after`) are for tests; a
@@ -67,14 +66,6 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client of {self._wire.host}>"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close all connections."""
@@ -150,7 +141,7 @@ class Client:
         def fetch(page: int) -> dict[str, Any]:
             return _object(origin, self._wire.get(origin, {"type": kind, "page": page, "per_page": PER_PAGE}))
 
-        return Pages(fetch, origin.path, origin.account_id).read()
+        return Pages(fetch, origin).read()
 
     def snapshot(self, resource: str, account_id: str) -> dict[str, Any] | None:
         """What the resource's endpoint says now; None when it says, in a way of its own, that there is nothing."""
@@ -187,8 +178,7 @@ class Client:
         """
         origin = self._list_of_accounts()
         found: dict[str, dict[str, Any]] = {}
-        for page in range(1, PAGE_CAP + 1):
-            answer = self._wire.get(origin, {"page": page, "per_page": PER_PAGE})
+        for _, answer in numbered(lambda page: self._wire.get(origin, {"page": page, "per_page": PER_PAGE}), origin):
             rows = answer.result
             if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
                 raise drifted(origin, "it is no list of objects")

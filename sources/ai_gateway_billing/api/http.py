@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final
+from typing import Final, Self
 from urllib.parse import SplitResult, urlencode
 
 import httpx
@@ -52,6 +52,20 @@ def connections(
         follow_redirects=False,
         trust_env=False,  # the environment was read for the route
     )
+
+
+class Connected:
+    """Something with connections, to be closed or used in a `with` statement."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        raise NotImplementedError
 
 
 class Wire:

@@ -6,15 +6,18 @@ equals the rows, and the first page, asked again, still lists the same invoices.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
-from ai_gateway_billing.errors import InvalidAnswerError, PagesInconsistentError
+from ai_gateway_billing.errors import PagesInconsistentError
+
+from .envelope import Origin, drifted
 
 PAGE_CAP: Final = 1000
 FULL_READS: Final = 3
 
+T = TypeVar("T")
 Row = dict[str, Any]
 Fetch = Callable[[int], dict[str, Any]]
 
@@ -23,6 +26,13 @@ class Listing(list[Row]):
     """The rows of a listing. `problem` tells why they are not all, and is None when they are."""
 
     problem: PagesInconsistentError | None = None
+
+
+def numbered(fetch: Callable[[int], T], origin: Origin) -> Iterator[tuple[int, T]]:
+    """Every page with its number, counted from 1. Raises `PagesInconsistentError` when there is no end to them."""
+    for number in range(1, PAGE_CAP + 1):
+        yield number, fetch(number)
+    raise _inconsistent(origin, f"more than {PAGE_CAP} pages. Report this.")
 
 
 class Page(NamedTuple):
@@ -41,11 +51,10 @@ class Page(NamedTuple):
 
 @dataclass(frozen=True)
 class Pages:
-    """A paged endpoint: `fetch` returns the `result` of a page, counted from 1; the rest is for messages."""
+    """A paged endpoint: `fetch` returns the `result` of a page, counted from 1."""
 
     fetch: Fetch
-    path: str
-    account_id: str | None = None
+    origin: Origin
 
     def read(self) -> Listing:
         """Return the rows of a consistent read, as ordered by the API.
@@ -65,26 +74,24 @@ class Pages:
                 return self._part(reading)
         if all(reading.is_as_stuck_as(readings[0]) for reading in readings):
             return self._part(readings[0])
-        raise self._inconsistent(f"{problem} during each of {FULL_READS} attempts. Run again later.")
+        raise _inconsistent(self.origin, f"{problem} during each of {FULL_READS} attempts. Run again later.")
 
     def _read_once(self) -> "_Reading":
         reading = _Reading()
-        for number in range(1, PAGE_CAP + 1):
-            page = self._page(number)
+        for number, page in numbered(self._page, self.origin):
             reading.ignored = reading.add(page) and page.number not in (None, number)
             if reading.stuck or not (page.has_more and page.rows):
                 break
-        else:
-            raise self._inconsistent(f"more than {PAGE_CAP} pages. Report this.")
         if reading.count > 1 and not reading.problem():
             reading.check_first(self._page(1))
         return reading
 
     def _part(self, reading: "_Reading") -> Listing:
         listing = Listing(reading.listed())
-        listing.problem = self._inconsistent(
+        listing.problem = _inconsistent(
+            self.origin,
             f"the API ignores `page`, so only the first {len(listing)} can be read. They are loaded, and none of the "
-            "others counts as deleted. Report this."
+            "others counts as deleted. Report this.",
         )
         return listing
 
@@ -92,28 +99,11 @@ class Pages:
         result = self.fetch(number)
         rows, pagination = result.get("invoices"), result.get("pagination")
         if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
-            raise self._drifted("`invoices` is no list of objects")
+            raise drifted(self.origin, "`invoices` is no list of objects")
         if not (isinstance(pagination, dict) and isinstance(pagination.get("has_more"), bool)):
-            raise self._drifted("`pagination.has_more` is missing")
+            raise drifted(self.origin, "`pagination.has_more` is missing")
         total, number_sent = pagination.get("total_count"), pagination.get("page")
         return Page(rows, pagination["has_more"], _whole(total), _whole(number_sent))
-
-    def _inconsistent(self, what: str) -> PagesInconsistentError:
-        return PagesInconsistentError(
-            f"No complete list of {self._words()}: {what}", path=self.path, account_id=self.account_id
-        )
-
-    def _drifted(self, what: str) -> InvalidAnswerError:
-        return InvalidAnswerError(
-            f"The answer of {self._words()} cannot be used: {what}. The API may have changed: report this.",
-            status=200,
-            path=self.path,
-            account_id=self.account_id,
-        )
-
-    def _words(self) -> str:
-        endpoint = self.path.rpartition("/")[2]
-        return f"{endpoint} of account {self.account_id}" if self.account_id else endpoint
 
 
 @dataclass
@@ -171,6 +161,12 @@ class _Reading:
         if not self.stuck and self.first and self.first.total == len(self.rows):
             return self.rows
         return list({_content(row): row for row in self.rows}.values())
+
+
+def _inconsistent(origin: Origin, what: str) -> PagesInconsistentError:
+    return PagesInconsistentError(
+        f"No complete list of {origin.words()}: {what}", path=origin.path, account_id=origin.account_id
+    )
 
 
 def _key(row: Row) -> str:

@@ -1,10 +1,10 @@
 """What operations answer, typed: `result` in, a value out. `UnusableError` says why that cannot be.
 
-Card digits are left out, and a client secret shows itself only when asked.
+Card digits are left out, and a client secret is not in what a value prints.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -17,33 +17,18 @@ class UnusableError(Exception):
     """A `result` that is not as documented; says what is wrong with it."""
 
 
-class Secret:
-    """Text that shows itself only to who asks for it by name."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    def reveal(self) -> str:
-        """The text itself. Do not print, log or store it."""
-        return self._text
-
-
 @dataclass(frozen=True, slots=True)
 class Topup:
     """A top-up that was begun; the status of its invoice (`in_…`) tells when it is paid.
 
-    `client_secret` lets a browser finish the card's authentication. `was_onboarded`: the account was known before.
+    `client_secret` lets a browser finish the card's authentication: never print, log or store it. `was_onboarded`: the
+    account was known before.
     """
 
     invoice_id: str
     was_onboarded: bool | None
     card_brand: str | None
-    client_secret: Secret | None
+    client_secret: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +79,7 @@ def topup(result: Any) -> Topup:
         invoice_id=_field(fields, "payment_intent_id", text),
         was_onboarded=onboarded if isinstance(onboarded, bool) else None,
         card_brand=_brand(fields),
-        client_secret=Secret(secret) if isinstance(secret, str) else None,
+        client_secret=secret if isinstance(secret, str) else None,
     )
 
 

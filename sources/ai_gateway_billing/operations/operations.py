@@ -17,7 +17,7 @@ from ai_gateway_billing.api.inputs import checked_account_id
 from ai_gateway_billing.errors import SettingsError
 
 from . import answers
-from .answers import AutoTopup, Eligibility, Secret, Topup, TopupLimits, TopupStatus
+from .answers import AutoTopup, Eligibility, Topup, TopupLimits, TopupStatus
 from .sending import Operation, Sender
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "Eligibility",
     "Operation",
     "PaymentMethod",
-    "Secret",
     "Sender",
     "Strategy",
     "Topup",

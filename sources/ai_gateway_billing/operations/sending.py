@@ -7,8 +7,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import httpx
 
@@ -16,7 +15,7 @@ from ai_gateway_billing.api.bodies import TooLargeError
 from ai_gateway_billing.api.endpoints import BASE_URL, SPENDING_LIMIT
 from ai_gateway_billing.api.envelope import Origin, judge
 from ai_gateway_billing.api.environment import Route, route
-from ai_gateway_billing.api.http import body_of, connections, what_broke
+from ai_gateway_billing.api.http import Connected, body_of, connections, what_broke
 from ai_gateway_billing.api.inputs import checked_base_url, checked_token
 from ai_gateway_billing.errors import (
     ApiError,
@@ -78,7 +77,7 @@ class Shown(NamedTuple):
     body: str
 
 
-class Sender:
+class Sender(Connected):
     """Sends operations with one token, which needs "AI Gateway Write". Close it or use it in a `with` statement.
 
     `transport` and `clock` (seconds, monotonic) are for tests.
@@ -102,14 +101,6 @@ class Sender:
 
     def __repr__(self) -> str:
         return f"<Sender to {self._host}>"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close all connections."""
