@@ -51,24 +51,44 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the request witho
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation; needs --account ID.")]
 
 
-def _asked(account: str | None, base_url: str | None, *, dry_run: bool, as_json: bool, yes: bool = False) -> "Asked":
+def _question(
+    *, account: Account = None, base_url: options.BaseUrl = None, dry_run: DryRun = False, as_json: options.Json = False
+) -> "Asked":
+    from ai_gateway_billing_pipeline.account.session import Asked
+
+    return Asked(account, base_url, dry_run, as_json)
+
+
+def _change(
+    *,
+    account: Account = None,
+    base_url: options.BaseUrl = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    as_json: options.Json = False,
+) -> "Asked":
     from ai_gateway_billing_pipeline.account.session import Asked
 
     return Asked(account, base_url, dry_run, as_json, yes)
+
+
+_asking = options.in_place_of("asked", _question)
+_changing = options.in_place_of("asked", _change)
 
 
 @app.command()
 @options.logged
 def show(account: Account = None, base_url: options.BaseUrl = None, as_json: options.Json = False) -> None:
     """Show the balance, limits and newest invoices now. Also automatic top-up."""
-    asked = _asked(account, base_url, dry_run=False, as_json=as_json)
-    from ai_gateway_billing_pipeline.account import actions as commands
+    from ai_gateway_billing_pipeline.account import actions
+    from ai_gateway_billing_pipeline.account.session import Asked
 
-    commands.show(asked)
+    actions.show(Asked(account, base_url, is_dry=False, as_json=as_json))
 
 
 @app.command()
 @options.logged
+@_changing
 def topup(
     *,
     amount: Amount,
@@ -76,66 +96,52 @@ def topup(
         str | None,
         typer.Option("--payment-method", metavar="ID", help="Payment method to charge, if not the default card."),
     ] = None,
-    account: Account = None,
-    base_url: options.BaseUrl = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    as_json: options.Json = False,
+    asked: "Asked",
 ) -> None:
     """Buy credit with the card on file, at least $10.00. Type the amount again to confirm. The request is sent once."""
-    asked = _asked(account, base_url, dry_run=dry_run, as_json=as_json, yes=yes)
-    from ai_gateway_billing_pipeline.account import actions as commands
+    from ai_gateway_billing_pipeline.account import actions
 
-    commands.topup(asked, amount, payment_method)
+    actions.topup(asked, amount, payment_method)
 
 
 @app.command()
 @options.logged
+@_asking
 def topup_status(
     *,
     invoice_id: Annotated[str, typer.Argument(metavar="ID", help="Invoice ID printed by `account topup`: in_…")],
-    account: Account = None,
-    base_url: options.BaseUrl = None,
-    dry_run: DryRun = False,
-    as_json: options.Json = False,
+    asked: "Asked",
 ) -> None:
     """Show whether a top-up is completed or pending. Changes nothing."""
-    asked = _asked(account, base_url, dry_run=dry_run, as_json=as_json)
-    from ai_gateway_billing_pipeline.account import actions as commands
+    from ai_gateway_billing_pipeline.account import actions
 
-    commands.topup_status(asked, invoice_id)
+    actions.topup_status(asked, invoice_id)
 
 
 @app.command()
 @options.logged
+@_asking
 def topup_limits(
     *,
-    account: Account = None,
-    base_url: options.BaseUrl = None,
-    dry_run: DryRun = False,
-    as_json: options.Json = False,
+    asked: "Asked",
 ) -> None:
     """Show the smallest and the largest single top-up. Changes nothing."""
-    asked = _asked(account, base_url, dry_run=dry_run, as_json=as_json)
-    from ai_gateway_billing_pipeline.account import actions as commands
+    from ai_gateway_billing_pipeline.account import actions
 
-    commands.topup_limits(asked)
+    actions.topup_limits(asked)
 
 
 @app.command()
 @options.logged
+@_asking
 def topup_eligibility(
     *,
-    account: Account = None,
-    base_url: options.BaseUrl = None,
-    dry_run: DryRun = False,
-    as_json: options.Json = False,
+    asked: "Asked",
 ) -> None:
     """Show whether the account can top up, or why not. Changes nothing."""
-    asked = _asked(account, base_url, dry_run=dry_run, as_json=as_json)
-    from ai_gateway_billing_pipeline.account import actions as commands
+    from ai_gateway_billing_pipeline.account import actions
 
-    commands.topup_eligibility(asked)
+    actions.topup_eligibility(asked)
 
 
 @app.command()
@@ -156,6 +162,7 @@ def forget(
 
 @topup_config.command("set")
 @options.logged
+@_changing
 def set_topup_config(
     *,
     amount: Amount,
@@ -163,68 +170,51 @@ def set_topup_config(
         str,
         typer.Option("--threshold", metavar="DOLLARS", help="Buy when the balance falls below this; at least 5.00."),
     ],
-    account: Account = None,
-    base_url: options.BaseUrl = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    as_json: options.Json = False,
+    asked: "Asked",
 ) -> None:
     """Set up automatic top-up. Cloudflare documents that it refuses API tokens: use the dashboard."""
-    asked = _asked(account, base_url, dry_run=dry_run, as_json=as_json, yes=yes)
-    from ai_gateway_billing_pipeline.account import actions as commands
+    from ai_gateway_billing_pipeline.account import actions
 
-    commands.set_topup_config(asked, amount, threshold)
+    actions.set_topup_config(asked, amount, threshold)
 
 
 @topup_config.command("delete")
 @options.logged
+@_changing
 def delete_topup_config(
     *,
-    account: Account = None,
-    base_url: options.BaseUrl = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    as_json: options.Json = False,
+    asked: "Asked",
 ) -> None:
     """Turn off automatic top-up. Cloudflare documents that it refuses API tokens: use the dashboard."""
-    asked = _asked(account, base_url, dry_run=dry_run, as_json=as_json, yes=yes)
-    from ai_gateway_billing_pipeline.account import actions as commands
+    from ai_gateway_billing_pipeline.account import actions
 
-    commands.delete_topup_config(asked)
+    actions.delete_topup_config(asked)
 
 
 @spending_limit.command("set")
 @options.logged
+@_changing
 def set_spending_limit(
     *,
     amount: Amount,
     duration: Annotated[Duration, typer.Option("--duration", help="Limit period.")],
     strategy: Annotated[Strategy, typer.Option("--strategy", help="Fixed or sliding window.")],
-    account: Account = None,
-    base_url: options.BaseUrl = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    as_json: options.Json = False,
+    asked: "Asked",
 ) -> None:
     """Set a spending limit. Deprecated: Cloudflare refuses it. Use the gateway's own spend limits."""
-    asked = _asked(account, base_url, dry_run=dry_run, as_json=as_json, yes=yes)
-    from ai_gateway_billing_pipeline.account import actions as commands
+    from ai_gateway_billing_pipeline.account import actions
 
-    commands.set_spending_limit(asked, amount, duration.value, strategy.value)
+    actions.set_spending_limit(asked, amount, duration.value, strategy.value)
 
 
 @spending_limit.command("delete")
 @options.logged
+@_changing
 def delete_spending_limit(
     *,
-    account: Account = None,
-    base_url: options.BaseUrl = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    as_json: options.Json = False,
+    asked: "Asked",
 ) -> None:
     """Remove the account's spending limit."""
-    asked = _asked(account, base_url, dry_run=dry_run, as_json=as_json, yes=yes)
-    from ai_gateway_billing_pipeline.account import actions as commands
+    from ai_gateway_billing_pipeline.account import actions
 
-    commands.delete_spending_limit(asked)
+    actions.delete_spending_limit(asked)

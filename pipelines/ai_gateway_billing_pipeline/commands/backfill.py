@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 @options.logged
+@options.loading
 def backfill(
     *,
     first: Annotated[str, typer.Option("--from", metavar="DATE", help="First UTC day.")],
@@ -24,27 +25,24 @@ def backfill(
     extend: Annotated[
         bool, typer.Option("--extend", help="Do not ask before reading days before the history.")
     ] = False,
-    trust_clock: options.TrustClock = False,
-    wait: options.Wait = 0.0,
-    rate: options.Rate = None,
-    account: options.Accounts = None,
-    base_url: options.BaseUrl = None,
-    database: options.Database = None,
-    destination: options.Destination = None,
-    notify_url: options.NotifyUrl = None,
-    as_json: options.Json = False,
+    shared: options.Loading,
 ) -> None:
     """Read the usage of a range of UTC days again. The next load continues where the last one ended."""
-    with attempted(as_json, notify_url) as attempt:
+    with attempted(shared.as_json, shared.notify_url) as attempt:
         from ai_gateway_billing_pipeline import settings
         from ai_gateway_billing_pipeline.loading.load import Options
 
         span = _range(first, last)
-        asked = Options(only=("usage_hourly", "usage_daily"), backfill=span, wait_s=wait, trust_clock=trust_clock)
-        resolved = settings.resolve(account=account, base_url=base_url, database=database, destination=destination)
+        asked = Options(
+            only=("usage_hourly", "usage_daily"),
+            backfill=span,
+            wait_s=shared.wait,
+            trust_clock=shared.trust_clock,
+        )
+        resolved = settings.resolve(**shared.settings())
         if not extend:
             _ask_to_extend(resolved, *span)
-        code = attempt.run(resolved, asked, rate)
+        code = attempt.run(resolved, asked, shared.rate)
     raise typer.Exit(code)
 
 

@@ -37,6 +37,7 @@ class Grouping(StrEnum):
 
 
 @options.logged
+@options.loading
 def load(
     *,
     demo: Annotated[
@@ -57,22 +58,14 @@ def load(
     ] = None,
     grouping: Annotated[Grouping, typer.Option("--grouping", help="Usage to read.")] = Grouping.BOTH,
     full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Read the whole history again.")] = False,
-    trust_clock: options.TrustClock = False,
-    wait: options.Wait = 0.0,
-    rate: options.Rate = None,
-    account: options.Accounts = None,
-    base_url: options.BaseUrl = None,
     start: Annotated[
         str | None,
         typer.Option("--start", metavar="DATE", help="First UTC day of the history.  [default: 2025-08-01]"),
     ] = None,
-    database: options.Database = None,
-    destination: options.Destination = None,
-    notify_url: options.NotifyUrl = None,
-    as_json: options.Json = False,
+    shared: options.Loading,
 ) -> None:
     """Load what is new and what may have changed. Safe to run at any interval."""
-    with attempted(as_json, notify_url) as attempt:
+    with attempted(shared.as_json, shared.notify_url) as attempt:
         from ai_gateway_billing_pipeline import settings
         from ai_gateway_billing_pipeline.loading.load import Options
 
@@ -81,16 +74,14 @@ def load(
             grouping=grouping.value,
             lookback_days=lookback,
             full_refresh=full_refresh,
-            wait_s=wait,
+            wait_s=shared.wait,
             is_demo=demo,
-            trust_clock=trust_clock,
+            trust_clock=shared.trust_clock,
         )
-        given: dict[str, Any] = {
-            "account": account, "base_url": base_url, "start": start, "database": database, "destination": destination,
-        }  # fmt: skip
+        given = shared.settings() | {"start": start}
         source: AbstractContextManager[Settings] = _demo(given) if demo else nullcontext(settings.resolve(**given))
         with source as resolved:
-            code = attempt.run(resolved, asked, rate)
+            code = attempt.run(resolved, asked, shared.rate)
     raise typer.Exit(code)
 
 

@@ -4,16 +4,20 @@ import inspect
 import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.models import OptionInfo
 
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing_pipeline.terminal import logs
+
+if TYPE_CHECKING:
+    from ai_gateway_billing_pipeline.settings import Store
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -101,33 +105,62 @@ def logged(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def reading(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the options `--database` and `--destination` in place of its parameter `store`, which they name.
+def in_place_of(parameter: str, make: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """For commands that share options: those of `make` in place of a parameter, which takes what `make` returns.
 
-    Stands below `logged`.
+    Stands below `logged`. All parameters become keywords.
     """
-    own = inspect.signature(command)
-    both = {name: kind for name, kind in _stored.__annotations__.items() if name != "return"}
+    shared = inspect.signature(make).parameters
 
-    @wraps(command)
-    def run(*, database: str | None, destination: str | None, **given: Any) -> None:
-        from ai_gateway_billing_pipeline import settings
+    def decorated(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command).parameters
 
-        command(store=settings.store(database, destination), **given)
+        @wraps(command)
+        def run(**given: Any) -> None:
+            made = make(**{name: given.pop(name) for name in shared})
+            command(**given, **{parameter: made})
 
-    added = inspect.signature(_stored).parameters.values()
-    parameters = [
-        each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for parameter in own.parameters.values()
-        for each in (added if parameter.name == "store" else [parameter])
-    ]
-    run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {name: kind for name, kind in command.__annotations__.items() if name != "store"} | both
-    return run
+        added = {**own, **shared}
+        names = [each for name in own for each in (shared if name == parameter else [name])]
+        parameters = [added[name].replace(kind=inspect.Parameter.KEYWORD_ONLY) for name in names]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {name: added[name].annotation for name in names}
+        return run
+
+    return decorated
 
 
-def _stored(*, database: Database = None, destination: Source = None) -> None:
-    """The options that `reading` adds."""
+def _store(*, database: Database = None, destination: Source = None) -> "Store":
+    from ai_gateway_billing_pipeline import settings
+
+    return settings.store(database, destination)
+
+
+reading = in_place_of("store", _store)
+"""A command that reads what was loaded: `store` says where it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loading:
+    """What every command that loads can be told."""
+
+    trust_clock: TrustClock = False
+    wait: Wait = 0.0
+    rate: Rate = None
+    account: Accounts = None
+    base_url: BaseUrl = None
+    database: Database = None
+    destination: Destination = None
+    notify_url: NotifyUrl = None
+    as_json: Json = False
+
+    def settings(self) -> dict[str, Any]:
+        """Those of them that are settings, as `settings.resolve` takes them."""
+        return {name: getattr(self, name) for name in ("account", "base_url", "database", "destination")}
+
+
+loading = in_place_of("shared", Loading)
+"""A command that loads: `shared` is what it can be told as any other."""
 
 
 def _refuse_unreadable(parameter: inspect.Parameter, value: object) -> None:
