@@ -469,16 +469,43 @@ def test_a_file_that_came_up_while_a_first_load_ran_is_not_replaced(tmp_path: Pa
     assert answers(workspace.published) == {43}
 
 
-def test_a_copy_during_which_the_file_changed_is_not_used(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+def no_shared_blocks(*_: Any) -> int:
+    raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+
+def nothing_at_all(*_: Any) -> int:
+    return 0
+
+
+@pytest.mark.parametrize("share", [None, no_shared_blocks, nothing_at_all])
+def test_a_copy_is_whole_whatever_the_file_system_can(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, share: Callable[..., int] | None
 ) -> None:
-    copyfile = shutil.copyfile
+    if share:
+        monkeypatch.setattr(os, "copy_file_range", share)
+    else:
+        monkeypatch.delattr(os, "copy_file_range")
 
-    def copy(source: Path, target: Path) -> None:
-        copyfile(source, target)
+    worked(workspace)
+    workspace.publish()
+
+    assert answers(workspace.published) == {42, 44}
+
+
+@pytest.mark.parametrize(("module", "name"), [(os, "copy_file_range"), (shutil, "copyfile")])
+def test_a_copy_during_which_the_file_changed_is_not_used(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
+) -> None:
+    copy_of_system = getattr(module, name)
+    if module is shutil:
+        monkeypatch.delattr(os, "copy_file_range")
+
+    def copy(*arguments: Any) -> Any:
+        done = copy_of_system(*arguments)
         make(workspace.published, "insert into mine values (43)")
+        return done
 
-    monkeypatch.setattr(shutil, "copyfile", copy)
+    monkeypatch.setattr(module, name, copy)
     with pytest.raises(DatabaseBusyError):
         workspace.begin()
 

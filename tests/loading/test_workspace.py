@@ -580,6 +580,7 @@ def test_a_system_error_in_a_load_names_the_place(bench: Bench, monkeypatch: pyt
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
 
     with monkeypatch.context() as patched:
+        patched.delattr(os, "copy_file_range")
         patched.setattr(module.shutil, call, refuse)
         with pytest.raises(DatabaseError, match=r"Cannot write .*billing\.duckdb.*: Read-only file system"):
             bench.load()
