@@ -75,7 +75,8 @@ lock: $(VENV)/.dev ## Compile requirements/ from pyproject.toml; UPGRADE=1 upgra
 	$(COMPILE) --group build -o requirements/build.txt
 	$(COMPILE) pyproject.toml -c requirements/build.txt -o requirements/runtime.txt
 	$(COMPILE) --group bench -c requirements/runtime.txt -o requirements/bench.txt
-	$(COMPILE) pyproject.toml --extra dev --extra demo -c requirements/build.txt -c requirements/runtime.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra dev --extra demo --extra postgres --extra ducklake -c requirements/build.txt -c requirements/runtime.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra postgres --extra ducklake -c requirements/dev.txt -o requirements/stores.txt
 	$(COMPILE) pyproject.toml --extra notebooks --extra report -c requirements/dev.txt -o requirements/notebooks.txt
 	$(COMPILE) --group mutants -c requirements/dev.txt -o requirements/mutants.txt
 	$(LOCK) --python-version 3.12 --group focus -o requirements/focus.txt
@@ -129,6 +130,13 @@ $(VENV)/.readers: $(VENV)/.pip Makefile
 	@$(READER)/newest-1 duckdb==1.5.6
 	@$(READER)/newest duckdb==2.0.1
 	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --prefix $(VENV)/readers/node @duckdb/node-api@1.5.6-r.1; fi
+	@touch $@
+
+# What the tests of other stores need before all else: the one DuckDB whose extensions can be had as packages.
+LAKE := duckdb==1.5.5 duckdb-extension-ducklake==1.5.5 duckdb-extension-postgres-scanner==1.5.5 duckdb-extension-sqlite-scanner==1.5.5
+$(VENV)/.lake: $(VENV)/.dev Makefile
+	@rm -rf $(VENV)/lake
+	@$(PIP) --no-deps --only-binary=:all: --target $(VENV)/lake $(LAKE)
 	@touch $@
 
 # The benchmark has an environment of its own, as users have it and compiled, and the peers' packages beside it.

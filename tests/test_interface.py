@@ -23,6 +23,7 @@ OPTIONS = {
         "--lookback",
         "--max-requests-per-second",
         "--only",
+        "--shard",
         "--start",
         "--trust-clock",
         "--wait",
@@ -31,7 +32,7 @@ OPTIONS = {
     "backfill": COMMON
     | WHERE
     | SCHEDULED
-    | {"--extend", "--from", "--max-requests-per-second", "--to", "--trust-clock", "--wait"},
+    | {"--extend", "--from", "--max-requests-per-second", "--shard", "--to", "--trust-clock", "--wait"},
     "status": COMMON | {"--database"},
     "query": COMMON | {"--csv", "--database"},
     "report": COMMON | {"--account", "--database", "--force", "--from", "--output", "--to"},

@@ -141,6 +141,7 @@ def test_what_all_tests_agree_on_is_written_once() -> None:
 
 # What is tested under another name: thin layers of what stands beside them, or parts that only make sense together.
 ELSEWHERE = {
+    "loading/atomic": "stores/test_postgres",
     "account/actions": "commands/test_account",
     "account/session": "commands/test_account",
     "account/state": "commands/test_account",

@@ -68,7 +68,8 @@ def test_lock_files_agree_with_each_other() -> None:
 
 ASKED = {
     "runtime.txt": ("dependencies",),
-    "dev.txt": ("dependencies", "dev", "demo"),
+    "dev.txt": ("dependencies", "dev", "demo", "postgres", "ducklake"),
+    "stores.txt": ("dependencies", "postgres", "ducklake"),
     "notebooks.txt": ("dependencies", "notebooks", "report"),
     "build.txt": ("build",),
     "pip.txt": ("pip",),

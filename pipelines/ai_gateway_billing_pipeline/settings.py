@@ -68,6 +68,7 @@ class Settings:
     include_sensitive: bool
     usage_unit: UsageUnit
     aliases: Mapping[str, str] = field(default_factory=dict)
+    shard: str | None = None
 
     def __repr__(self) -> str:
         return f"Settings(database={str(self.database)!r}, destination={self.destination!r})"
@@ -161,6 +162,7 @@ def resolve(
     start: str | None = None,
     database: str | None = None,
     destination: str | None = None,
+    shard: str | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
     """All settings; the arguments are the command's options. Raises `SettingsError` for a value that cannot be."""
@@ -178,6 +180,7 @@ def resolve(
         include_sensitive=_flag(str(setting(None, "AIG_BILLING_INCLUDE_SENSITIVE", "include_sensitive", "false"))),
         usage_unit=usage_unit(str(setting(None, "AIG_BILLING_USAGE_UNIT", "usage_unit", "cents"))),
         aliases=_aliases(_table_from_dlt("accounts")),
+        shard=setting(shard, "AIG_BILLING_SHARD", "shard"),
     )
 
 

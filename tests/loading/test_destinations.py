@@ -28,7 +28,7 @@ UNABLE = {
     "sqlalchemy": "decimals",
     "weaviate": "rows",
 }
-WITHOUT_DRIVER = ["bigquery", "clickhouse", "databricks", "mssql", "postgres", "redshift", "snowflake", "synapse"]
+WITHOUT_DRIVER = ["bigquery", "clickhouse", "databricks", "mssql", "snowflake", "synapse"]
 DUCKDB_ELSEWHERE = "dlt.destinations.duckdb"
 """Given by its full name it is a destination like any other."""
 
@@ -54,7 +54,7 @@ def test_what_cannot_hold_the_rows_exactly_is_refused(name: str) -> None:
 def test_every_destination_of_dlt_is_either_refused_or_thought_of() -> None:
     known = {each.name for each in pkgutil.iter_modules(dlt.destinations.impl.__path__)}
 
-    assert known == {*UNABLE, *WITHOUT_DRIVER, "duckdb", "ducklake", "motherduck"}
+    assert known == {*UNABLE, *WITHOUT_DRIVER, "duckdb", "ducklake", "motherduck", "postgres", "redshift"}
 
 
 @pytest.mark.parametrize("name", ["nowhere", "no.where", "os", "", "Postgres", "dlt.destinations.Nothing", "duck db"])

@@ -69,6 +69,10 @@ Rate = Annotated[
         help="Send at most N requests per second.",
     ),
 ]
+Shard = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="NAME", help="Name of this writer, where several load into one destination."),
+]
 TrustClock = Annotated[
     bool, typer.Option("--trust-clock", help="Take this machine's time where it is not Cloudflare's.")
 ]
@@ -151,12 +155,13 @@ class Loading:
     base_url: BaseUrl = None
     database: Database = None
     destination: Destination = None
+    shard: Shard = None
     notify_url: NotifyUrl = None
     as_json: Json = False
 
     def settings(self) -> dict[str, Any]:
         """Those of them that are settings, as `settings.resolve` takes them."""
-        return {name: getattr(self, name) for name in ("account", "base_url", "database", "destination")}
+        return {name: getattr(self, name) for name in ("account", "base_url", "database", "destination", "shard")}
 
 
 loading = in_place_of("shared", Loading)

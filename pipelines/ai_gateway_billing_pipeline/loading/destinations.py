@@ -1,7 +1,7 @@
 """Which destinations can hold exactly what a load writes. The rest is refused before anything is asked or written."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,37 +15,54 @@ from ai_gateway_billing.errors import SettingsError, redact
 from ai_gateway_billing.rows.tables import DATASET
 from ai_gateway_billing_pipeline import configuration
 
+from . import atomic, shards
+
 Target = Destination[Any, Any]
 
 FILE = "duckdb"
+SUPPORTED: dict[str, Callable[..., Target]] = {"postgres": atomic.Postgres, "ducklake": atomic.DuckLake}
+"""Beside the file: what a load is tested with. Others that say they can do what it needs are used with a warning."""
 UNTESTED = "was not tested here. Compare its tables after the first load with those of a load into DuckDB."
-_ALTERNATIVES = "Use duckdb, or another database that merges and keeps exact decimals, such as postgres or ducklake"
+_ALTERNATIVES = "Use duckdb, postgres or ducklake"
+_OURS = "cloudflare-ai-gateway-billing"
 _WHERE = ("credentials", "catalog", "storage", "location", "project_id")
 """Settings of a destination that say where it is and nothing of what is stored there."""
 _INEXACT = ("dlt.destinations.sqlalchemy",)  # SQLite has floats, MySQL no time zones, and dlt cannot tell them apart
 
 
 @contextmanager
-def opened(name: str) -> Iterator[Target | None]:
+def opened(name: str, shard: str | None = None) -> Iterator[Target | None]:
     """The destination that a load writes to, None for the DuckDB file; while this lasts, dlt finds its settings alone.
 
     Raises `SettingsError` for one that is not known, cannot do what a load needs, lacks its driver or its settings.
     """
+    shards.checked(shard)
     if name == FILE:
         with configuration.only():
             yield None
         return
     with configuration.only():
-        destination = _known(name)
-        _refuse(destination, name)
+        destination = able(name, shard)
     place = f"destination.{destination.destination_name}"
     with configuration.only(*(f"{place}.{setting}" for setting in _WHERE)):
         _check_settings(destination, name, place)
         yield destination
 
 
-def _known(name: str) -> Target:
+def able(name: str, shard: str | None) -> Target:
+    """A destination other than the file. Raises `SettingsError` for one that cannot do what a load needs."""
+    destination = _known(name, shard)
+    _refuse(destination, name)
+    if shard and name not in SUPPORTED:
+        raise SettingsError(f"The destination {name} has no lock for shards. {_ALTERNATIVES}, or leave out --shard.")
+    return destination
+
+
+def _known(name: str, shard: str | None) -> Target:
     try:
+        if name in SUPPORTED:
+            layout = shards.staging_dataset(shard)
+            return SUPPORTED[name](destination_name=name, staging_dataset_name_layout=layout)
         destination = Destination.from_reference(name)
     except (DestinationException, MissingDependencyException, ImportError, ValueError) as error:
         raise SettingsError(f"There is no destination {name}. {_ALTERNATIVES}.") from error
@@ -96,5 +113,7 @@ def _check_settings(destination: Target, name: str, place: str) -> None:
 
 
 def _no_driver(destination: Target, name: str) -> SettingsError:
+    if name in SUPPORTED:
+        return SettingsError(f'The destination {name} needs its driver. Install it: pip install "{_OURS}[{name}]"')
     extra = destination.destination_type.rpartition(".")[2]
     return SettingsError(f'The destination {name} needs its driver. Install it: pip install "dlt[{extra}]"')

@@ -24,7 +24,7 @@ from ai_gateway_billing.source import Grouping, ai_gateway_billing, first_day
 from ai_gateway_billing_pipeline.database import views
 from ai_gateway_billing_pipeline.settings import Settings
 
-from . import bookkeeping, destinations, mixing, times
+from . import bookkeeping, destinations, mixing, shards, times
 from .result import Result, exit_code, nothing_loaded
 from .workspace import Workspace, remove, unwritable
 
@@ -63,8 +63,8 @@ def load(
     first_day(settings.start, None)  # whether it lies ahead, only the API knows
     workspace = Workspace(settings.database.resolve())  # a link stays one: what it leads to is replaced
     try:
-        with destinations.opened(settings.destination) as destination:
-            if destination:
+        with destinations.opened(settings.destination, settings.shard) as destination:
+            if destination and settings.destination not in destinations.SUPPORTED:
                 log.warning("%s %s", settings.destination, destinations.UNTESTED)
             workspace.create()
             run = _Run(settings, options, client, workspace, now, now(), Outcomes(listener), destination)
@@ -126,9 +126,8 @@ class _Run:
 
     def _pipeline(self) -> dlt.Pipeline:
         destination = self.destination or dlt.destinations.duckdb(str(self.workspace.working))
-        return dlt.pipeline(
-            DATASET, pipelines_dir=str(self.workspace.dlt), destination=destination, dataset_name=DATASET
-        )
+        name = shards.pipeline_name(self.settings.shard)
+        return dlt.pipeline(name, pipelines_dir=str(self.workspace.dlt), destination=destination, dataset_name=DATASET)
 
     def _extract(self, pipeline: dlt.Pipeline, connection: duckdb.DuckDBPyConnection | None) -> None:
         self.account_ids = self._choose()

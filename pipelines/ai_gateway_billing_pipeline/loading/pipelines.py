@@ -1,0 +1,24 @@
+"""The dlt pipeline of a shard, for orchestrators and whoever runs the source with dlt itself."""
+
+from typing import Any
+
+import dlt
+
+from ai_gateway_billing.rows.tables import DATASET
+
+from . import destinations, shards
+
+
+def pipeline(shard: str | None = None, destination: str = "duckdb", **more: Any) -> dlt.Pipeline:
+    """A pipeline with the names that `aig-billing load --shard … --destination …` uses: cursors, dataset, staging.
+
+    `more` goes to `dlt.pipeline`. Credentials are found by dlt's own rules when it runs. Into `postgres` and `ducklake`
+    a whole load is merged in one transaction. Nothing keeps two runs of one shard apart: that is the
+    orchestrator's part, as long as it does not start `aig-billing load`, which holds a lock in the destination.
+
+    Raises `SettingsError` for a name that cannot be, and for a destination that cannot hold what a load writes.
+    """
+    shards.checked(shard)
+    target: Any = "duckdb" if destination == destinations.FILE else destinations.able(destination, shard)
+    made: dlt.Pipeline = dlt.pipeline(shards.pipeline_name(shard), destination=target, dataset_name=DATASET, **more)
+    return made
