@@ -150,6 +150,7 @@ ELSEWHERE = {
     "clock": "loading/test_clocks",
     "commands/accounts": "test_cli",
     "commands/examination": "commands/test_doctor",
+    "commands/load": "test_cli",
     "commands/machine": "commands/test_doctor",
     "commands/query": "database/test_read",
     "commands/report": "report/test_page",

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.amounts import in_dollars
 from support.command import aig
 from support.constants import ACCOUNT, OTHER
 from support.raw_tables import Row, at, covered, database, fill, invoice, machine_in, preview, used
@@ -30,7 +31,7 @@ class Column(NamedTuple):
     values: frozenset[Any] = frozenset()
 
 
-TEXT, NUMBER, INSTANT = "VARCHAR", "DECIMAL(38,20)", "TIMESTAMP WITH TIME ZONE"
+TEXT, NUMBER, INSTANT = "VARCHAR", "DECIMAL(38,10)", "TIMESTAMP WITH TIME ZONE"
 CATEGORIES = frozenset({"Usage", "Purchase", "Tax", "Credit", "Adjustment"})
 SERVICE_CATEGORIES = frozenset(
     {
@@ -185,7 +186,7 @@ def test_usage_costs_when_it_is_used_and_is_not_billed_again(tmp_path: Path) -> 
         (row,) = charges(connection)
 
     assert row["ChargeCategory"] == "Usage"
-    assert row["EffectiveCost"] == Decimal("1.23456789012345")  # cents
+    assert row["EffectiveCost"] == Decimal("1.2345678901")  # cents, to ten places of a dollar
     assert row["BilledCost"] == 0
     assert row["ListCost"] == row["ContractedCost"] == row["PricingQuantity"] == row["EffectiveCost"]
     assert (row["InvoiceId"], row["PricingUnit"], row["ChargeFrequency"]) == (None, "USD", "Usage-Based")
@@ -427,7 +428,7 @@ def reused(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPy
         st.tuples(st.integers(0, 90), st.sampled_from(["paid", "open", "draft", "void"]), cents), max_size=8
     ),
 )
-def test_no_digit_is_lost_between_the_raw_tables_and_the_sums(
+def test_sums_are_those_of_the_raw_amounts_in_dollars(
     reused: duckdb.DuckDBPyConnection, usage: dict[int, Decimal], bills: list[tuple[int, str, Decimal]]
 ) -> None:
     def day(number: int) -> str:
@@ -441,8 +442,8 @@ def test_no_digit_is_lost_between_the_raw_tables_and_the_sums(
     billed, effective = sums(reused)
 
     assert_conforms(reused)
-    assert effective * 100 == sum(usage.values())
-    assert billed * 100 == sum(due for _, status, due in bills if status in ("paid", "open"))
+    assert effective == sum(map(in_dollars, usage.values()))
+    assert billed == sum(in_dollars(due) for _, status, due in bills if status in ("paid", "open"))
 
 
 @pytest.mark.slow

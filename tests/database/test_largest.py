@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +18,7 @@ from ai_gateway_billing.outcome import Outcomes
 from ai_gateway_billing.rows import values
 from ai_gateway_billing_pipeline.database import checks, views
 from ai_gateway_billing_pipeline.loading import bookkeeping
+from support.amounts import amount_columns, relation
 from support.constants import ACCOUNT
 from support.raw_tables import Row, at, database, fill, invoice, preview
 
@@ -88,18 +91,30 @@ def snapshots(amounts: list[Decimal]) -> dict[str, list[Row]]:
     }
 
 
-def everything_answers(
-    connection: duckdb.DuckDBPyConnection, usage: Decimal, amounts: list[Decimal], years: int = 1
-) -> None:
+def fill_days(connection: duckdb.DuckDBPyConnection, usage: Decimal, amounts: list[Decimal], days: int) -> None:
     fill(connection, **previews(amounts), **snapshots(amounts), usage_hourly=[], usage_daily=[], usage_coverage=[])
-    start = THEN.replace(hour=0) - timedelta(days=365 * years)
+    start = THEN.replace(hour=0) - timedelta(days=days)
     connection.execute(COVERAGE, [ACCOUNT, start, THEN])
     connection.execute(BUCKETS.format(grain="hourly", step="hour"), [ACCOUNT, start, THEN - timedelta(hours=1), usage])
     connection.execute(BUCKETS.format(grain="daily", step="day"), [ACCOUNT, start, THEN.replace(hour=0), usage])
+
+
+def amounts_of_all_views(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str]]:
+    """Each view and column of it that is money, while table `found` holds all rows of the view."""
     for name in views.VIEWS:
-        called = f"spend.{name}('Asia/Kolkata')" if name in views.MACROS else f"spend.{name}"
-        ((rows,),) = connection.execute(f"create or replace temp table found as select * from {called}").fetchall()
+        query = f"create or replace temp table found as select * from {relation(name)}"
+        ((rows,),) = connection.execute(query).fetchall()
         assert rows, name
+        for column in amount_columns(connection, name):
+            yield name, column
+
+
+def everything_answers(
+    connection: duckdb.DuckDBPyConnection, usage: Decimal, amounts: list[Decimal], years: int = 1
+) -> None:
+    fill_days(connection, usage, amounts, 365 * years)
+    for _, column in amounts_of_all_views(connection):
+        connection.execute(f"select sum({column}), avg({column}) from found").fetchall()
     amount = connection.execute("select sum(amount) from spend.daily").fetchall()[0][0]
     assert abs(amount) <= 2 * LARGEST_USAGE * 24 * 366 * years
     list(checks.findings(connection, THEN))
@@ -127,6 +142,31 @@ def test_the_largest_and_smallest_numbers_pass_every_view_and_check(
     connections: dict[str, duckdb.DuckDBPyConnection], unit: str, usage: Decimal, amounts: list[Decimal]
 ) -> None:
     everything_answers(connections[unit], usage, amounts)
+
+
+def test_every_amount_below_a_billion_can_be_squared_and_converted(
+    connections: dict[str, duckdb.DuckDBPyConnection],
+) -> None:
+    """Half a million an hour, and invoices of fifty million, with as many digits as can be sent."""
+    connection, largest = connections["cents"], Decimal(0)
+    rate = Decimal("7.123456789012345678")
+    fill_days(connection, Decimal("4e7") + STEP, [Decimal("5e9") - STEP], 70)
+    for view, column in amounts_of_all_views(connection):
+        query = (
+            f"select {column}, {column} * {column}, {column} * $1::decimal(38, 18) from found order by 1 desc limit 1"
+        )
+        ((amount, squared, converted),) = connection.execute(query, [rate]).fetchall()
+
+        if amount is not None:
+            assert Fraction(squared) == Fraction(amount) ** 2, (view, column)
+            assert Fraction(converted) == Fraction(amount) * Fraction(rate), (view, column)
+            largest = max(largest, amount)
+    assert 10**8 < largest < 10**9
+
+
+def test_a_product_that_does_not_fit_is_an_error_and_no_wrong_number() -> None:
+    with duckdb.connect() as connection, pytest.raises(duckdb.OutOfRangeException):
+        connection.execute("select amount * amount from (select 1e10::decimal(38, 10) as amount)").fetchall()
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ import pytest
 
 from ai_gateway_billing.simulator import demo_world
 from ai_gateway_billing_pipeline.database import views
+from support.amounts import in_dollars
 from support.bench import Bench
 from support.constants import HOUR
 from support.simulated import loaded_at
@@ -55,9 +56,13 @@ def raw(bench: Bench, table: str) -> pd.DataFrame:
     return pd.DataFrame(cursor.fetchall(), columns=names, dtype=object)
 
 
-def totals(frame: pd.DataFrame, keys: list[str], amount: str, factor: Decimal = CENT) -> Totals:
+def totals(frame: pd.DataFrame, keys: list[str], amount: str) -> Totals:
     """Sums of an amount in cents by keys, in dollars."""
-    return {key: sum(part, Decimal(0)) * factor for key, part in frame.groupby(keys)[amount]}
+    return added_up(frame.assign(**{amount: frame[amount].map(in_dollars)}), keys, amount)
+
+
+def added_up(frame: pd.DataFrame, keys: list[str], amount: str) -> Totals:
+    return {key: sum(part, Decimal(0)) for key, part in frame.groupby(keys)[amount]}
 
 
 def asked(bench: Bench, query: str) -> Totals:
@@ -146,7 +151,8 @@ def test_balance_changes_by_topups_less_drawdown(bench: Bench) -> None:
         for earlier, later in pairwise(sorted(zip(versions["_dlt_valid_from"], versions["balance"], strict=True))):
             between = paid[(paid["account_id"] == account_id) & (paid["created"] > earlier[0])]
             money = sum(between[between["created"] <= later[0]]["amount_paid"], Decimal(0)) * CENT
-            change, credit = (later[1] - earlier[1]) * CENT, money / Decimal("1.05")
+            change = in_dollars(later[1]) - in_dollars(earlier[1])
+            credit = money / Decimal("1.05")
             parts = {"change": change, "paid": money, "topups": credit, "used": credit - change}
             expected[account_id, later[0]] = parts
 
@@ -155,11 +161,12 @@ def test_balance_changes_by_topups_less_drawdown(bench: Bench) -> None:
 
 
 def lines(bench: Bench) -> pd.DataFrame:
-    """Every version's lines with gross, credits and net, and the month they are billed in."""
+    """Every version's lines with gross, credits and net in dollars, and the month they are billed in."""
     reductions = raw(bench, "invoice_preview__invoice_lines__pretax_credit_amounts")
-    by_line = totals(reductions, ["_dlt_parent_id"], "amount", Decimal(1))
+    by_line = totals(reductions, ["_dlt_parent_id"], "amount")
     found = raw(bench, "invoice_preview__invoice_lines").rename(columns={"amount": "gross", "_dlt_id": "line_id"})
     found["credits"] = found["line_id"].map(lambda key: by_line.get((key,), Decimal(0)))
+    found["gross"] = found["gross"].map(in_dollars)
     found["net"] = found["gross"] - found["credits"]
     versions = raw(bench, "invoice_preview")[["_dlt_id", "_dlt_valid_from", "period_start"]]
     joined = found.merge(versions, left_on="_dlt_parent_id", right_on="_dlt_id")
@@ -174,7 +181,7 @@ def newest(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 @pytest.mark.parametrize("amount", ["gross", "credits", "net"])
 def test_models_are_the_lines_of_each_months_last_preview(bench: Bench, amount: str) -> None:
     last = newest(lines(bench), ["account_id", "month"])
-    expected = totals(last, ["account_id", "month", "description"], amount)
+    expected = added_up(last, ["account_id", "month", "description"], amount)
 
     assert {key[1] for key in expected} == {date(2026, 10, 1), date(2026, 11, 1)}
     assert asked(bench, f"select account_id, billing_month, description, {amount} from spend.by_model") == expected
@@ -184,7 +191,9 @@ def test_models_are_the_lines_of_each_months_last_preview(bench: Bench, amount: 
 def test_models_days_are_differences_and_add_up_to_the_month(bench: Bench, amount: str) -> None:
     shown = lines(bench)
     shown["day"] = shown["_dlt_valid_from"].map(utc_day)
-    ends = totals(newest(shown, ["account_id", "month", "day"]), ["account_id", "month", "description", "day"], amount)
+    ends = added_up(
+        newest(shown, ["account_id", "month", "day"]), ["account_id", "month", "description", "day"], amount
+    )
     expected: Totals = {}
     for account_id, month, model, day in sorted(ends):
         before = [ends[key] for key in sorted(ends) if key[:3] == (account_id, month, model) and key[3] < day]
@@ -221,7 +230,7 @@ def test_runway_is_the_balance_by_the_last_days(bench: Bench) -> None:
         query = "select burn_per_day_7d, burn_per_day_30d, days_left, month_to_date, balance from spend.runway"
         ((*estimates, to_date, balance),) = bench.rows(f"{query} where account_id = $1", row.account_id)
 
-        assert balance == row.balance * CENT
+        assert balance == in_dollars(row.balance)
         assert to_date == sum(amount for (a, day), amount in days.items() if a == row.account_id and day.month == 11)
         expected = [week, month, balance / max(week, month)]
         assert [float(value) for value in estimates] == pytest.approx([float(value) for value in expected], abs=0.06)

@@ -68,7 +68,10 @@ eighteenth decimal place are rounded half to even.
 """
 VIEWS_HEAD = """## Views
 
-Schema `spend`. Amounts are DECIMAL(38,22) in major units and lose no digit; nothing is converted between currencies.
+Schema `spend`. Every amount is DECIMAL(38,10) in major units; nothing is converted between currencies. What a raw table
+says is rounded to 10 places row by row, half to even, and then only added up, so hours make days and days months to
+the last digit; the raw tables keep all digits. This leaves room to calculate: `amount * amount` works below a billion,
+and `amount * rate::decimal(38, 18)` while the product is below ten billion. Above, DuckDB says that it does not fit.
 No answer depends on the session's time zone or on the moment of asking: "now" is the last load. `daily_in` is a table
 macro; in a database that was attached, `use` it first.
 """

@@ -4,10 +4,11 @@ import inspect
 import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.models import OptionInfo
@@ -143,7 +144,8 @@ reading = in_place_of("store", _store)
 """A command that reads what was loaded: `store` says where it is."""
 
 
-class Loading(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loading:
     """What every command that loads can be told."""
 
     trust_clock: TrustClock = False

@@ -19,20 +19,25 @@
 -- nothing to any other.
 create or replace view spend.balance as
 with
-versions as (
+valued as (
   select
     account_id,
     _dlt_valid_from as valid_from,
     _dlt_valid_to as valid_to,
-    (balance * accounts.major_per_minor) as balance,
+    spend.amount(credit_balance.balance * accounts.major_per_minor) as balance,
     accounts.currency,
-    accounts.currency_is_assumed,
-    lag(_dlt_valid_from) over history as previous_from,
-    (balance - lag(balance) over history) * accounts.major_per_minor as change,
-    lag(balance) over history < 0 as had_debt
-  from ai_gateway_billing.credit_balance
+    accounts.currency_is_assumed
+  from ai_gateway_billing.credit_balance as credit_balance
   join spend.accounts using (account_id)
-  window history as (partition by account_id order by coalesce(_dlt_valid_to, 'infinity'), _dlt_valid_from)
+),
+versions as (
+  select
+    *,
+    lag(valid_from) over history as previous_from,
+    balance - lag(balance) over history as change,
+    lag(balance) over history < 0 as had_debt
+  from valued
+  window history as (partition by account_id order by coalesce(valid_to, 'infinity'), valid_from)
 ),
 paid as (
   select
@@ -76,13 +81,13 @@ select
   valid_to is null as is_current,
   currency,
   balance,
-  change as change,
+  change,
   case when change is not null then invoices_paid end as invoices_paid,
   topups,
   case
     when topups > 0 and topups in (credited, invoices_paid + collected) then 'invoice'
     when topups > 0 then 'jump'
   end as topup_source,
-  (topups - change) as drawdown,
+  topups - change as drawdown,
   currency_is_assumed
 from recognised;

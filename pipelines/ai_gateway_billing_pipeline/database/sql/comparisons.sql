@@ -130,7 +130,7 @@ within_hours as (
     placed.account_id,
     placed.moment,
     epoch_us(usage.bucket_start) // 1000000 - epoch(placed.day)::bigint as started,
-    usage.aggregated_value * accounts.major_per_usage_unit as amount,
+    spend.amount(usage.aggregated_value * accounts.major_per_usage_unit) as amount,
     case when started < placed.hours_known * 3600 then least(placed.seconds - started, 3600) else 3600 end as passed
   from placed
   join ai_gateway_billing.usage_hourly as usage

@@ -2,7 +2,7 @@
 -- account_id: Cloudflare account id
 -- day: UTC day
 -- currency: ISO 4217 code, upper case
--- amount: spend of the day in major units, exact; of the running day, what is known of it so far
+-- amount: spend of the day in major units; of the running day, what is known of it so far
 -- source: `hour` when it is the sum of spend.hourly, `day` when only the API's daily figure is known or is fresher
 -- has_usage: true when the API gave a bucket for the day, false when it proved silent
 -- hours_known: how many hours of the day had ended when it was read, and were read completely

@@ -2,7 +2,7 @@
 -- account_id: Cloudflare account id
 -- day: calendar day in the zone
 -- currency: ISO 4217 code, upper case
--- amount: spend of the day in major units, exact
+-- amount: spend of the day in major units
 -- hours_known: hours of the day that are known
 -- is_complete: every hour of the day has ended and was read completely
 -- is_final: every hour of the day is final

@@ -108,7 +108,7 @@ periods as (
   group by all
 )
 select
-  billed::decimal(38, 20) as BilledCost,
+  spend.amount(billed) as BilledCost,
   charges.account_id as BillingAccountId,
   accounts.account_name as BillingAccountName,
   charges.currency as BillingCurrency,
@@ -121,13 +121,13 @@ select
   frequency as ChargeFrequency,
   coalesce(next_day, day + interval 1 day) at time zone 'UTC' as ChargePeriodEnd,
   day::timestamp at time zone 'UTC' as ChargePeriodStart,
-  face_value::decimal(38, 20) as ContractedCost,
-  effective::decimal(38, 20) as EffectiveCost,
+  spend.amount(face_value) as ContractedCost,
+  spend.amount(effective) as EffectiveCost,
   'Cloudflare' as HostProviderName,
   invoice_id as InvoiceId,
   'Cloudflare' as InvoiceIssuerName,
-  face_value::decimal(38, 20) as ListCost,
-  face_value::decimal(38, 20) as PricingQuantity,
+  spend.amount(face_value) as ListCost,
+  spend.amount(face_value) as PricingQuantity,
   charges.currency as PricingUnit,
   'Cloudflare' as ProviderName,
   'Cloudflare' as PublisherName,

@@ -3,7 +3,7 @@
 -- hour: start of the hour, inclusive, UTC
 -- day: UTC day of the hour
 -- currency: ISO 4217 code, upper case
--- amount: spend of the hour in major units, exact; 0 where the load proved that the hour was silent
+-- amount: spend of the hour in major units; 0 where the load proved that the hour was silent
 -- has_usage: true when the API gave a bucket for the hour, false when it proved silent
 -- is_complete: the hour had ended when it was read, and it was read completely
 -- is_final: complete, and read again at the end of the 35 days in which late events may come: it will not change
@@ -23,10 +23,11 @@ covered as (
 ),
 used as (
   select
-    account_id,
-    epoch_us(bucket_start) // 3600000000 as hour_number,
-    sum(aggregated_value) as usage
-  from ai_gateway_billing.usage_hourly
+    usage_hourly.account_id,
+    epoch_us(usage_hourly.bucket_start) // 3600000000 as hour_number,
+    sum(spend.amount(usage_hourly.aggregated_value * accounts.major_per_usage_unit)) as amount
+  from ai_gateway_billing.usage_hourly as usage_hourly
+  join spend.accounts using (account_id)
   group by all
 )
 select
@@ -34,8 +35,8 @@ select
   make_timestamptz(hour_number * 3600000000) as hour,
   date '1970-01-01' + (hour_number // 24)::integer as day,
   accounts.currency,
-  coalesce(used.usage, 0) * accounts.major_per_usage_unit as amount,
-  used.usage is not null as has_usage,
+  coalesce(used.amount, 0) as amount,
+  used.amount is not null as has_usage,
   covered.was_read_late is not null as is_complete,
   coalesce(covered.was_read_late and (hour_number + 1) * 3600 + spend.late_seconds() <= epoch(accounts.as_of), false) as is_final,
   accounts.currency_is_assumed

@@ -41,9 +41,9 @@ valued as (
     listed.*,
     date_trunc('month', made)::date as month,
     last_listed_at = newest_list_at as is_listed,
-    amount_due * spend.major(currencies.major_per_minor) as due,
-    amount_paid * spend.major(currencies.major_per_minor) as paid,
-    amount_remaining * spend.major(currencies.major_per_minor) as remaining,
+    spend.amount(amount_due * spend.major(currencies.major_per_minor)) as due,
+    spend.amount(amount_paid * spend.major(currencies.major_per_minor)) as paid,
+    spend.amount(amount_remaining * spend.major(currencies.major_per_minor)) as remaining,
     paid + case when lower(status) = 'open' and is_listed then remaining else 0 end as asked
   from listed
   left join spend.currencies on currencies.currency = listed.code
@@ -52,8 +52,8 @@ versions as (
   select
     account_id,
     _dlt_valid_from as valid_from,
-    balance * accounts.major_per_minor as balance
-  from ai_gateway_billing.credit_balance
+    spend.amount(credit_balance.balance * accounts.major_per_minor) as balance
+  from ai_gateway_billing.credit_balance as credit_balance
   join spend.accounts using (account_id)
 ),
 judged as (

@@ -2,7 +2,7 @@
 -- account_id: Cloudflare account id
 -- month: first UTC day of the month
 -- currency: ISO 4217 code, upper case
--- amount: spend of the month's known days in major units, exact; of the running month, what is known so far
+-- amount: spend of the month's known days in major units; of the running month, what is known so far
 -- days_known: days of the month that spend.daily knows, the running one included
 -- days_in_month: days of the calendar month
 -- is_complete: every day of the month has ended and was read completely

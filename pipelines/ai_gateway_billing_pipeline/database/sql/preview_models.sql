@@ -84,8 +84,9 @@ select
   models.description,
   models.lines,
   models.quantity,
-  models.gross * spend.major(currencies.major_per_minor) as gross,
-  models.credits * spend.major(currencies.major_per_minor) as credits,
-  (models.gross - models.credits) * spend.major(currencies.major_per_minor) as net
+  spend.amount(models.gross * spend.major(currencies.major_per_minor)) as gross,
+  spend.amount(models.credits * spend.major(currencies.major_per_minor)) as credits,
+  spend.amount(models.gross * spend.major(currencies.major_per_minor))
+    - spend.amount(models.credits * spend.major(currencies.major_per_minor)) as net
 from models
 left join spend.currencies on currencies.currency = models.currency;
