@@ -13,6 +13,7 @@ from support.command import aig
 SCHEDULED = {"--notify-url"}
 COMMON = {"--help", "--json", "--log-level", "--log-format", "--quiet"}
 WHERE = {"--account", "--base-url", "--database", "--destination"}
+STORE = {"--database", "--destination"}
 OPTIONS = {
     "load": COMMON
     | WHERE
@@ -33,9 +34,9 @@ OPTIONS = {
     | WHERE
     | SCHEDULED
     | {"--extend", "--from", "--max-requests-per-second", "--shard", "--to", "--trust-clock", "--wait"},
-    "status": COMMON | {"--database"},
-    "query": COMMON | {"--csv", "--database"},
-    "report": COMMON | {"--account", "--database", "--force", "--from", "--output", "--to"},
+    "status": COMMON | STORE,
+    "query": COMMON | STORE | {"--csv"},
+    "report": COMMON | STORE | {"--account", "--force", "--from", "--output", "--to"},
     "doctor": COMMON | WHERE,
     "accounts": COMMON | {"--base-url"},
 }

@@ -40,11 +40,25 @@ NO_CREDENTIALS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Remote:
+    """How a reader reaches a destination that is a database of its own.
+
+    `address` is what its driver takes and holds the password, which is also `secret`, so that no message repeats it.
+    """
+
+    kind: str
+    address: tuple[str, ...] = field(repr=False)
+    secret: str = field(repr=False)
+    usage_unit: UsageUnit = "cents"
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
-    """Where a load wrote: the DuckDB file `database`, or a `destination` that is a database of its own."""
+    """Where a load wrote: the DuckDB file `database`, or a `destination` that is a database of its own, `remote`."""
 
     database: Path
     destination: str = FILE
+    remote: Remote | None = None
 
     @property
     def is_file(self) -> bool:
@@ -94,6 +108,11 @@ def store(database: str | None, destination: str | None, environ: Mapping[str, s
     """
     named = destination or (FILE if database else environ.get("AIG_BILLING_DESTINATION")) or FILE
     return Store(database_path(database, environ), named)
+
+
+def usage_unit_set(environ: Mapping[str, str] = os.environ) -> UsageUnit:
+    """The unit of `aggregated_value` as it is set. Raises `SettingsError`."""
+    return usage_unit(environ.get("AIG_BILLING_USAGE_UNIT") or _from_dlt("usage_unit") or "cents")
 
 
 def problem_of(text: str) -> str:

@@ -137,7 +137,12 @@ def in_place_of(parameter: str, make: Callable[..., Any]) -> Callable[[Callable[
 def _store(*, database: Database = None, destination: Source = None) -> "Store":
     from ai_gateway_billing_pipeline import settings
 
-    return settings.store(database, destination)
+    store = settings.store(database, destination)
+    if store.is_file:
+        return store
+    from ai_gateway_billing_pipeline.loading import remotes
+
+    return remotes.found(store)
 
 
 reading = in_place_of("store", _store)

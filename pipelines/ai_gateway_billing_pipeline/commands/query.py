@@ -28,8 +28,9 @@ def query(
     from ai_gateway_billing_pipeline.database import read, stores
     from ai_gateway_billing_pipeline.terminal import output
 
-    with stores.connect(store) as connection:
-        answer = read.query(connection, sys.stdin.read() if sql == "-" else sql)
+    text = sys.stdin.read() if sql == "-" else sql
+    with stores.connect(store, text) as connection:
+        answer = read.query(connection, text)
         if as_json:
             output.print_json_rows(answer.columns, answer.rows)
         elif as_csv:

@@ -6,7 +6,7 @@ The head of each file is its contract. Its first line says what a row is and wha
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from importlib import resources
@@ -72,6 +72,10 @@ _COLUMNS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("account_id", "resource", "status", "error", "skipped"), "varchar"),
         **dict.fromkeys(("last_attempt_at", "last_success_at", "last_listed_at"), "timestamptz"),
     },
+    "quarantine": {
+        **dict.fromkeys(("account_id", "resource", "field", "reason", "payload"), "varchar"),
+        **dict.fromkeys(("first_seen_at", "last_seen_at"), "timestamptz"),
+    },
     "account_names": dict.fromkeys(("account_id", "name", "alias"), "varchar") | {"named_at": "timestamptz"},
 }
 _MACRO = re.compile(r"^create or replace macro ", re.MULTILINE)
@@ -134,7 +138,18 @@ MACROS = tuple(name for name in VIEWS if definition(name).kind == "macro table")
 """Those of `VIEWS` that are table macros: they take an argument."""
 
 
-def apply(connection: duckdb.DuckDBPyConnection, usage_unit: str) -> None:
+def below(named: Collection[str]) -> tuple[set[str], set[str]]:
+    """The views of these names with all that they read, and the raw tables that they read."""
+    views, raw = set(named), set()
+    for name in reversed(VIEWS):
+        if name in views:
+            statement = _COMMENT.sub("", definition(name).statement)
+            views |= set(_OWN.findall(statement)) & set(VIEWS)
+            raw |= set(_RAW.findall(statement))
+    return views, raw
+
+
+def apply(connection: duckdb.DuckDBPyConnection, usage_unit: str, names: Collection[str] = frozenset(VIEWS)) -> None:
     """Make schema `spend` what this version says, with `usage_unit` being `cents` or `dollars`.
 
     A raw table that no load has made yet counts as empty, so that every view exists from the first load on. Views
@@ -142,7 +157,7 @@ def apply(connection: duckdb.DuckDBPyConnection, usage_unit: str) -> None:
     """
     for statement in _foundation(usage_unit):
         connection.execute(statement)
-    statements = list(_statements(_tables(connection)))
+    statements = list(_statements(_tables(connection), names))
     connection.execute(f"create table if not exists {_APPLIED} (fingerprint varchar)")
     if connection.execute(f"from {_APPLIED}").fetchall() == [(_fingerprint(connection, statements),)]:
         return
@@ -166,8 +181,8 @@ def _foundation(usage_unit: str) -> Iterator[str]:
         yield from _comments("macro", macro.partition("(")[0], meaning, {})
 
 
-def _statements(present: Present) -> Iterator[str]:
-    for name in VIEWS:
+def _statements(present: Present, names: Collection[str]) -> Iterator[str]:
+    for name in [name for name in VIEWS if name in names]:
         view = definition(name)
         yield _bound(view.statement, present)
         yield from _comments(view.kind, name, view.contract, {} if name in MACROS else view.columns)

@@ -1,0 +1,91 @@
+"""A destination other than the DuckDB file, as readers see it: a copy of one moment in a DuckDB file of their own.
+
+Copied once, because a command asks several times, and every view reads its tables whole. What reads the copy has no
+way to the destination: `query` is confined as in the published file, and no login is in its reach.
+"""
+
+import re
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import duckdb
+
+from ai_gateway_billing.errors import DatabaseError, SettingsError, redact
+from ai_gateway_billing.rows.tables import DATASET, TABLES
+from ai_gateway_billing_pipeline.settings import Remote, Store
+
+from . import lake, postgres, read, views
+
+_Source = AbstractContextManager[postgres.Tables | lake.Tables]
+_FROM: Mapping[str, Callable[[Remote, str, duckdb.DuckDBPyConnection], _Source]] = {
+    "ducklake": lake.tables,
+    "postgres": postgres.tables,
+}
+_ALL = re.compile(r"query|duckdb_|information_schema|sqlite_|pg_|pragma|show|describe|summarize", re.IGNORECASE)
+"""What can reach a table without naming it, or lists all of them."""
+
+
+def connect(store: Store, remote: Remote, sql: str | None) -> duckdb.DuckDBPyConnection:
+    """A read-only connection to a copy of what `sql` may read, or of everything. It goes when the connection does.
+
+    Raises `SettingsError` and `DatabaseError`.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="aig-billing-"))
+    try:
+        path = folder / "billing.duckdb"
+        _fill(path, store, remote, sql)
+        connection = read.connect(path)
+        path.unlink()  # it stays readable while it is open, and a killed reader leaves nothing
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(connection, shutil.rmtree, folder, ignore_errors=True)
+    return connection
+
+
+def _fill(path: Path, store: Store, remote: Remote, sql: str | None) -> None:
+    try:
+        with duckdb.connect(str(path)) as copy:
+            copy.execute("set timezone = 'UTC'")
+            copy.execute(f"create schema {DATASET}")
+            names = _copy(copy, store, remote, sql)
+            views.apply(copy, remote.usage_unit, names)
+    except (duckdb.BinderException, duckdb.CatalogException) as error:
+        raise DatabaseError(
+            f"The tables in {store} are not as this version makes them: {_first_line(error, remote)}. "
+            "If a newer aig-billing wrote them, update this one."
+        ) from error
+    except duckdb.Error as error:
+        raise DatabaseError(f"{store} cannot be read: {_first_line(error, remote)}.") from error
+
+
+def _copy(copy: duckdb.DuckDBPyConnection, store: Store, remote: Remote, sql: str | None) -> Collection[str]:
+    """Copy the tables, and return which views are wanted."""
+    with _FROM[remote.kind](remote, store.destination, copy) as source:
+        present = source.names()
+        if not set(present) & set(TABLES):
+            raise SettingsError(
+                f"{store} contains no AI Gateway billing yet. "
+                f"Run `aig-billing load --destination {store.destination}` first."
+            )
+        names, tables = _wanted(sql, present)
+        for table in tables:
+            source.copy(table)
+    return names
+
+
+def _wanted(sql: str | None, present: Collection[str]) -> tuple[Collection[str], Collection[str]]:
+    """The views and the raw tables that SQL can reach: those that it names, and what they read."""
+    if sql is None or _ALL.search(sql):
+        return views.VIEWS, [name for name in present if not name.startswith("_dlt")]
+    text = sql.casefold()
+    names, tables = views.below([name for name in views.VIEWS if name in text])
+    return names, [name for name in present if name in tables or name.casefold() in text]
+
+
+def _first_line(error: duckdb.Error, remote: Remote) -> str:
+    return redact(str(error).strip().partition("\n")[0], secret=remote.secret).rstrip(".")
