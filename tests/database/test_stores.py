@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 import typer
 
-from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing_pipeline import cli, settings
-from ai_gateway_billing_pipeline.database import stores
 from ai_gateway_billing_pipeline.settings import Store
 from support.command import aig
 
@@ -58,8 +56,3 @@ def test_a_destination_that_nothing_can_read_is_refused(command: str) -> None:
 
     assert (ran.code, ran.out) == (2, "")
     assert "nonsense" in ran.err
-
-
-def test_what_cannot_be_read_is_refused_with_what_can() -> None:
-    with pytest.raises(SettingsError, match="Use duckdb"):
-        stores.connect(Store(Path("billing.duckdb"), "nonsense"))
