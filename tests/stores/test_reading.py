@@ -267,3 +267,19 @@ def test_tables_of_another_version_are_told_as_such(postgres: Database, file: Pa
 
     assert told.startswith("1 Error: The tables in postgres are not as this version makes them: ")
     assert "If a newer aig-billing wrote them, update this one." in told
+
+
+def test_the_unit_is_that_of_the_load_and_else_of_the_reader(
+    postgres: Database, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader whose own setting differs would be wrong by a factor of a hundred."""
+    pour_into_postgres(file, postgres, tmp_path)
+    asked = ("query", "select unit from spend.usage_unit", "--csv", "--destination", "postgres")
+    monkeypatch.setenv("AIG_BILLING_USAGE_UNIT", "dollars")
+    postgres.rows("drop table if exists ai_gateway_billing.load_settings")
+
+    unset = aig(*asked).out
+    postgres.rows("create table ai_gateway_billing.load_settings (usage_unit text, written_by text)")
+    postgres.rows("insert into ai_gateway_billing.load_settings values ('cents', '0.1.0')")
+
+    assert (unset.split(), aig(*asked).out.split()) == (["unit", "dollars"], ["unit", "cents"])

@@ -25,6 +25,9 @@ _FROM: Mapping[str, Callable[[Remote, str, duckdb.DuckDBPyConnection], _Source]]
     "ducklake": lake.tables,
     "postgres": postgres.tables,
 }
+_SETTINGS = "load_settings"
+"""The raw table with the settings of the last load that readers need."""
+
 _ALL = re.compile(r"query|duckdb_|information_schema|sqlite_|pg_|pragma|show|describe|summarize", re.IGNORECASE)
 """What can reach a table without naming it, or lists all of them."""
 
@@ -53,7 +56,7 @@ def _fill(path: Path, store: Store, remote: Remote, sql: str | None) -> None:
             copy.execute("set timezone = 'UTC'")
             copy.execute(f"create schema {DATASET}")
             names = _copy(copy, store, remote, sql)
-            views.apply(copy, remote.usage_unit, names)
+            views.apply(copy, _unit(copy) or remote.usage_unit, names)
     except (duckdb.BinderException, duckdb.CatalogException) as error:
         raise DatabaseError(
             f"The tables in {store} are not as this version makes them: {_first_line(error, remote)}. "
@@ -84,7 +87,16 @@ def _wanted(sql: str | None, present: Collection[str]) -> tuple[Collection[str],
         return views.VIEWS, [name for name in present if not name.startswith("_dlt")]
     text = sql.casefold()
     names, tables = views.below([name for name in views.VIEWS if name in text])
-    return names, [name for name in present if name in tables or name.casefold() in text]
+    return names, [name for name in present if name in tables or name == _SETTINGS or name.casefold() in text]
+
+
+def _unit(copy: duckdb.DuckDBPyConnection) -> str | None:
+    """What the load said that usage is in, if it did."""
+    try:
+        ((unit,),) = copy.execute(f"select max(usage_unit) from {DATASET}.{_SETTINGS}").fetchall()  # noqa: S608
+    except duckdb.CatalogException:
+        return None
+    return None if unit is None else str(unit)
 
 
 def _first_line(error: duckdb.Error, remote: Remote) -> str:
