@@ -1,6 +1,7 @@
 -- spend.accounts: one row per account that any raw table knows. Its currency and how fresh its data are; nothing is to be summed.
 -- account_id: Cloudflare account id
 -- account_name: the alias from the settings, else the name at Cloudflare as last heard; NULL when neither is known. Not unique
+-- cloudflare_name: the account's name at Cloudflare as last heard, also where an alias takes its place
 -- currency: ISO 4217 code, upper case: that of the newest preview, else of the newest invoice, else USD
 -- currency_is_assumed: true when nothing that the API said names a currency, so that USD is a guess
 -- major_per_usage_unit: what one unit of aggregated_value is worth in major units; from spend.usage_unit
@@ -59,13 +60,17 @@ listed as (
   group by account_id
 ),
 names as (
-  select account_id, coalesce(max(nullif(trim(alias), '')), max(nullif(trim(name), ''))) as account_name
+  select
+    account_id,
+    max(nullif(trim(name), '')) as cloudflare_name,
+    coalesce(max(nullif(trim(alias), '')), cloudflare_name) as account_name
   from ai_gateway_billing.account_names
   group by account_id
 )
 select
   known.account_id,
   names.account_name,
+  names.cloudflare_name,
   coalesce(known.named, 'USD') as currency,
   known.named is null as currency_is_assumed,
   case usage_unit.unit when 'dollars' then 1 else spend.major(currencies.major_per_minor) end::decimal(5, 4)

@@ -1,0 +1,188 @@
+"""What people ask, as rows of the views: one function per question. Amounts are exact, in major units, beside a currency.
+
+Every row has a `state`: `open` (its period still runs), `final`, `complete` (late events may still come), `incomplete`
+(over, and not read whole) or `unknown` (never read: its amounts are NULL, not 0).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal, localcontext
+from typing import NamedTuple
+
+import duckdb
+
+from .scope import Row, Scope, fetch
+
+_CHOSEN = """
+    chosen as (
+        select
+            account_id, account_name, currency, is_gone,
+            (as_of at time zone 'UTC')::date as newest,
+            least(newest, coalesce($last::date, newest)) as last_day
+        from spend.accounts
+        where list_contains($accounts, account_id)
+    )
+"""
+_STATE = """
+    case
+        when amount is null then 'unknown'
+        when is_final then 'final'
+        when is_complete then 'complete'
+        when newest between {first} and {last} and not is_gone then 'open'
+        else 'incomplete'
+    end as state
+"""
+_DAILY = f"""
+    with {_CHOSEN},
+    asked as (
+        select
+            chosen.*,
+            unnest(generate_series(
+                greatest(oldest, coalesce($first::date, last_day - ($count::integer - 1)))::timestamp,
+                last_day::timestamp, interval 1 day
+            ))::date as day
+        from chosen
+        join (select account_id, min(day) as oldest from spend.daily group by account_id) using (account_id)
+    )
+    select
+        account_id, account_name, asked.day, asked.currency, amount, hours_known,
+        {_STATE.format(first="asked.day", last="asked.day")}
+    from asked
+    left join spend.daily using (account_id, day)
+    order by asked.day, account_name, account_id
+"""
+_MONTHLY = f"""
+    with {_CHOSEN},
+    asked as (
+        select
+            chosen.*,
+            unnest(generate_series(
+                greatest(oldest, date_trunc('month', coalesce(
+                    $first::timestamp, date_trunc('month', last_day) - to_months($count::integer - 1)
+                )))::timestamp,
+                last_day::timestamp, interval 1 month
+            ))::date as month
+        from chosen
+        join (select account_id, min(month) as oldest from spend.monthly group by account_id) using (account_id)
+    )
+    select
+        asked.account_id, asked.account_name, asked.month, asked.currency, monthly.amount, monthly.days_known,
+        day(last_day(asked.month)) as days_in_month,
+        {_STATE.format(first="asked.month", last="last_day(asked.month)")},
+        case when state = 'open' then greatest(runway.month_end_forecast, monthly.amount) end as forecast
+    from asked
+    left join spend.monthly on monthly.account_id = asked.account_id and monthly.month = asked.month
+    left join spend.runway on runway.account_id = asked.account_id and runway.month = asked.month
+    order by asked.month, asked.account_name, asked.account_id
+"""
+_MODELS = f"""
+    with {_CHOSEN},
+    asked as (
+        select
+            *,
+            date_trunc('month', coalesce(
+                $first::timestamp, date_trunc('month', last_day) - to_months($count::integer - 1)
+            ))::date as first_month
+        from chosen
+    ),
+    spent as (
+        select account_id, month, amount
+        from spend.monthly
+        join asked using (account_id)
+        where month between coalesce(first_month, month) and last_day and amount <> 0
+    ),
+    models as (
+        select by_model.*, billing_month as month
+        from spend.by_model
+        join asked using (account_id)
+        where billing_month between coalesce(first_month, billing_month) and last_day
+    )
+    select
+        account_id, account_name, month, coalesce(models.currency, chosen.currency) as currency,
+        model, provider, gross, credits, net,
+        case
+            when models.account_id is null then 'unknown'
+            when is_final then 'final'
+            when is_closed then 'complete'
+            else 'open'
+        end as state
+    from models
+    full join spent using (account_id, month)
+    join chosen using (account_id)
+    order by month, account_name, account_id, currency, gross desc, model
+"""
+_RUNWAY = """
+    select account_id, account_name, runway.* exclude (account_id), currency_is_assumed
+    from spend.runway
+    join spend.accounts using (account_id)
+    where list_contains($accounts, account_id)
+    order by account_name, account_id
+"""
+_INVOICES = """
+    select
+        account_id, account_name, invoice_id, created_at, kind, status, description,
+        coalesce(nullif(invoices.currency, ''), accounts.currency) as currency,
+        amount_due, amount_paid, amount_remaining, billed, age_days, is_settled, is_listed,
+        case
+            when is_settled then 'final'
+            when is_listed and coalesce(lower(status), '') not in ('draft', 'uncollectible') then 'open'
+            else 'complete'
+        end as state,
+        count(*) over () as found
+    from spend.invoices
+    join spend.accounts using (account_id)
+    where list_contains($accounts, account_id)
+        and ($first is null or created_at >= $first::timestamptz)
+        and ($last is null or created_at < ($last::date + 1)::timestamptz)
+    qualify row_number() over (order by created_at desc nulls last, invoice_id, account_id) <= $count or $count is null
+    order by created_at desc nulls last, invoice_id, account_id
+"""
+
+
+class Answer(NamedTuple):
+    """Rows that answer a question; `totals` has a row for each currency. `found` counts rows that are not shown, too."""
+
+    name: str
+    scope: Scope
+    rows: Sequence[Row]
+    totals: Sequence[Row]
+    found: int
+
+    @property
+    def as_of(self) -> datetime | None:
+        """When the API last answered, UTC."""
+        return self.scope.as_of
+
+
+def _question(name: str, sql: str, sums: Sequence[str]) -> Callable[[duckdb.DuckDBPyConnection, Scope], Answer]:
+    def ask(connection: duckdb.DuckDBPyConnection, scope: Scope) -> Answer:
+        rows = fetch(connection, sql, scope.parameters)
+        found = max((row.pop("found") for row in rows if "found" in row), default=len(rows))
+        return Answer(name, scope, rows, totals(rows, sums), found)
+
+    return ask
+
+
+QUESTIONS: Mapping[str, Callable[[duckdb.DuckDBPyConnection, Scope], Answer]] = {
+    "daily": _question("daily", _DAILY, ["amount"]),
+    "monthly": _question("monthly", _MONTHLY, ["amount"]),
+    "models": _question("models", _MODELS, ["gross", "credits", "net"]),
+    "runway": _question(
+        "runway", _RUNWAY, ["balance", "burn_per_day_7d", "burn_per_day_30d", "month_to_date", "month_end_forecast"]
+    ),
+    "invoices": _question("invoices", _INVOICES, ["billed"]),
+}
+"""A row of `daily` is of an account and UTC day, of `monthly` of a month, of `models` of a month and model, of `runway`
+of an account, of `invoices` of an invoice. All but the latter are in the order of time."""
+
+
+def totals(rows: Iterable[Row], sums: Sequence[str]) -> list[Row]:
+    """Sums of these columns for each currency, exact, of what is known; NULL where nothing is."""
+    found: dict[str, Row] = {}
+    with localcontext(prec=80):
+        for row in rows:
+            total = found.setdefault(row["currency"], {"currency": row["currency"], **dict.fromkeys(sums)})
+            for name in sums:
+                if row[name] is not None:
+                    total[name] = (total[name] or Decimal(0)) + row[name]
+    return [found[currency] for currency in sorted(found)]

@@ -1,0 +1,113 @@
+"""Of which accounts and of which time an answer is."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+
+import duckdb
+
+from ai_gateway_billing.errors import SettingsError
+
+Row = dict[str, Any]
+
+_ACCOUNTS = """
+    select account_id as id, account_name as name, cloudflare_name, currency, as_of, is_gone
+    from spend.accounts
+    order by account_name is null, account_name, account_id
+"""
+_NAMED_AT_MOST = 10
+"""Accounts that a message lists."""
+
+
+class Asked(NamedTuple):
+    """What a command was asked for: accounts by id, name or alias; UTC days, both included; or the last N periods."""
+
+    accounts: Sequence[str] = ()
+    first: date | None = None
+    last: date | None = None
+    count: int | None = None
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether days were named."""
+        return bool(self.first or self.last)
+
+
+class Account(NamedTuple):
+    """An account that is stored. `name`: its alias, else Cloudflare's name; not unique."""
+
+    id: str
+    name: str | None
+    cloudflare_name: str | None
+    currency: str
+    as_of: datetime | None
+    is_gone: bool
+
+    def is_called(self, word: str) -> bool:
+        """Whether a user may mean it: letter case and blanks around are no matter."""
+        wanted = word.strip().casefold()
+        return wanted in {each.strip().casefold() for each in (self.name, self.cloudflare_name) if each}
+
+
+class Scope(NamedTuple):
+    """The accounts of an answer, and what of time it was asked for."""
+
+    accounts: Sequence[Account]
+    asked: Asked
+
+    @property
+    def as_of(self) -> datetime | None:
+        """When the API last answered for one of the accounts, UTC."""
+        return max((each.as_of.astimezone(UTC) for each in self.accounts if each.as_of), default=None)
+
+    @property
+    def parameters(self) -> Row:
+        """For the queries."""
+        asked = self.asked
+        return {
+            "accounts": [account.id for account in self.accounts],
+            "first": asked.first,
+            "last": asked.last,
+            "count": asked.count,
+        }
+
+
+def scope(connection: duckdb.DuckDBPyConnection, asked: Asked) -> Scope:
+    """The accounts that were asked for; all when none was named. Raises `SettingsError` for one that is not stored."""
+    known = [Account(**row) for row in fetch(connection, _ACCOUNTS, {})]
+    chosen = {account.id: account for word in asked.accounts for account in _meant(word, known)}
+    return Scope(list(chosen.values()) if asked.accounts else known, asked)
+
+
+def _meant(word: str, known: Sequence[Account]) -> Sequence[Account]:
+    if word.strip().lower() == "all":
+        return known
+    found = [account for account in known if account.id == word.strip().lower()]
+    found = found or [account for account in known if account.is_called(word)]
+    if len(found) == 1:
+        return found
+    if found:
+        raise SettingsError(f"--account {word} is the name of {len(found)} accounts. Give an id: {_listed(found)}.")
+    held = f"The database contains {_listed(known)}." if known else "The database contains no account yet."
+    raise SettingsError(f"--account {word}: no such account. {held}")
+
+
+def _listed(accounts: Sequence[Account]) -> str:
+    words = [f"{each.id} ({each.name})" if each.name else each.id for each in accounts[:_NAMED_AT_MOST]]
+    rest = len(accounts) - len(words)
+    return ", ".join(words) + (f" and {rest} more" if rest else "")
+
+
+def fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Row) -> list[Row]:
+    """Rows of the views. Raises `SettingsError` where no load of this version has made them."""
+    used = {name: value for name, value in parameters.items() if f"${name}" in sql}
+    try:
+        cursor = connection.execute(sql, used)
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        if "not found" not in str(error) and "does not exist" not in str(error):
+            raise
+        raise SettingsError(
+            "The database contains no views of this version yet. Run `aig-billing load` first."
+        ) from error
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
