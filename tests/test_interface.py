@@ -14,6 +14,8 @@ SCHEDULED = {"--notify-url"}
 COMMON = {"--help", "--json", "--log-level", "--log-format", "--quiet"}
 WHERE = {"--account", "--base-url", "--database", "--destination"}
 STORE = {"--database", "--destination"}
+LATEST = COMMON | STORE | {"--account", "--csv"}
+PERIODS = LATEST | {"--from", "--last", "--to"}
 OPTIONS = {
     "load": COMMON
     | WHERE
@@ -35,6 +37,8 @@ OPTIONS = {
     | SCHEDULED
     | {"--extend", "--from", "--max-requests-per-second", "--shard", "--to", "--trust-clock", "--wait"},
     "status": COMMON | STORE,
+    **dict.fromkeys(("daily", "monthly", "models", "invoices"), PERIODS),
+    "runway": LATEST,
     "query": COMMON | STORE | {"--csv"},
     "report": COMMON | STORE | {"--account", "--force", "--from", "--output", "--to"},
     "doctor": COMMON | WHERE,

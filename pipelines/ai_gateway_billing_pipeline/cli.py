@@ -10,13 +10,19 @@ import typer
 from ai_gateway_billing_pipeline.commands import (
     account,
     accounts,
+    answering,
     backfill,
     check,
+    daily,
     doctor,
     export,
+    invoices,
     load,
+    models,
+    monthly,
     query,
     report,
+    runway,
     status,
 )
 from ai_gateway_billing_pipeline.terminal import exits
@@ -39,7 +45,7 @@ app = typer.Typer(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and end the process with its exit code."""
     _settle_dlt()
-    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    given = list(sys.argv[1:] if arguments is None else arguments)
     sys.exit(exits.run(lambda: app(args=given, standalone_mode=False, prog_name="aig-billing")))
 
 
@@ -58,19 +64,26 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _common(
-    show: Annotated[
+    context: typer.Context,
+    show: Annotated[  # noqa: ARG001 - its callback does it
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None and not answering.summary():
+        sys.stdout.write(context.get_help() + "\n")
 
 
 for command in (
     load.load,
     backfill.backfill,
     status.status,
+    daily.daily,
+    monthly.monthly,
+    models.models,
+    runway.runway,
+    invoices.invoices,
     query.query,
     check.check,
     report.report,

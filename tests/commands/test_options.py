@@ -47,7 +47,7 @@ TEXTS = [
     "'",
     "\x1b[31m",
 ]
-NUMERIC = {"--lookback", "--wait", "--max-requests-per-second", "--stale-after", "--amount", "--threshold"}
+NUMERIC = {"--last", "--lookback", "--wait", "--max-requests-per-second", "--stale-after", "--amount", "--threshold"}
 OURS = ("AIG_BILLING_", "CLOUDFLARE_")
 DAYS = {"--from", "--to", "--start"}
 NEEDED = {

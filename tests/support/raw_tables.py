@@ -70,6 +70,11 @@ def covered(day: str, grouping: str, account_id: str = ACCOUNT, *, read_at: str 
     }
 
 
+def named(account_id: str, name: str | None, alias: str | None = None) -> Row:
+    """What an account is called."""
+    return {"account_id": account_id, "name": name, "alias": alias}
+
+
 def invoice(created: str | None, status: str | None = "paid", due: str = "1050", **fields: Any) -> Row:
     """An invoice; paid in full when its status says so, else not at all."""
     paid = due if status == "paid" else "0"
@@ -137,5 +142,7 @@ def _empty(usage_unit: str) -> bytes:
                 columns = {name: _TYPES[hint["data_type"]] for name, hint in hints.items()} | _DLT
                 declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())
                 connection.execute(f"create table ai_gateway_billing.{table} ({declared})")
+            names = "account_id varchar, name varchar, alias varchar, named_at timestamptz"
+            connection.execute(f"create table ai_gateway_billing.account_names ({names})")
             views.apply(connection, usage_unit)
         return path.read_bytes()

@@ -1,4 +1,4 @@
-"""What people ask, as rows of the views: one function per question. Amounts are exact, in major units, beside a currency.
+"""What people ask, as rows of the views: one function per question. Amounts are exact, in major units.
 
 Every row has a `state`: `open` (its period still runs), `final`, `complete` (late events may still come), `incomplete`
 (over, and not read whole) or `unknown` (never read: its amounts are NULL, not 0).
@@ -50,7 +50,7 @@ _DAILY = f"""
     from asked
     left join spend.daily using (account_id, day)
     order by asked.day, account_name, account_id
-"""
+"""  # noqa: S608 - nothing in it comes from outside
 _MONTHLY = f"""
     with {_CHOSEN},
     asked as (
@@ -67,14 +67,14 @@ _MONTHLY = f"""
     )
     select
         asked.account_id, asked.account_name, asked.month, asked.currency, monthly.amount, monthly.days_known,
-        day(last_day(asked.month)) as days_in_month,
+        least(last_day(asked.month), asked.newest) - asked.month + 1 as days_elapsed,
         {_STATE.format(first="asked.month", last="last_day(asked.month)")},
         case when state = 'open' then greatest(runway.month_end_forecast, monthly.amount) end as forecast
     from asked
     left join spend.monthly on monthly.account_id = asked.account_id and monthly.month = asked.month
     left join spend.runway on runway.account_id = asked.account_id and runway.month = asked.month
     order by asked.month, asked.account_name, asked.account_id
-"""
+"""  # noqa: S608 - nothing in it comes from outside
 _MODELS = f"""
     with {_CHOSEN},
     asked as (
@@ -110,7 +110,7 @@ _MODELS = f"""
     full join spent using (account_id, month)
     join chosen using (account_id)
     order by month, account_name, account_id, currency, gross desc, model
-"""
+"""  # noqa: S608 - nothing in it comes from outside
 _RUNWAY = """
     select account_id, account_name, runway.* exclude (account_id), currency_is_assumed
     from spend.runway
@@ -140,10 +140,11 @@ _INVOICES = """
 
 
 class Answer(NamedTuple):
-    """Rows that answer a question; `totals` has a row for each currency. `found` counts rows that are not shown, too."""
+    """Rows that answer a question; `totals` has one for each currency. `found` counts all rows that there are."""
 
     name: str
     scope: Scope
+    columns: Sequence[str]
     rows: Sequence[Row]
     totals: Sequence[Row]
     found: int
@@ -156,9 +157,10 @@ class Answer(NamedTuple):
 
 def _question(name: str, sql: str, sums: Sequence[str]) -> Callable[[duckdb.DuckDBPyConnection, Scope], Answer]:
     def ask(connection: duckdb.DuckDBPyConnection, scope: Scope) -> Answer:
-        rows = fetch(connection, sql, scope.parameters)
+        columns, rows = fetch(connection, sql, scope.parameters)
         found = max((row.pop("found") for row in rows if "found" in row), default=len(rows))
-        return Answer(name, scope, rows, totals(rows, sums), found)
+        columns = [column for column in columns if column != "found"]
+        return Answer(name, scope, columns, rows, totals(rows, sums), found)
 
     return ask
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from ai_gateway_billing.errors import SettingsError
+from ai_gateway_billing_pipeline.terminal.values import cut
 
 Row = dict[str, Any]
 
@@ -17,15 +18,16 @@ _ACCOUNTS = """
 """
 _NAMED_AT_MOST = 10
 """Accounts that a message lists."""
+_WORD = 40
 
 
 class Asked(NamedTuple):
-    """What a command was asked for: accounts by id, name or alias; UTC days, both included; or the last N periods."""
+    """What a command was asked for: accounts by id, name or alias; UTC days, both included; how many periods."""
 
     accounts: Sequence[str] = ()
     first: date | None = None
     last: date | None = None
-    count: int | None = None
+    newest: int | None = None
 
     @property
     def is_bounded(self) -> bool:
@@ -68,13 +70,13 @@ class Scope(NamedTuple):
             "accounts": [account.id for account in self.accounts],
             "first": asked.first,
             "last": asked.last,
-            "count": asked.count,
+            "count": asked.newest,
         }
 
 
 def scope(connection: duckdb.DuckDBPyConnection, asked: Asked) -> Scope:
     """The accounts that were asked for; all when none was named. Raises `SettingsError` for one that is not stored."""
-    known = [Account(**row) for row in fetch(connection, _ACCOUNTS, {})]
+    known = [Account(**row) for row in fetch(connection, _ACCOUNTS, {})[1]]
     chosen = {account.id: account for word in asked.accounts for account in _meant(word, known)}
     return Scope(list(chosen.values()) if asked.accounts else known, asked)
 
@@ -87,19 +89,21 @@ def _meant(word: str, known: Sequence[Account]) -> Sequence[Account]:
     if len(found) == 1:
         return found
     if found:
-        raise SettingsError(f"--account {word} is the name of {len(found)} accounts. Give an id: {_listed(found)}.")
+        raise SettingsError(
+            f"--account {cut(word, _WORD)} is the name of {len(found)} accounts. Give an id: {_listed(found)}."
+        )
     held = f"The database contains {_listed(known)}." if known else "The database contains no account yet."
-    raise SettingsError(f"--account {word}: no such account. {held}")
+    raise SettingsError(f"--account {cut(word, _WORD)}: no such account. {held}")
 
 
 def _listed(accounts: Sequence[Account]) -> str:
-    words = [f"{each.id} ({each.name})" if each.name else each.id for each in accounts[:_NAMED_AT_MOST]]
+    words = [f"{each.id} ({cut(each.name, _WORD)})" if each.name else each.id for each in accounts[:_NAMED_AT_MOST]]
     rest = len(accounts) - len(words)
     return ", ".join(words) + (f" and {rest} more" if rest else "")
 
 
-def fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Row) -> list[Row]:
-    """Rows of the views. Raises `SettingsError` where no load of this version has made them."""
+def fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Row) -> tuple[list[str], list[Row]]:
+    """Names of columns, and rows of the views. Raises `SettingsError` where no load of this version has made them."""
     used = {name: value for name, value in parameters.items() if f"${name}" in sql}
     try:
         cursor = connection.execute(sql, used)
@@ -110,4 +114,4 @@ def fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Row) -> l
             "The database contains no views of this version yet. Run `aig-billing load` first."
         ) from error
     names = [column[0] for column in cursor.description or []]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return names, [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

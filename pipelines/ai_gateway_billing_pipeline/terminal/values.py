@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 NULL = "NULL"
+UNKNOWN = "unknown"
 FORMULA = r"(?s)(\s*[=+@-]|[\t\r\n]).*"
 """Text that a spreadsheet may take for a formula, for Python and for DuckDB."""
 PLAIN_NAME = r"[@+-][A-Za-z0-9_./:@-]*"
@@ -28,6 +29,22 @@ def shown(number: Decimal) -> str:
         return digits
     whole, _, fraction = digits.partition(".")
     return f"{whole}.{fraction:0<2}"
+
+
+def cut(words: str, length: int) -> str:
+    """The text in one line, with … in place of what is too much of it."""
+    line = " ".join(words.split())
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def money(amount: Decimal | None) -> str:
+    """An amount for a table: two decimals and commas, `<0.01` where it would read as nothing; unknown is no 0."""
+    if amount is None:
+        return UNKNOWN
+    words = f"{amount:,.2f}"
+    if amount and not words.strip("-0."):
+        return "<0.01" if amount > 0 else ">-0.01"
+    return words
 
 
 def text(value: object) -> str:
