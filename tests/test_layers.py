@@ -174,6 +174,7 @@ ELSEWHERE = {
     "operations/sending": "operations/test_operations",
     "outcome": "test_extraction",
     "report/charts": "report/test_browser",
+    "report/charts_by_model": "report/test_browser",
     "report/drawing": "report/test_browser",
     "report/encodings": "report/test_browser",
     "report/sections": "report/test_page",

@@ -5,12 +5,13 @@ Every section takes the connection, an account and a range of days, and gives so
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from html import escape
 from types import MappingProxyType
 
 import duckdb
 
-from . import charts, formats, questions, sentences
+from . import charts, charts_by_model, formats, questions, sentences
 from .drawing import Figure, nothing
 from .questions import ALL, Days, Row
 
@@ -57,34 +58,22 @@ def runway(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -
     return Table(sentences.runway(row), note, ["", "", ""], _runway(row), [1])
 
 
-def per_day(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure:
-    """Spend per day."""
-    return charts.per_day(questions.per_day(billing, account, days))
+def _drawn(chart: Callable[[list[Row]], Figure], question: Callable[..., list[Row]]) -> Section:
+    """The section that draws the answer to one question."""
+
+    @wraps(chart)
+    def section(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure:
+        return chart(question(billing, account, days))
+
+    return section
 
 
-def per_month(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure:
-    """Spend per month with forecast."""
-    return charts.per_month(questions.per_month(billing, account, days))
-
-
-def per_model(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure:
-    """The month by model."""
-    return charts.per_model(questions.per_model(billing, account, days))
-
-
-def per_model_and_day(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure:
-    """Models by day."""
-    return charts.per_model_and_day(questions.per_model_and_day(billing, account, days))
-
-
-def expensive_hours(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure:
-    """The most expensive hours."""
-    return charts.expensive_hours(questions.expensive_hours(billing, account, days))
-
-
-def balances(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure:
-    """Credit and top-ups."""
-    return charts.balances(questions.balances(billing, account, days))
+per_day = _drawn(charts.per_day, questions.per_day)
+per_month = _drawn(charts.per_month, questions.per_month)
+per_model = _drawn(charts_by_model.per_model, questions.per_model)
+per_model_and_day = _drawn(charts_by_model.per_model_and_day, questions.per_model_and_day)
+expensive_hours = _drawn(charts.expensive_hours, questions.expensive_hours)
+balances = _drawn(charts.balances, questions.balances)
 
 
 def invoices(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure | Table:

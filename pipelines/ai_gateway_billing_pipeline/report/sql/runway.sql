@@ -1,0 +1,1 @@
+select * from spend.runway where account_id = $account
