@@ -86,9 +86,10 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def check(bench: Bench, stale_after: int) -> int:
-    """The exit code of the check that the examples run once a day."""
+    """The exit code of the check that the examples run once a day, as far as age goes."""
     with read.connect(bench.database) as connection:
-        return checks.exit_code(list(checks.findings(connection, bench.now, stale_after)))
+        found = checks.findings(connection, bench.now, checks.Limits(stale_after))
+        return checks.exit_code([each for each in found if each.check in ("stale_data", "stopped_schedule")])
 
 
 def stale_after() -> int:

@@ -38,9 +38,13 @@ def database(loaded: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(loaded, tmp_path / "billing.duckdb"))
 
 
-def found(database: Path, now: datetime = NOW) -> list[checks.Finding]:
+def found(database: Path, now: datetime = NOW, limits: checks.Limits | None = None) -> list[checks.Finding]:
     with read.connect(database) as connection:
-        return list(checks.findings(connection, now))
+        return list(checks.findings(connection, now, limits))
+
+
+def of(findings: list[checks.Finding], *names: str) -> list[checks.Finding]:
+    return [finding for finding in findings if finding.check in names]
 
 
 def change(database: Path, *statements: str) -> None:
@@ -70,7 +74,11 @@ BROKEN = {
     f"where id = (select max(id) from {RAW}.invoices)",
     "stale_data": f"update {RAW}.load_status set last_success_at = '2026-11-20 22:00:00+00' "
     "where resource = 'invoices'",
+    "low_credit": f"update {RAW}.credit_balance set balance = 2000, topup_config__amount = null; "
+    f"delete from {RAW}.topup_config",
+    "automatic_topup": f"update {RAW}.topup_config set error = 'Your card was declined.'",
 }
+NEWS = f"insert into {RAW}.unknown_fields select 'invoices', unnest(['tax', 'vat']), 'text', '{NOW}'"
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -113,11 +121,13 @@ def test_case_alone_makes_no_second_currency(database: Path) -> None:
     assert "mixed_currencies" not in {finding.check for finding in found(database)}
 
 
-def test_data_is_stale_only_after_the_given_hours(database: Path) -> None:
-    with read.connect(database) as connection:
-        late = NOW + timedelta(hours=30)
-        assert not [f for f in checks.findings(connection, late, 36) if f.check == "stale_data"]
-        assert [f for f in checks.findings(connection, late, 24) if f.check == "stale_data"]
+def test_a_schedule_has_stopped_only_after_the_given_hours_and_is_told_once(database: Path) -> None:
+    late = NOW + timedelta(hours=30)
+
+    assert not of(found(database, late, checks.Limits(stale_after=36)), "stopped_schedule", "stale_data")
+    (stopped,) = of(found(database, late, checks.Limits(stale_after=24)), "stopped_schedule", "stale_data")
+    assert (stopped.check, stopped.severity) == ("stopped_schedule", "error")
+    assert "since 2026-11-22 10:30 UTC" in stopped.finding
 
 
 def test_a_day_that_one_source_has_not_read_is_not_compared(database: Path) -> None:
@@ -151,3 +161,140 @@ def test_the_command_ends_with_0_when_there_are_only_warnings(database: Path) ->
 @pytest.mark.parametrize("name", checks.CHECKS)
 def test_every_check_says_what_it_promises(name: str) -> None:
     assert checks.promise_of(name).endswith(".")
+
+
+# --- the same matter stays the same finding -------------------------------------------------------------------------
+
+
+def low(database: Path, cents: int) -> checks.Finding:
+    change(database, f"update {RAW}.credit_balance set balance = {cents}")
+    (finding,) = of(found(database), "low_credit")
+    return finding
+
+
+def test_credit_that_runs_out_is_one_matter_that_gets_worse(database: Path) -> None:
+    change(database, BROKEN["low_credit"])
+
+    days, hours, over = low(database, 5000), low(database, 500), low(database, -1)
+
+    assert len({days.id, hours.id, over.id}) == 1
+    assert set(days.reached) < set(hours.reached) < set(over.reached)
+    assert "50.00 USD lasts about" in days.finding
+    assert "no automatic top-up is set up" in days.finding
+    assert "is used up" in over.finding
+
+
+@pytest.mark.parametrize("days", [0, 7, 400])
+def test_credit_has_to_last_as_many_days_as_asked(database: Path, days: int) -> None:
+    change(database, BROKEN["low_credit"], f"update {RAW}.credit_balance set balance = 20000")
+    left = duckdb.connect(str(database), read_only=True).execute("select days_left from spend.runway").fetchone()
+
+    told = of(found(database, limits=checks.Limits(credit_days=days)), "low_credit")
+
+    assert left is not None
+    assert bool(told) is (left[0] < days)
+
+
+def test_credit_that_a_working_top_up_renews_may_be_low(database: Path) -> None:
+    change(database, f"update {RAW}.credit_balance set balance = 500")
+
+    assert of(found(database), "low_credit", "automatic_topup") == []
+
+
+def test_an_account_that_never_bought_credit_nor_used_any_lacks_none(database: Path) -> None:
+    change(
+        database,
+        BROKEN["low_credit"],
+        f"update {RAW}.credit_balance set balance = 0",
+        f"update {RAW}.usage_daily set aggregated_value = 0",
+        f"update {RAW}.usage_hourly set aggregated_value = 0",
+    )
+
+    assert of(found(database), "low_credit") == []
+
+
+def test_a_top_up_that_fails_is_told_with_the_reason_of_the_api_and_without_card_digits(database: Path) -> None:
+    change(database, f"update {RAW}.topup_config set error = 'Your card ending in 4242 was declined.'")
+
+    (finding,) = of(found(database), "automatic_topup")
+    assert "is failing: Your card ending in *** was declined" in finding.finding
+    assert "4242" not in finding.finding
+
+
+@pytest.mark.parametrize(
+    ("breakage", "state"),
+    [
+        (f"update {RAW}.topup_config set disabled_reason = 'too many failures'", "disabled"),
+        (f"update {RAW}.credit_balance set has_default_payment_method = false", "no card"),
+    ],
+)
+def test_a_top_up_that_cannot_work_is_an_error(database: Path, breakage: str, state: str) -> None:
+    change(database, breakage)
+
+    (finding,) = of(found(database), "automatic_topup")
+    assert finding.severity == "error"
+    assert state in finding.reached
+
+
+def test_new_fields_are_a_note_that_goes_after_two_weeks(database: Path) -> None:
+    change(database, NEWS)
+
+    (note,) = of(found(database), "new_fields")
+    assert (note.severity, note.account_id) == ("info", "")
+    assert "invoices.tax, invoices.vat" in note.finding
+    assert of(found(database, NOW + timedelta(days=15)), "new_fields") == []
+
+
+def test_a_note_is_no_error(database: Path) -> None:
+    change(database, NEWS)
+
+    ran = CliRunner().invoke(cli.app, ["check", "--stale-after", "1000000", "--database", str(database)])
+
+    assert ran.exit_code == 0
+
+
+SAME = {
+    "quarantine": (
+        BROKEN["quarantine"],
+        f"insert into {RAW}.quarantine from {RAW}.quarantine select * replace ('more' as payload)",
+    ),
+    "invoice_sums": (
+        BROKEN["invoice_sums"],
+        f"update {RAW}.invoices set amount_paid = amount_paid + 1 where id = (select max(id) from {RAW}.invoices)",
+    ),
+    "hour_and_day_sums": (BROKEN["hour_and_day_sums"], BROKEN["hour_and_day_sums"]),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_other_numbers_in_the_same_matter_are_no_other_finding(database: Path, name: str) -> None:
+    told = []
+    for statement in SAME[name]:
+        change(database, statement)
+        told += of(found(database), name)
+
+    first, second = told
+    assert (first.id, first.reached) == (second.id, second.reached)
+    assert first.finding != second.finding
+
+
+def test_ten_times_as_many_are_worse(database: Path) -> None:
+    change(database, BROKEN["quarantine"])
+    (few,) = of(found(database), "quarantine")
+    change(
+        database,
+        f"insert into {RAW}.quarantine select account_id, resource, field, reason, n::varchar, now(), now() "
+        f"from {RAW}.quarantine, range(9) as numbers(n)",
+    )
+
+    (many,) = of(found(database), "quarantine")
+    assert many.id == few.id
+    assert set(many.reached) > set(few.reached)
+
+
+@pytest.mark.parametrize("name", checks.CHECKS)
+def test_no_two_findings_share_an_id(database: Path, name: str) -> None:
+    change(database, BROKEN.get(name, NEWS))
+
+    ids = [finding.id for finding in found(database)]
+    assert len(ids) == len(set(ids))

@@ -24,20 +24,26 @@ def check(
         int,
         typer.Option("--stale-after", metavar="HOURS", min=1, max=1_000_000, help="Age at which data is stale."),
     ] = 36,
+    credit_days: Annotated[
+        int,
+        typer.Option(
+            "--credit-days", metavar="DAYS", min=0, max=36_500, help="Days that credit without top-up must last."
+        ),
+    ] = 7,
     accept: Annotated[
         list[str] | None,
-        typer.Option("--accept", metavar="ID", help="Stop reporting this finding while it stays the same; repeatable."),
+        typer.Option("--accept", metavar="ID", help="Stop reporting this finding until it gets worse; repeatable."),
     ] = None,
     store: "Store",
     as_json: options.Json = False,
 ) -> None:
-    """Check the data for gaps, wrong sums, duplicates and age. The exit code is 1 when there are errors."""
+    """Check credit, top-ups, gaps, wrong sums, duplicates and age. The exit code is 1 when there are errors."""
     from ai_gateway_billing_pipeline.database import checks, stores
     from ai_gateway_billing_pipeline.terminal import values
 
     now = datetime.now(UTC)
     with stores.connect(store) as connection:
-        found = list(checks.findings(connection, now, stale_after))
+        found = list(checks.findings(connection, now, checks.Limits(stale_after, credit_days)))
     if accept:
         found = _accept(store, found, accept, now)
     if as_json:

@@ -1,23 +1,32 @@
-"""Data-quality checks on the published copy, one SQL file in `sql/checks/` each, whose first line is what must hold.
+"""Checks of the published copy, one SQL file in `sql/checks/` each, whose first line is what must hold.
 
-A file selects its findings: severity (`error` or `warning`), account and a plain sentence. It may use `$now`,
-`$stale_after` (hours) and the macro `trim_zeros`, which prints an exact number without trailing zeros.
+A file selects its findings: `severity`, `account_id` (empty for what belongs to none), a plain sentence `finding`, and
+for telling whether it is news: `matter`, which stays the same as long as it is the same matter, and `reached`, the
+steps that it has reached, so that one more is worse. It may use `$now`, the limits in `Limits`, and the macros below.
 """
 
 import hashlib
+import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib import resources
 from typing import Any, Literal, NamedTuple
 
 import duckdb
 
+from ai_gateway_billing.redaction import redact
 from ai_gateway_billing_pipeline.terminal import output
 
 from . import views
 
+Severity = Literal["error", "warning", "info"]
+
 CHECKS = (
+    "low_credit",
+    "automatic_topup",
+    "stopped_schedule",
     "stale_data",
     "coverage_gaps",
     "hour_and_day_sums",
@@ -30,14 +39,17 @@ CHECKS = (
     "open_invoices",
     "unknown_invoices",
     "mixed_currencies",
+    "new_fields",
 )
-STALE_AFTER_HOURS = 36
-"""A daily load may start late and retry for a while; after a missed one the data is stale."""
+_STEPS: dict[Severity, tuple[str, ...]] = {"info": (), "warning": ("warning",), "error": ("warning", "error")}
+"""What a severity adds to the steps that a finding has reached."""
+_LONGEST = 2_000
 
 _ACCEPTED = """
     create table if not exists ai_gateway_billing._accepted_findings (
         id varchar primary key, check_name varchar, account_id varchar, finding varchar, accepted_at timestamptz
-    )
+    );
+    alter table ai_gateway_billing._accepted_findings add column if not exists reached varchar;
 """
 _GONE = f"""
     select account_id
@@ -46,64 +58,87 @@ _GONE = f"""
     having max(last_listed_at) < (select max(last_listed_at) from ai_gateway_billing.load_status)
         - to_seconds({views.RULES["gone_seconds()"][0]})
 """  # noqa: S608  # a number of ours
-_TRIM_ZEROS = (
-    "create or replace temp macro trim_zeros(number) as "
-    "if(contains(number::varchar, '.'), rtrim(rtrim(number::varchar, '0'), '.'), number::varchar)"
-)
+_MACROS = """
+    create or replace temp macro trim_zeros(number) as  -- an exact number without trailing zeros
+        if(contains(number::varchar, '.'), rtrim(rtrim(number::varchar, '0'), '.'), number::varchar);
+    create or replace temp macro mark(is_reached, step) as  -- a step, once it is reached
+        if(is_reached, [step], [])::varchar[];
+    create or replace temp macro tens(number) as  -- a step for each digit of a count: ten times as many are worse
+        range(1, length(number::varchar) + 1)::varchar[];
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From when on something is a finding."""
+
+    stale_after: int = 36
+    """Hours. A daily load may start late and retry for a while; after a missed one the data is stale."""
+    credit_days: int = 7
+    """Days that credit has to last which no automatic top-up renews."""
 
 
 class Finding(NamedTuple):
-    """One thing that does not hold, in a sentence. `accepted`: somebody said that it may stay so."""
+    """One thing that does not hold, in a sentence.
+
+    `id` stays the same while it is the same matter, whatever its numbers are. `reached`: the steps that it has come to,
+    such as its severity and the thresholds of a budget. `accepted`: somebody said that it may stay at these steps.
+    """
 
     id: str
     check: str
-    severity: Literal["error", "warning"]
+    severity: Severity
     account_id: str
     finding: str
     accepted: bool = False
+    reached: tuple[str, ...] = ()
 
 
-def findings(
-    connection: duckdb.DuckDBPyConnection, now: datetime, stale_after_hours: int = STALE_AFTER_HOURS
-) -> Iterator[Finding]:
+def findings(connection: duckdb.DuckDBPyConnection, now: datetime, limits: Limits | None = None) -> Iterator[Finding]:
     """Run every check, errors of a check before its warnings. The connection may be read-only.
 
     Nothing is found of an account that is gone: nobody could mend it.
     """
-    connection.execute(_TRIM_ZEROS)
+    connection.execute(_MACROS)
     accepted = _accepted(connection)
-    gone = connection.execute(views.bound(connection, _GONE)).fetchall()
+    gone = {account_id for (account_id,) in connection.execute(views.bound(connection, _GONE)).fetchall()}
+    given = {"now": now, **asdict(limits or Limits())}
     for name in CHECKS:
-        statement = statement_of(name)
-        given = {"now": now, "stale_after": stale_after_hours}
-        parameters = {key: value for key, value in given.items() if f"${key}" in statement}
-        ordered = f"from ({views.bound(connection, statement)}) order by severity, account_id, finding"
-        for row in connection.execute(ordered, parameters).fetchall():
-            if row[1:2] in gone:
-                continue
-            found = Finding(_id(name, *row[1:]), name, *row)
-            yield found._replace(accepted=found.id in accepted)
+        for found in _found(connection, name, given):
+            if found.account_id not in gone:
+                yield found._replace(accepted=set(found.reached) <= accepted.get(found.id, set()))
+
+
+def _found(connection: duckdb.DuckDBPyConnection, name: str, given: Mapping[str, object]) -> Iterator[Finding]:
+    statement = statement_of(name)
+    parameters = {key: value for key, value in given.items() if f"${key}" in statement}
+    columns = "severity, account_id, finding, matter, reached"
+    ordered = f"from ({views.bound(connection, statement)}) select {columns} order by severity, account_id, finding"
+    for severity, account_id, finding, matter, reached in connection.execute(ordered, parameters).fetchall():
+        steps = (*_STEPS[severity], *dict.fromkeys(reached))
+        words = redact(finding, limit=_LONGEST)  # some quote the API
+        yield Finding(id_of(name, account_id, matter), name, severity, account_id, words, reached=steps)
+
+
+def id_of(check: str, account_id: str, matter: str) -> str:
+    """The id of a finding, from what stays the same."""
+    return hashlib.sha256(f"{check}\n{account_id}\n{matter}".encode()).hexdigest()[:8]
 
 
 def accept(connection: duckdb.DuckDBPyConnection, found: Finding, now: datetime) -> None:
-    """Keep in the database that a finding may stay as it is."""
+    """Keep in the database that a finding may stay as it is, until it gets worse."""
     connection.execute(_ACCEPTED)
-    values = [found.id, found.check, found.account_id, found.finding, now]
-    connection.execute("insert or ignore into ai_gateway_billing._accepted_findings values (?, ?, ?, ?, ?)", values)
+    values = [found.id, found.check, found.account_id, found.finding, now, json.dumps(found.reached)]
+    connection.execute("insert or replace into ai_gateway_billing._accepted_findings values (?, ?, ?, ?, ?, ?)", values)
 
 
-def _accepted(connection: duckdb.DuckDBPyConnection) -> set[str]:
+def _accepted(connection: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
+    """The steps that were accepted, by the id of the finding."""
+    query = "select id, reached from ai_gateway_billing._accepted_findings where reached is not null"
     try:
-        return {
-            name for (name,) in connection.execute("select id from ai_gateway_billing._accepted_findings").fetchall()
-        }
-    except duckdb.CatalogException:  # none was ever accepted
-        return set()
-
-
-def _id(*words: str) -> str:
-    """The same as long as the sentence is: a gap that grows is another finding."""
-    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:8]
+        return {name: set(json.loads(reached)) for name, reached in connection.execute(query).fetchall()}
+    except (duckdb.BinderException, duckdb.CatalogException):  # none was ever accepted, or by an older version
+        return {}
 
 
 def statement_of(name: str) -> str:
@@ -134,8 +169,14 @@ def show(found: Sequence[Finding]) -> None:
     """Print the findings that nobody accepted as a table, or that there are none."""
     left = [finding for finding in found if not finding.accepted]
     if left:
-        output.print_table(Finding._fields[:-1], [finding[:-1] for finding in left])
-    errors = sum(finding.severity == "error" for finding in left)
-    told = f"{errors} error(s), {len(left) - errors} warning(s)" if left else "nothing found"
+        output.print_table(Finding._fields[:5], [finding[:5] for finding in left])
+    told = f"{tally(left)}" if left else "nothing found"
     accepted = f", {len(found) - len(left)} accepted" if len(left) < len(found) else ""
     sys.stdout.write(f"{len(CHECKS)} checks: {told}{accepted}.\n")
+
+
+def tally(found: Sequence[Finding]) -> str:
+    """How many there are of each severity, in words."""
+    counts = {word: sum(finding.severity == word for finding in found) for word in _STEPS}
+    notes = f", {counts['info']} note(s)" if counts["info"] else ""
+    return f"{counts['error']} error(s), {counts['warning']} warning(s){notes}"

@@ -19,6 +19,8 @@ select
   'error' as severity,
   account_id,
   'Usage by ' || "grouping" || ' was not read completely on ' || count(*) || ' day(s) between ' || min(day)
-    || ' and ' || max(day) || '. Run aig-billing backfill --from ' || min(day) || ' --to ' || max(day) || '.' as finding
+    || ' and ' || max(day) || '. Run aig-billing backfill --from ' || min(day) || ' --to ' || max(day) || '.' as finding,
+  "grouping" as matter,
+  list(day::varchar order by day) as reached
 from missing
 group by account_id, "grouping"

@@ -21,13 +21,17 @@ select
   'error' as severity,
   account_id,
   table_name || ' contains ' || count(*) || ' bucket(s) more than once under the same id, the first from '
-    || strftime(min(start_time at time zone 'UTC'), '%Y-%m-%d %H:%M') || ' UTC.' as finding
+    || strftime(min(start_time at time zone 'UTC'), '%Y-%m-%d %H:%M') || ' UTC.' as finding,
+  table_name || ' buckets' as matter,
+  list(distinct (start_time at time zone 'UTC')::date::varchar) as reached
 from twice
 group by table_name, account_id
 union all
 select
   'warning' as severity,
   account_id,
-  table_name || ' contains ' || count(*) || ' id(s) that belong to more than one bucket.' as finding
+  table_name || ' contains ' || count(*) || ' id(s) that belong to more than one bucket.' as finding,
+  table_name || ' ids' as matter,
+  list(distinct id) as reached
 from shared
 group by table_name, account_id

@@ -26,7 +26,9 @@ select
   account_id,
   'On ' || day || ' the hours add up to ' || trim_zeros(coalesce(hours.total, 0)) || ', but the day is '
     || trim_zeros(coalesce(days.total, 0)) || '. Run aig-billing backfill --from ' || day || ' --to ' || day || '.'
-    as finding
+    as finding,
+  day::varchar as matter,
+  []::varchar[] as reached
 from both_read
 left join hours using (account_id, day)
 left join days using (account_id, day)

@@ -21,7 +21,9 @@ select
   account_id,
   table_name || ' contains ' || count(*) || ' bucket(s) that '
     || if(is_out_of_range, 'lie ahead or before 2020', 'are not one full ' || if(table_name = 'usage_daily', 'UTC day', 'hour'))
-    || ', the first from ' || strftime(min(start_time at time zone 'UTC'), '%Y-%m-%d %H:%M') || ' UTC.' as finding
+    || ', the first from ' || strftime(min(start_time at time zone 'UTC'), '%Y-%m-%d %H:%M') || ' UTC.' as finding,
+  table_name || if(is_out_of_range, ' out of range', ' unaligned') as matter,
+  list(distinct (start_time at time zone 'UTC')::date::varchar) as reached
 from judged
 where is_unaligned or is_out_of_range
 group by table_name, account_id, is_out_of_range

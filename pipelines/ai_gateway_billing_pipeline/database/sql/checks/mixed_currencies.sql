@@ -9,7 +9,9 @@ select
   'warning' as severity,
   account_id,
   'Billed in several currencies: ' || string_agg(currency, ', ' order by currency)
-    || '. Never sum amounts across them.' as finding
+    || '. Never sum amounts across them.' as finding,
+  '' as matter,
+  list(currency order by currency) as reached
 from named
 group by account_id
 having count(*) > 1

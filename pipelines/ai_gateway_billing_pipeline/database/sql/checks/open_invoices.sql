@@ -4,7 +4,9 @@ select
   invoices.account_id,
   'Invoice ' || invoices.id || ' has been open since ' || strftime(created at time zone 'UTC', '%Y-%m-%d') || '; '
     || trim_zeros((amount_remaining * spend.major(currencies.major_per_minor))::decimal(38, 6)) || ' '
-    || upper(invoices.currency) || ' are to be paid.' as finding
+    || upper(invoices.currency) || ' are to be paid.' as finding,
+  invoices.id as matter,
+  []::varchar[] as reached
 from ai_gateway_billing.invoices
 left join spend.currencies on currencies.currency = upper(invoices.currency)
 where lower(status) = 'open' and created < $now - interval 30 day

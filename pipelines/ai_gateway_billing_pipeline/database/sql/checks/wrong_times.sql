@@ -25,7 +25,9 @@ select
   place || ' has ' || count(*) || ' time(s) that cannot be, up to '
     || strftime(max(greatest(moment, ended_at)) at time zone 'UTC', '%Y-%m-%d %H:%M')
     || ' UTC: a clock was wrong, when they were loaded or now. Set this machine''s clock and load again, which mends them.'
-    as finding
+    as finding,
+  place as matter,
+  tens(count(*)) as reached
 from moments
 where moment > $now + to_minutes(5) or ended_at > $now + to_minutes(5) or ended_at < moment
 group by account_id, place
