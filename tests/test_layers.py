@@ -154,7 +154,6 @@ ELSEWHERE = {
     "commands/daily": "commands/test_answering",
     "commands/examination": "commands/test_doctor",
     "commands/invoices": "commands/test_answering",
-    "commands/load": "test_cli",
     "commands/machine": "commands/test_doctor",
     "commands/models": "commands/test_answering",
     "commands/monthly": "commands/test_answering",

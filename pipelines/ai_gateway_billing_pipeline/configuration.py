@@ -5,6 +5,7 @@ other programs have, too. Within `only` it finds there what was named, and elsew
 """
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,30 @@ def only(*allowed: str) -> Iterator[None]:
     context = PluggableRunContext(_Context([tuple(name.split(".")) for name in allowed]))
     with Container().injectable_context(context):
         yield
+
+
+@contextmanager
+def without(package: str) -> Iterator[None]:
+    """While this lasts, a package that is not imported yet cannot be.
+
+    At the first list that Arrow is given, it imports pandas to see whether the list is one of its, and where it is
+    installed that takes as long as the rest of a small load.
+    """
+    finder = _Nowhere(package)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+class _Nowhere:
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname == self._package:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
 
 
 class _Context(RunContext):

@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ai_gateway_billing.errors import BillingError, SettingsError
-from ai_gateway_billing.rows.tables import RESOURCES, TABLES
 from ai_gateway_billing_pipeline.terminal import exits, logs, signals
 
 from . import options
@@ -86,6 +84,8 @@ def load(
 
 
 def _resources(names: Sequence[str], grouping: Grouping) -> Sequence[str]:
+    from ai_gateway_billing.rows.tables import RESOURCES
+
     for name in names:
         if name not in RESOURCES:
             raise SettingsError(f"--only {name}: no such resource. Choose from {', '.join(RESOURCES)}.")
@@ -100,6 +100,8 @@ def _resources(names: Sequence[str], grouping: Grouping) -> Sequence[str]:
 @contextmanager
 def _demo(given: Mapping[str, Any]) -> Iterator["Settings"]:
     """Settings for a simulated account that is served on loopback as long as this lasts."""
+    from dataclasses import replace
+
     from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, DEMO_START, DEMO_TOKEN, Simulator, demo_world
     from ai_gateway_billing_pipeline import settings
 
@@ -130,13 +132,13 @@ class Attempt:
     def run(self, resolved: "Settings", asked: "Options", rate: float | None) -> int:
         """Load, tell how it went, and return the exit code. Raises what `loading.load` raises."""
         from ai_gateway_billing.api import accounts
-        from ai_gateway_billing_pipeline import settings
+        from ai_gateway_billing_pipeline import configuration, settings
         from ai_gateway_billing_pipeline.loading import load as loading
         from ai_gateway_billing_pipeline.terminal import progress
 
         accounts.named(resolved.accounts)  # a bad id is refused before anything else happens
         self._client = client = settings.client_for(resolved, rate)
-        with client, progress.shown() as listener:
+        with client, progress.shown() as listener, configuration.without("pandas"):
             result = loading.load(resolved, asked, client, lambda: datetime.now(UTC), listener)
         if not self._as_json and not logs.is_quiet():
             with exits.unheard():
@@ -245,6 +247,8 @@ def _tally(result: "Result", table: str) -> tuple[int | str, ...]:
 
 def _tables(result: "Result") -> Iterator[str]:
     """Resources that were read and their child tables, in the order of the documentation."""
+    from ai_gateway_billing.rows.tables import RESOURCES, TABLES
+
     read = {resource for _, resource in result.outcomes.of} | set(result.outcomes.rows)
     known = [table for table in TABLES if table in read]
     yield from known

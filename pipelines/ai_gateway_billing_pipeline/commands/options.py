@@ -4,11 +4,10 @@ import inspect
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from typer.models import OptionInfo
@@ -149,8 +148,7 @@ reading = in_place_of("store", _store)
 """A command that reads what was loaded: `store` says where it is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loading:
+class Loading(NamedTuple):
     """What every command that loads can be told."""
 
     trust_clock: TrustClock = False
