@@ -165,6 +165,8 @@ ELSEWHERE = {
     "database/copies": "stores/test_reading",
     "database/lake": "stores/test_reading",
     "database/postgres": "stores/test_reading",
+    "commands/publish": "stores/test_publishing",
+    "loading/publishing": "stores/test_publishing",
     "loading/remotes": "stores/test_reading",
     "loading/bookkeeping": "loading/test_workspace",
     "loading/forget": "commands/test_forget",

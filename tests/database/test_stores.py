@@ -13,7 +13,7 @@ from ai_gateway_billing_pipeline import cli, settings
 from ai_gateway_billing_pipeline.settings import Store
 from support.command import aig
 
-WRITERS = {"backfill", "doctor", "load"}
+WRITERS = {"backfill", "doctor", "load", "publish"}
 NEEDED = {"query": ["select 1"], "report": ["--output", "-"], "export focus": ["--output", "-"]}
 
 

@@ -33,15 +33,22 @@ _UNUSABLE = ("authentication failed", "no password supplied", "does not exist", 
 @contextmanager
 def tables(remote: Remote, name: str, into: duckdb.DuckDBPyConnection) -> Iterator["Tables"]:
     """The tables of the destination `name`, all as one moment saw them. Raises `SettingsError` and `DatabaseError`."""
+    with transaction(remote, name, isolation_level="REPEATABLE READ", readonly=True) as cursor:
+        yield Tables(cursor, into)
+
+
+@contextmanager
+def transaction(remote: Remote, name: str, **session: Any) -> Iterator[Any]:
+    """A cursor in a transaction of its own, times in UTC. Raises `SettingsError` and `DatabaseError`."""
     import psycopg2  # noqa: PLC0415 - of an extra
 
     try:
         connection = psycopg2.connect(remote.address[0])
         try:
-            connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
-            with connection.cursor() as cursor:
+            connection.set_session(**session)
+            with connection, connection.cursor() as cursor:
                 cursor.execute("set local timezone = 'UTC'; set local datestyle = 'ISO'")
-                yield Tables(cursor, into)
+                yield cursor
         finally:
             connection.close()
     except psycopg2.Error as error:
@@ -65,32 +72,44 @@ class Tables:
 
     def copy(self, name: str) -> None:
         """Make the same table in DuckDB."""
-        columns = ", ".join(f"{_quoted(column)}: '{_type(kind)}'" for column, kind in self._columns[name].items())
-        with _piped(partial(self._send, name)) as rows:
-            self._into.execute(f"create table {_named(name)} as from {_csv(rows, columns)}")
+        columns = ", ".join(f"{quoted(column)}: '{_type(kind)}'" for column, kind in self._columns[name].items())
+        reading, writing = os.pipe()
+        with _piped(partial(self._send, name, writing), reading):
+            self._into.execute(f"create table {_named(name)} as from {_csv(reading, columns)}")
 
     def _send(self, name: str, writing: int) -> None:
         with os.fdopen(writing, "wb") as rows:
             self._cursor.copy_expert(f"copy {_named(name)} to stdout (format csv)", rows)
 
 
-@contextmanager
-def _piped(send: Callable[[int], None]) -> Iterator[int]:
-    """The end of a pipe to read from while `send` writes into the other. What stopped the writer is the reason."""
+def send(query: str, source: duckdb.DuckDBPyConnection, table: str, cursor: Any) -> None:
+    """Copy what a query of DuckDB gives into a table of Postgres."""
     reading, writing = os.pipe()
-    with ThreadPoolExecutor(1) as sender:
-        sent = sender.submit(send, writing)
+    with _piped(partial(_receive, table, cursor, reading), writing):
+        source.execute(f"copy ({query}) to '/dev/fd/{writing}' (format csv, header false, use_tmp_file false)")
+
+
+def _receive(table: str, cursor: Any, reading: int) -> None:
+    with os.fdopen(reading, "rb") as rows:
+        cursor.copy_expert(f"copy {table} from stdin (format csv)", rows)
+
+
+@contextmanager
+def _piped(other: Callable[[], None], own: int) -> Iterator[None]:
+    """While DuckDB is busy with one end of a pipe, its `own`, Postgres is with the other. Raises what stopped it."""
+    with ThreadPoolExecutor(1) as beside:
+        done = beside.submit(other)
         try:
-            yield reading
+            yield
         except duckdb.Error:
-            os.close(reading)
-            reading = -1
-            if isinstance(sent.exception(), BrokenPipeError):
+            os.close(own)
+            own = -1
+            if isinstance(done.exception(), BrokenPipeError | None):
                 raise
         finally:
-            if reading >= 0:
-                os.close(reading)
-        sent.result()
+            if own >= 0:
+                os.close(own)
+        done.result()
 
 
 def _csv(reading: int, columns: str) -> str:
@@ -109,7 +128,8 @@ def _named(table: str) -> str:
     return f'{DATASET}."{table.replace(chr(34), 2 * chr(34))}"'
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text in SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -117,8 +137,8 @@ def _told(error: Exception, remote: Remote, name: str) -> BillingError:
     reason = redact(str(error).strip().partition("\n")[0], secret=remote.secret).rstrip(".")
     if getattr(error, "pgcode", None) == "42501":
         return SettingsError(
-            f"{name} does not let this user read: {reason}. "
-            f"Grant usage on the schema {DATASET}, and select on its tables."
+            f"{name} does not let this user do that: {reason}. To read, it needs usage on the schema {DATASET} and "
+            "select on its tables; to publish, create on the database."
         )
     if any(words in str(error) for words in _UNUSABLE):
         return SettingsError(f"{name} cannot be opened: {reason}. See [destination.{name}.credentials].")
