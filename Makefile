@@ -73,9 +73,9 @@ picture: report ## Build the README's picture of the report; needs chromium
 lock: $(VENV)/.dev ## Compile requirements/ from pyproject.toml; UPGRADE=1 upgrades
 	$(COMPILE) --group pip -o requirements/pip.txt
 	$(COMPILE) --group build -o requirements/build.txt
-	$(COMPILE) pyproject.toml -c requirements/build.txt -o requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra notify -c requirements/build.txt -o requirements/runtime.txt
 	$(COMPILE) --group bench -c requirements/runtime.txt -o requirements/bench.txt
-	$(COMPILE) pyproject.toml --extra dev --extra demo --extra postgres --extra ducklake -c requirements/build.txt -c requirements/runtime.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra dev --extra demo --extra notify --extra postgres --extra ducklake -c requirements/build.txt -c requirements/runtime.txt -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra postgres --extra ducklake -c requirements/dev.txt -o requirements/stores.txt
 	$(COMPILE) pyproject.toml --extra notebooks --extra report -c requirements/dev.txt -o requirements/notebooks.txt
 	$(COMPILE) --group mutants -c requirements/dev.txt -o requirements/mutants.txt

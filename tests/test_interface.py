@@ -10,7 +10,7 @@ from ai_gateway_billing.rows import tables
 from ai_gateway_billing_pipeline import cli
 from support.command import aig
 
-SCHEDULED = {"--notify-url"}
+SCHEDULED = {"--notify", "--notify-url"}
 COMMON = {"--help", "--json", "--log-level", "--log-format", "--quiet"}
 WHERE = {"--account", "--base-url", "--database", "--destination"}
 STORE = {"--database", "--destination"}

@@ -67,8 +67,8 @@ def test_lock_files_agree_with_each_other() -> None:
 # --- what the project asks for ---------------------------------------------------------------------------------------
 
 ASKED = {
-    "runtime.txt": ("dependencies",),
-    "dev.txt": ("dependencies", "dev", "demo", "postgres", "ducklake"),
+    "runtime.txt": ("dependencies", "notify"),
+    "dev.txt": ("dependencies", "dev", "demo", "notify", "postgres", "ducklake"),
     "stores.txt": ("dependencies", "postgres", "ducklake"),
     "notebooks.txt": ("dependencies", "notebooks", "report"),
     "build.txt": ("build",),

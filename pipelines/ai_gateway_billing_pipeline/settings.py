@@ -115,6 +115,21 @@ def usage_unit_set(environ: Mapping[str, str] = os.environ) -> UsageUnit:
     return usage_unit(environ.get("AIG_BILLING_USAGE_UNIT") or _from_dlt("usage_unit") or "cents")
 
 
+def notify(option: Sequence[str] | None, environ: Mapping[str, str] = os.environ) -> Sequence[str]:
+    """The addresses of alerts, which hold secrets."""
+    return option or environ.get("AIG_BILLING_NOTIFY", "").split()
+
+
+def whole_number(option: int | None, variable: str, default: int, environ: Mapping[str, str] = os.environ) -> int:
+    """A number of days or hours. Raises `SettingsError` for what is none."""
+    given = environ.get(variable, "").strip()
+    if option is not None or not given:
+        return default if option is None else option
+    if not (given.isascii() and given.isdecimal() and len(given) <= 7):
+        raise SettingsError(f"{variable} is {given!r}. Use a whole number.")
+    return int(given)
+
+
 def problem_of(text: str) -> str:
     """Why no setting can be this text, or nothing."""
     if not text.strip():

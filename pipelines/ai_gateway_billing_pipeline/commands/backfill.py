@@ -28,7 +28,7 @@ def backfill(
     shared: options.Loading,
 ) -> None:
     """Read the usage of a range of UTC days again. The next load continues where the last one ended."""
-    with attempted(shared.as_json, shared.notify_url) as attempt:
+    with attempted(shared) as attempt:
         from ai_gateway_billing_pipeline import settings
         from ai_gateway_billing_pipeline.loading.load import Options
 

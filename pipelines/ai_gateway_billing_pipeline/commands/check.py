@@ -1,4 +1,4 @@
-"""`aig-billing check`: data-quality checks on the published file."""
+"""`aig-billing check`: what somebody should look at, and who is told of it."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ import typer
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing_pipeline.terminal import logs
 
-from . import options
+from . import options, telling
 
 if TYPE_CHECKING:
     from ai_gateway_billing_pipeline.database.checks import Finding
@@ -21,36 +21,57 @@ if TYPE_CHECKING:
 def check(
     *,
     stale_after: Annotated[
-        int,
-        typer.Option("--stale-after", metavar="HOURS", min=1, max=1_000_000, help="Age at which data is stale."),
-    ] = 36,
-    credit_days: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "--credit-days", metavar="DAYS", min=0, max=36_500, help="Days that credit without top-up must last."
+            "--stale-after", metavar="HOURS", min=1, max=1_000_000, help="Age at which data is stale.  [default: 36]"
         ),
-    ] = 7,
+    ] = None,
+    credit_days: Annotated[
+        int | None,
+        typer.Option(
+            "--credit-days",
+            metavar="DAYS",
+            min=0,
+            max=36_500,
+            help="Days that credit without automatic top-up must last.  [default: 7]",
+        ),
+    ] = None,
     accept: Annotated[
         list[str] | None,
         typer.Option("--accept", metavar="ID", help="Stop reporting this finding until it gets worse; repeatable."),
     ] = None,
+    notify: options.Notify = None,
+    notify_url: Annotated[
+        str | None, typer.Option("--notify-url", metavar="URL", help="Webhook to send new findings to, as JSON.")
+    ] = None,
+    remind_after: Annotated[
+        int | None,
+        typer.Option(
+            "--remind-after", metavar="DAYS", min=1, max=36_500, help="When to send a finding again.  [default: 7]"
+        ),
+    ] = None,
+    wait: options.Wait = 0.0,
     store: "Store",
     as_json: options.Json = False,
 ) -> None:
-    """Check credit, top-ups, gaps, wrong sums, duplicates and age. The exit code is 1 when there are errors."""
+    """Check credit, budgets and data, and send alerts. The exit code is 1 when there are errors."""
+    from ai_gateway_billing_pipeline.alerts import survey
     from ai_gateway_billing_pipeline.database import checks, stores
     from ai_gateway_billing_pipeline.terminal import values
 
-    now = datetime.now(UTC)
+    now, limits = datetime.now(UTC), telling.limits(stale_after, credit_days)
+    addresses = telling.addressed(notify, notify_url)
     with stores.connect(store) as connection:
-        found = list(checks.findings(connection, now, checks.Limits(stale_after, credit_days)))
+        there = survey.survey(connection, now, limits)
     if accept:
-        found = _accept(store, found, accept, now)
+        there = there._replace(found=_accept(store, there.found, accept, now))
     if as_json:
-        values.print_object(checks.as_json(found))
-    elif checks.exit_code(found) or not logs.is_quiet():
-        checks.show(found)
-    raise typer.Exit(checks.exit_code(found))
+        values.print_object(checks.as_json(there.found, there.names, there.since))
+    elif checks.exit_code(there.found) or not logs.is_quiet():
+        checks.show(there.found, there.names)
+    if addresses:
+        telling.tell(addresses, store, there, now, remind_days=remind_after, wait_s=wait)
+    raise typer.Exit(checks.exit_code(there.found))
 
 
 def _accept(store: "Store", found: "Sequence[Finding]", ids: Sequence[str], now: datetime) -> "list[Finding]":

@@ -13,14 +13,14 @@ import typer
 from ai_gateway_billing.errors import BillingError, SettingsError
 from ai_gateway_billing_pipeline.terminal import exits, logs, signals
 
-from . import options
+from . import options, telling
 
 if TYPE_CHECKING:
     from ai_gateway_billing.api.client import Client
     from ai_gateway_billing.outcome import Outcome
     from ai_gateway_billing_pipeline.loading.load import Options
     from ai_gateway_billing_pipeline.loading.result import Result
-    from ai_gateway_billing_pipeline.settings import Settings
+    from ai_gateway_billing_pipeline.settings import Settings, Store
 
 STOPPED = "Stopped. The database still contains the last complete load. Run again."
 _FAILURES_TOLD = 20
@@ -63,7 +63,7 @@ def load(
     shared: options.Loading,
 ) -> None:
     """Load what is new and what may have changed. Safe to run at any interval."""
-    with attempted(shared.as_json, shared.notify_url) as attempt:
+    with attempted(shared) as attempt:
         from ai_gateway_billing_pipeline import settings
         from ai_gateway_billing_pipeline.loading.load import Options
 
@@ -118,14 +118,16 @@ def _demo(given: Mapping[str, Any]) -> Iterator["Settings"]:
 
 
 class Attempt:
-    """One load as a command sees it. `as_json`: one object on standard output instead of a table.
+    """One load as a command sees it. `shared`: whether it prints one object instead of a table, and whom it tells.
 
-    `notify_url`: a webhook that is told of a load that failed or stayed partial.
+    Raises `SettingsError` for an address that cannot be one.
     """
 
-    def __init__(self, as_json: bool, notify_url: str | None) -> None:
-        self._as_json = as_json
-        self._notify_url = notify_url
+    def __init__(self, shared: options.Loading) -> None:
+        self._as_json = shared.as_json
+        self._notify_url = shared.notify_url
+        self._addresses = telling.addressed(shared.notify)
+        self._store: Store | None = None
         self._client: Client | None = None
         self._began = time.monotonic()
 
@@ -136,6 +138,7 @@ class Attempt:
         from ai_gateway_billing_pipeline.loading import load as loading
         from ai_gateway_billing_pipeline.terminal import progress
 
+        self._store = settings.Store(resolved.database, resolved.destination)
         accounts.named(resolved.accounts)  # a bad id is refused before anything else happens
         self._client = client = settings.client_for(resolved, rate)
         with client, progress.shown() as listener, configuration.without("pandas"):
@@ -145,6 +148,8 @@ class Attempt:
                 _show(result, resolved)
         _tell_failures(result)
         self._sum_up(result.as_json(), is_bad=bool(result.exit_code))
+        failures = () if result.worth_publishing else result.outcomes.failures().values()
+        telling.after_load(self._addresses, self._store, next(iter(failures), None))
         return result.exit_code
 
     def fail(self, error: Exception) -> None:
@@ -152,8 +157,9 @@ class Attempt:
         from ai_gateway_billing_pipeline.loading.result import failed
 
         requests = self._client.requests if self._client else 0
-        told = failed(exits.as_billing_error(error), requests, time.monotonic() - self._began)
-        self._sum_up(told, is_bad=True)
+        problem = exits.as_billing_error(error)
+        self._sum_up(failed(problem, requests, time.monotonic() - self._began), is_bad=True)
+        telling.after_load(self._addresses, self._store, problem)
 
     def _sum_up(self, summary: Mapping[str, object], *, is_bad: bool) -> None:
         logs.summarize(summary)
@@ -169,14 +175,14 @@ class Attempt:
 
 
 @contextmanager
-def attempted(as_json: bool, notify_url: str | None) -> Iterator[Attempt]:
+def attempted(shared: options.Loading) -> Iterator[Attempt]:
     """An attempt whose failure is told as its success would be, and which a signal ends at once."""
     with signals.at_once(STOPPED):
-        if notify_url:
+        if shared.notify_url:
             from ai_gateway_billing_pipeline.loading import notify
 
-            notify.checked_url(notify_url)
-        attempt = Attempt(as_json, notify_url)
+            notify.checked_url(shared.notify_url)
+        attempt = Attempt(shared)
         try:
             yield attempt
         except Exception as error:

@@ -53,6 +53,10 @@ Source = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Notify = Annotated[
+    list[str] | None,
+    typer.Option("--notify", metavar="URL", help="Where to send alerts, as Apprise writes it; repeatable."),
+]
 NotifyUrl = Annotated[
     str | None,
     typer.Option("--notify-url", metavar="URL", help="Webhook to call when a load fails or is partial."),
@@ -159,6 +163,7 @@ class Loading(NamedTuple):
     database: Database = None
     destination: Destination = None
     shard: Shard = None
+    notify: Notify = None
     notify_url: NotifyUrl = None
     as_json: Json = False
 

@@ -28,6 +28,7 @@ CHECKS = (
     "automatic_topup",
     "stopped_schedule",
     "stale_data",
+    "failed_load",
     "coverage_gaps",
     "hour_and_day_sums",
     "duplicates",
@@ -132,6 +133,15 @@ def accept(connection: duckdb.DuckDBPyConnection, found: Finding, now: datetime)
     connection.execute("insert or replace into ai_gateway_billing._accepted_findings values (?, ?, ?, ?, ?, ?)", values)
 
 
+def names(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """What people call the accounts, by id. Nobody has a name in a file that an older version made."""
+    query = "select account_id, account_name from spend.accounts where account_name is not null"
+    try:
+        return dict(connection.execute(query).fetchall())
+    except (duckdb.BinderException, duckdb.CatalogException):
+        return {}
+
+
 def _accepted(connection: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
     """The steps that were accepted, by the id of the finding."""
     query = "select id, reached from ai_gateway_billing._accepted_findings where reached is not null"
@@ -156,21 +166,28 @@ def exit_code(found: Sequence[Finding]) -> int:
     return int(any(finding.severity == "error" and not finding.accepted for finding in found))
 
 
-def as_json(found: Sequence[Finding]) -> dict[str, Any]:
-    """The object that `--json` prints."""
+def as_json(found: Sequence[Finding], names: Mapping[str, str], since: Mapping[str, datetime]) -> dict[str, Any]:
+    """The object that `--json` prints. `names`: of accounts; `since`: when a finding was first to be told."""
     return {
         "status": "findings" if exit_code(found) else "clean",
         "checks": list(CHECKS),
-        "findings": [finding._asdict() for finding in found],
+        "findings": [
+            {**each._asdict(), "account": names.get(each.account_id), "first_seen": since.get(each.id)}
+            for each in found
+        ],
     }
 
 
-def show(found: Sequence[Finding]) -> None:
+def show(found: Sequence[Finding], names: Mapping[str, str]) -> None:
     """Print the findings that nobody accepted as a table, or that there are none."""
     left = [finding for finding in found if not finding.accepted]
     if left:
-        output.print_table(Finding._fields[:5], [finding[:5] for finding in left])
-    told = f"{tally(left)}" if left else "nothing found"
+        rows = [
+            (each.id, each.check, each.severity, names.get(each.account_id, each.account_id), each.finding)
+            for each in left
+        ]
+        output.print_table(("id", "check", "severity", "account", "finding"), rows)
+    told = tally(left) if left else "nothing found"
     accepted = f", {len(found) - len(left)} accepted" if len(left) < len(found) else ""
     sys.stdout.write(f"{len(CHECKS)} checks: {told}{accepted}.\n")
 

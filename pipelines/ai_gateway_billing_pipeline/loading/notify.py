@@ -32,8 +32,11 @@ def checked_url(url: str) -> str:
     raise SettingsError("--notify-url needs an https:// address, or http:// on this machine (localhost).")
 
 
-def post(url: str, summary: Mapping[str, object], transport: httpx.BaseTransport | None = None) -> None:
-    """Post the summary once; connecting and answering may take `TIME_LIMIT_S` each. What goes wrong is a warning."""
+def post(url: str, summary: Mapping[str, object], transport: httpx.BaseTransport | None = None) -> bool:
+    """Post the summary once, and return whether it was taken. What goes wrong is a warning.
+
+    Connecting and answering may take `TIME_LIMIT_S` each.
+    """
     body = logs.without_secrets(values.to_json(summary))
     headers = {"content-type": "application/json"}
     try:
@@ -43,7 +46,9 @@ def post(url: str, summary: Mapping[str, object], transport: httpx.BaseTransport
         ):
             if not answer.is_success:
                 log.warning("The webhook of --notify-url answered HTTP %d.", answer.status_code)
+            return answer.is_success
     except httpx.TimeoutException:
         log.warning("The webhook of --notify-url did not answer within %g s.", TIME_LIMIT_S)
     except Exception as error:  # noqa: BLE001 - whatever it is, the load is over and must not fail for it
         log.warning("The webhook of --notify-url could not be reached (%s).", what_broke(error, url))
+    return False

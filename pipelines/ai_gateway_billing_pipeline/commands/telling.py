@@ -1,0 +1,96 @@
+"""What commands share that tell people of findings: the addresses, and the telling, which makes no command fail."""
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from ai_gateway_billing.errors import BillingError, DatabaseBusyError
+from ai_gateway_billing_pipeline.terminal import exits
+
+if TYPE_CHECKING:
+    from ai_gateway_billing_pipeline.alerts.addresses import Address
+    from ai_gateway_billing_pipeline.alerts.survey import Survey
+    from ai_gateway_billing_pipeline.database.checks import Limits
+    from ai_gateway_billing_pipeline.settings import Store
+
+log = logging.getLogger(__name__)
+
+
+def addressed(notify: Sequence[str] | None, webhook: str | None = None) -> "list[Address]":
+    """The addresses of `--notify`, else of the environment, and of a webhook. Raises `SettingsError`."""
+    from ai_gateway_billing_pipeline import settings
+
+    urls = settings.notify(notify)
+    if not urls and not webhook:
+        return []
+    from ai_gateway_billing_pipeline.alerts import addresses
+
+    return addresses.addressed(urls, webhook)
+
+
+def after_load(addresses: "Sequence[Address]", store: "Store | None", error: BillingError | None) -> None:
+    """Tell of all findings and, when the load failed, of its error. What goes wrong is a warning."""
+    if not addresses or isinstance(error, DatabaseBusyError):  # another load is at work and tells what there is
+        return
+    try:
+        _after_load(addresses, store, error)
+    except Exception as problem:  # noqa: BLE001 - whatever it is, the load is over and must not fail for it
+        log.warning("No alerts were sent: %s", exits.as_billing_error(problem))
+
+
+def _after_load(addresses: "Sequence[Address]", store: "Store | None", error: BillingError | None) -> None:
+    from ai_gateway_billing_pipeline import settings
+    from ai_gateway_billing_pipeline.alerts import survey
+
+    now = datetime.now(UTC)
+    there = _there(store, now)
+    failures = [survey.failure(error)] if error else []
+    there = there._replace(found=[*failures, *there.found], checks=[survey.LOAD, *there.checks])
+    tell(addresses, store or settings.store(None, None), there, now)
+
+
+def _there(store: "Store | None", now: datetime) -> "Survey":
+    """What the checks find; nothing where the database cannot be read, of which the load itself has told."""
+    from ai_gateway_billing_pipeline.alerts import survey
+    from ai_gateway_billing_pipeline.database import stores
+    from ai_gateway_billing_pipeline.loading import remotes
+
+    if store is None or (store.is_file and not store.database.exists()):
+        return survey.NOTHING
+    try:
+        store = store if store.is_file else remotes.found(store)
+        with stores.connect(store) as connection:
+            return survey.survey(connection, now, limits())
+    except BillingError as error:
+        log.warning("The findings could not be read: %s", error)
+        return survey.NOTHING
+
+
+def limits(stale_after: int | None = None, credit_days: int | None = None) -> "Limits":
+    """From when on something is a finding. Raises `SettingsError`."""
+    from ai_gateway_billing_pipeline import settings
+    from ai_gateway_billing_pipeline.database.checks import Limits
+
+    usual = Limits()
+    return Limits(
+        settings.whole_number(stale_after, "AIG_BILLING_STALE_AFTER", usual.stale_after),
+        settings.whole_number(credit_days, "AIG_BILLING_CREDIT_DAYS", usual.credit_days),
+    )
+
+
+def tell(
+    addresses: "Sequence[Address]",
+    store: "Store",
+    there: "Survey",
+    now: datetime,
+    *,
+    remind_days: int | None = None,
+    wait_s: float = 0.0,
+) -> None:
+    """Tell everybody what is news. Raises `DatabaseBusyError`."""
+    from ai_gateway_billing_pipeline import settings
+    from ai_gateway_billing_pipeline.alerts import alerting
+
+    remind_after = timedelta(days=settings.whole_number(remind_days, "AIG_BILLING_REMIND_DAYS", 7))
+    alerting.Alerting(store, addresses, remind_after, wait_s).tell(there, now)
