@@ -79,6 +79,8 @@ lock: $(VENV)/.dev ## Compile requirements/ from pyproject.toml; UPGRADE=1 upgra
 	$(COMPILE) pyproject.toml --extra postgres --extra ducklake -c requirements/dev.txt -o requirements/stores.txt
 	$(COMPILE) pyproject.toml --extra notebooks --extra report -c requirements/dev.txt -o requirements/notebooks.txt
 	$(COMPILE) --group mutants -c requirements/dev.txt -o requirements/mutants.txt
+	$(COMPILE) --group dagster -o requirements/dagster.txt
+	$(COMPILE) --group airflow -o requirements/airflow.txt
 	$(LOCK) --python-version 3.12 --group focus -o requirements/focus.txt
 
 bench: build/bench/.sdk ## Time whole loads against peers on this machine; takes minutes; ARGS="--cases a,d" picks some
@@ -154,6 +156,14 @@ build/bench/.sdk: build/bench/.runtime requirements/bench.txt
 
 $(VENV)/.notebooks: $(VENV)/.dev requirements/notebooks.txt
 	@$(PIP) --require-hashes -r requirements/notebooks.txt
+	@touch $@
+
+# What runs the files of deploy/: an orchestrator apart, which finds aig-billing on its PATH.
+
+build/%/.orchestrator: requirements/pip.txt requirements/%.txt
+	@$(PYTHON) -m venv --clear build/$*
+	@build/$*/bin/python $(INSTALL) --require-hashes -r requirements/pip.txt
+	@build/$*/bin/python $(INSTALL) --require-hashes -r requirements/$*.txt
 	@touch $@
 
 build/mutants/.tool: requirements/pip.txt requirements/mutants.txt

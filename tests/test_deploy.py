@@ -29,7 +29,7 @@ DEPLOY = ROOT / "deploy"
 FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
 UNITS = sorted(path for path in FILES if path.suffix in {".service", ".timer"})
 AIG = Path(sys.executable).with_name("aig-billing")
-CALL = re.compile(r"aig-billing ((?:load|check|backfill|status|report|export|metrics)\b[^|&>\n'#;]*)")
+CALL = re.compile(r"aig-billing ((?:load|check|backfill|status|report|export|metrics)\b[^|&>\n'#;`]*)")
 
 
 def text(name: str) -> str:
@@ -456,3 +456,56 @@ def test_the_image_works_with_a_read_only_file_system(tmp_path: Path) -> None:
     assert asked.returncode == 0, asked.stderr
     assert json.loads(loaded.stdout)["status"] == "ok"
     assert all(isinstance(json.loads(line), dict) for line in loaded.stderr.splitlines())
+
+
+# --- Kubernetes ------------------------------------------------------------------------------------------------------
+
+
+def pod() -> Any:
+    (cron,) = [each for each in yaml.safe_load_all(text("kubernetes/cronjob.yaml")) if each["kind"] == "CronJob"]
+    assert cron["spec"]["concurrencyPolicy"] == "Forbid"
+    return cron["spec"]["jobTemplate"]["spec"]
+
+
+def test_the_pod_calls_the_image_with_options_that_exist_and_one_shard() -> None:
+    (container,) = pod()["template"]["spec"]["containers"]
+    command, *rest = container["args"]
+    known = {option for each in get_command(cli.app).commands[command].params for option in each.opts}  # type: ignore[attr-defined]
+
+    assert {word for word in rest if word.startswith("--")} <= known
+    assert rest[rest.index("--shard") + 1] == "europe"
+
+
+def test_the_pod_has_no_rights_and_writes_nowhere_but_where_it_may() -> None:
+    spec = pod()["template"]["spec"]
+    (container,) = spec["containers"]
+    volumes = {each["name"]: each for each in spec["volumes"]}
+    writable = {each["mountPath"] for each in container["volumeMounts"] if not each.get("readOnly")}
+
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["runAsUser"] == 10001
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert writable == {"/tmp"}
+    assert "emptyDir" in volumes["tmp"]
+
+
+def test_the_pods_token_is_a_file_of_a_secret_and_no_variable() -> None:
+    spec = pod()["template"]["spec"]
+    (container,) = spec["containers"]
+    told = {each["name"]: each for each in container["env"]}
+    mounts = {each["mountPath"]: each["name"] for each in container["volumeMounts"]}
+    volumes = {each["name"]: each for each in spec["volumes"]}
+    folder, _, _ = told["CLOUDFLARE_API_TOKEN_FILE"]["value"].rpartition("/")
+
+    assert "secret" in volumes[mounts[folder]]
+    assert "CLOUDFLARE_API_TOKEN" not in told
+    assert not [each for each in container["env"] if "valueFrom" in each]
+
+
+def test_a_pod_that_failed_for_good_is_not_run_again() -> None:
+    (rule,) = pod()["podFailurePolicy"]["rules"]
+
+    assert rule["action"] == "FailJob"
+    assert set(rule["onExitCodes"]["values"]) == {1, 2, 3, 4}  # 5 and 6 pass by themselves

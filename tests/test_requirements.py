@@ -15,8 +15,8 @@ from packaging.version import Version
 from support.constants import ROOT
 from support.project import LOCKS, files, make, pins, pyproject, text
 
-APART = {"focus.txt"}  # an environment of its own, with older versions
-OPTIONAL = {"bench.txt", "focus.txt", "mutants.txt", "notebooks.txt"}  # need not be installed where the tests run
+APART = {"airflow.txt", "dagster.txt", "focus.txt"}  # environments of their own, with other versions
+OPTIONAL = APART | {"bench.txt", "mutants.txt", "notebooks.txt"}  # need not be installed where the tests run
 
 every = pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
 
@@ -74,6 +74,8 @@ ASKED = {
     "build.txt": ("build",),
     "pip.txt": ("pip",),
     "bench.txt": ("bench",),
+    "airflow.txt": ("airflow",),
+    "dagster.txt": ("dagster",),
     "focus.txt": ("focus",),
     "mutants.txt": ("mutants",),
 }
