@@ -494,11 +494,13 @@ class Loads(RuleBasedStateMachine):
             listed = self.bench.true_invoices(account_id)
             numbers = [re.findall(r"\d+", row["id"] or row["description"])[0] for row in listed]
             is_proven = any(self.listed_as[number] != "usage" for number in numbers)
+            if listed:  # an empty list tells nothing of those that it held
+                model.update({identity: row | {"is_listed": False} for identity, row in model.items()})
             for row, number in zip(listed, numbers, strict=True):
                 kind = KINDS[self.listed_as[number]] if is_proven else "unknown"
                 identity = row["id"] or (row["created"], row["description"], row["amount_due"])
-                model[identity] = row | {"listed": self.bench.now, "kind": kind}
-        found = {}
+                model[identity] = row | {"is_listed": True, "kind": kind}
+        newest, found = self.bench.listed(account_id), {}
         for key, row in self.bench.invoices(account_id).items():
             is_ours = row["has_surrogate_id"]
             identity = (row["created"], row["description"], row["amount_due"]) if is_ours else key
@@ -506,7 +508,7 @@ class Loads(RuleBasedStateMachine):
             found[identity] = shape | {
                 "id": None if is_ours else key,
                 "created": row["created"],
-                "listed": row["last_listed_at"],
+                "is_listed": row in newest,
                 "kind": row["kind"],
             }
         assert found == model

@@ -20,6 +20,8 @@ WORKERS = 8
 """How many requests may be under way at once."""
 
 Answer = TypeVar("Answer")
+Jobs = Mapping[str, Sequence[Callable[[], Answer]]]
+"""What is to be asked of each account, in order."""
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -49,7 +51,7 @@ class Extraction:
     def each(
         self,
         resource: str,
-        jobs: Mapping[str, Sequence[Callable[[], Answer]]],
+        jobs: Jobs[Answer],
         make: Callable[[str, Answer], Part],
         give_up_after: int | None = None,
     ) -> Iterator[tuple[str, Any]]:

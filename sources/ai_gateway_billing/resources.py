@@ -17,12 +17,11 @@ from dlt.common.time import ensure_pendulum_datetime
 from dlt.extract import DltResource
 from dlt.extract.exceptions import CurrentSourceNotAvailable
 
-from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.api.endpoints import OF_RESOURCE
-from ai_gateway_billing.api.pages import Listing
-from ai_gateway_billing.rows import arrow, identity, invoice_kinds, invoices, records, stored, unknown, versions
+from ai_gateway_billing.invoicing.load import InvoiceLoad, State
+from ai_gateway_billing.invoicing.reading import InvoiceReader
+from ai_gateway_billing.rows import arrow, identity, records, stored, unknown, versions
 from ai_gateway_billing.rows.fields import Columns
-from ai_gateway_billing.rows.invoice_kinds import Told
 from ai_gateway_billing.rows.records import Reading, Row
 from ai_gateway_billing.rows.tables import TABLES, columns_of
 from ai_gateway_billing.rows.versions import hints
@@ -32,8 +31,8 @@ from ai_gateway_billing.usage.load import UsageLoad
 from ai_gateway_billing.usage.reading import WindowReader
 from ai_gateway_billing.usage.windows import Grouping
 
-from .errors import BadRequestError, RecordError
-from .extraction import Extraction, Runs
+from .errors import RecordError
+from .extraction import Extraction, Jobs, Runs
 from .outcome import Part, Rejected
 
 _GIVE_UP_AFTER = 3
@@ -79,9 +78,9 @@ def resources(runs: Runs, include_sensitive: bool) -> Sequence[DltResource]:  # 
 
     @dlt.resource(name="invoices", write_disposition="merge", columns=hints(invoice_columns))
     def invoices() -> Iterator[Any]:
-        """One row per account and invoice. All pages are read each time, because old invoices change."""
+        """One row per account and invoice. The newest are read each time, all of them once a day."""
         tables = arrow.batches(_invoice_tables(runs.of("invoices"), invoice_columns))
-        yield from arrow.at_least_one(tables, invoice_columns)
+        yield from arrow.worth_loading(tables, invoice_columns, _is_made("invoices"))
 
     @dlt.resource(
         name="invoice_preview",
@@ -144,7 +143,8 @@ def _usage(run: Extraction, grouping: Grouping) -> Iterator[Any]:
     run.usage_under_way.add(grouping)
     try:
         tables = _usage_tables(run, grouping) if grouping in run.groupings else ()
-        yield from arrow.at_least_one(tables, TABLES[buckets.TABLE[grouping]])
+        table = buckets.TABLE[grouping]
+        yield from arrow.worth_loading(tables, TABLES[table], _is_made(table))
     finally:
         run.usage_under_way.discard(grouping)
 
@@ -170,7 +170,7 @@ def _window(resource: str, seen_types: dict[str, str], account_id: str, found: B
     if isinstance(found.content, pa.Table):
         found = replace(found, content=arrow.settle(found.content, columns, seen_types))
         kinds = arrow.not_hinted(found.content, columns)
-    rejected = [_rejected(error, payload) for payload, error in found.rejected]
+    rejected = [unknown.rejected(error, payload) for payload, error in found.rejected]
     return Part(found, {resource: found.rows}, rejected, unknown={resource: kinds})
 
 
@@ -181,56 +181,25 @@ def _without_markers(table: pa.Table) -> pa.Table:
 # --- invoices and versions ------------------------------------------------------------------------------------------
 
 
-def _each(
-    run: Extraction, resource: str, ask: Callable[[str], Any], make: Callable[[Reading, Any], Part]
-) -> Iterator[Any]:
+def _parts(run: Extraction, resource: str, jobs: Jobs[Any], make: Callable[[Reading, Any], Part]) -> Iterator[Any]:
     """What `make` gives dlt of the accounts' answers, without those that failed."""
-    jobs = {account_id: [partial(ask, account_id)] for account_id in run.account_ids}
     for _, content in run.each(resource, jobs, lambda account_id, answer: make(run.reading(account_id), answer)):
         if content is not None:
             yield content
 
 
 def _invoice_tables(run: Extraction, columns: Columns) -> Iterator[pa.Table]:
-    seen_types, markers_go, state = _seen_types(), _markers_go(), dlt.current.resource_state()
+    state = dlt.current.resource_state()
     if "accounts_without_ids" not in state:
         state["accounts_without_ids"] = stored.accounts_without_ids()
-    without_ids: list[str] = state["accounts_without_ids"]
-
-    known = cast(dict[str, Told], state.setdefault("kinds", {}))
-    before = dict(known)  # for other threads
-
-    def ask(account_id: str) -> tuple[Listing, Told]:
-        listed = run.client.invoice_history(account_id)
-        told = before.get(account_id)
-        return listed, told if told and invoice_kinds.is_of(listed, told) else _kinds(run.client, account_id, listed)
-
-    def make(reading: Reading, answer: tuple[Listing, Told]) -> Part:
-        listed, known[reading.account_id] = answer
-        if listed.problem:  # to be as old as the others, of which nothing is known now, keeps those listed
-            reading = replace(reading, now=stored.listed_at(reading.account_id) or reading.now)
-        rows, refused = invoices.read(listed, reading, invoice_kinds.by_key(*answer))
-        rejected = [_rejected(error, item) for error, item in refused]
-        gone: list[str] = []
-        if reading.account_id in without_ids or any(row["has_surrogate_id"] for row in rows):
-            rows, gone = invoices.joined(rows, stored.invoices(reading.account_id))
-            without_ids[:] = sorted({*without_ids, reading.account_id})
-        markers = [versions.withdrawn(reading.account_id, "invoices", reading.now) | {"id": each} for each in gone]
-        table = arrow.open_table(rows + (markers if markers_go else []), columns, seen_types)
-        kinds = {"invoices": arrow.not_hinted(table, columns)}
-        told = _told(reading)
-        return Part(table, {"invoices": len(rows)}, rejected, told, unknown=kinds, error=listed.problem)
-
-    yield from _each(run, "invoices", ask, make)
-
-
-def _kinds(client: Client, account_id: str, listed: Listing) -> Told:
-    """What the lists by type say, read only when something has changed. Without an invoice there is nothing to ask."""
-    try:
-        lists = [client.invoice_history(account_id, each) for each in ("auto", "manual") if listed]
-    except BadRequestError:  # then it knows no types
-        lists = []
-    return invoice_kinds.told(listed, *lists, is_whole=not any(each.problem for each in lists))
+    for name in ("kinds", "newest"):
+        state.setdefault(name, {})
+    load = InvoiceLoad(
+        columns, cast(State, state), stored.listed(), stored.invoices, _seen_types(), marks=_markers_go()
+    )
+    reader, extent = InvoiceReader(run.client), run.extent
+    jobs = load.jobs(reader, run.account_ids, extent.now, extent.full_refresh)
+    yield from _parts(run, "invoices", jobs, load.part)
 
 
 def _accepted(
@@ -241,26 +210,21 @@ def _accepted(
         try:
             rows.append(convert(item, reading))
         except RecordError as error:
-            rejected.append(_rejected(error, item))
+            rejected.append(unknown.rejected(error, item))
     return rows, rejected
-
-
-def _rejected(error: RecordError, payload: Any) -> Rejected:
-    return Rejected(error, unknown.as_json(unknown.redacted(payload)))
-
-
-def _told(reading: Reading) -> list[Rejected]:
-    return [_rejected(error, sent) for error, sent in reading.told]
 
 
 def _snapshots(run: Extraction, resource: str, convert: Callable[[Any, Reading], Row]) -> Iterator[Any]:
     nothing = OF_RESOURCE[resource].nothing
     seen_types, markers_go = _seen_types(), _markers_go()
+    current, is_made = stored.open_versions() if markers_go else {}, _is_made(resource)
 
     def make(reading: Reading, answer: Any) -> Part:
-        marker = [versions.withdrawn(reading.account_id, resource, reading.now)] if markers_go else []
+        account_id = reading.account_id
+        marker = [versions.withdrawn(account_id, resource, reading.now)] if markers_go else []
         if nothing and nothing.is_said_in(answer):
-            return Part(marker, skipped=nothing.words)
+            is_news = account_id in current or not is_made
+            return Part(marker if is_news else [], skipped=nothing.words)
         rows, rejected = _accepted(convert, [answer], reading)
         if not rows:
             return Part(rejected=rejected)
@@ -268,13 +232,18 @@ def _snapshots(run: Extraction, resource: str, convert: Callable[[Any, Reading],
         row = identity.identified(resource, rows[0]) if markers_go else rows[0]
         item, kinds = versions.hinted(resource, row, seen_types)
         content = [*([] if versions.reaches_every_table(resource, rows[0]) else marker), item]
-        return Part(content, counts, told=_told(reading), unknown=kinds)
+        if account_id in current and row["_dlt_id"] == current[account_id]:  # dlt would find out, and take its time
+            content, counts = [], dict.fromkeys(counts, 0)
+        return Part(content, counts, told=reading.unreadable(), unknown=kinds)
 
-    if markers_go:
-        _date_versions(run)
-    contents = _each(run, resource, partial(run.client.snapshot, resource), make)
-    yield from versions.batches(item for content in contents for item in content)
-    yield dlt.mark.materialize_table_schema()  # last, so that `add_limit(1)` gives a row
+    jobs = {account_id: [partial(run.client.snapshot, resource, account_id)] for account_id in run.account_ids}
+    contents = _parts(run, resource, jobs, make)
+    for number, batch in enumerate(versions.batches(item for content in contents for item in content)):
+        if markers_go and not number:
+            _date_versions(run)
+        yield batch
+    if not is_made:
+        yield dlt.mark.materialize_table_schema()  # last, so that `add_limit(1)` gives a row
 
 
 def _date_versions(run: Extraction) -> None:
@@ -289,7 +258,19 @@ def _date_versions(run: Extraction) -> None:
         dlt.current.load_package_state()["state"]["created_at"] = ensure_pendulum_datetime(run.versions_at)
 
 
-# --- markers --------------------------------------------------------------------------------------------------------
+# --- what dlt and the destination do --------------------------------------------------------------------------------
+
+
+def _is_made(resource: str) -> bool:
+    """Whether the resource's tables are there with all their columns, so that no empty one has to make them."""
+    try:
+        schema, table = dlt.current.source_schema(), dlt.current.resource().compute_table_schema()
+    except CurrentSourceNotAvailable:
+        return False
+    children = {name: columns for name, columns in TABLES.items() if name.startswith(f"{resource}__")}
+    present = {name: set(schema.tables[name]["columns"]) for name in schema.data_table_names(seen_data_only=True)}
+    wanted: dict[str, Iterable[str]] = {resource: table["columns"], **children}
+    return all(set(columns) <= present.get(name, set()) for name, columns in wanted.items())
 
 
 def _markers_go() -> bool:

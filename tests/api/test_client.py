@@ -241,11 +241,14 @@ def test_another_refusal_of_the_spending_limit_is_one(clock: Clock) -> None:
     assert type(failure(client, lambda it: it.spending_limit(ACCOUNT))) is errors.AuthenticationError
 
 
-def listing(ids: list[str], size: int, *, info: bool) -> Callable[[httpx.Request], httpx.Response]:
+def listing(
+    ids: list[str], size: int, *, info: bool, total: object = None
+) -> Callable[[httpx.Request], httpx.Response]:
     def handler(request: httpx.Request) -> httpx.Response:
         page = int(request.url.params["page"])
         rows = [{"id": name, "name": name.upper(), "type": "x"} for name in ids[(page - 1) * size : page * size]]
-        return good(rows, result_info={"page": page, "per_page": size}) if info else good(rows)
+        told = {"page": page, "per_page": size, "total_count": total}
+        return good(rows, result_info=told) if info else good(rows)
 
     return handler
 
@@ -266,6 +269,20 @@ def test_accounts_come_from_every_page(clock: Clock, count: int, size: int, info
     client = client_of(clock, listing(ids, size, info=info))
 
     assert client.accounts() == [{"id": name, "name": name.upper()} for name in ids]
+    assert client.requests == requests
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "requests"),
+    [(3, 3, 1), (3, 3.0, 1), (49, 49, 1), (50, 50, 2), (3, 2, 2), (3, 4, 2), (3, "3", 2), (3, None, 2)],
+)
+def test_a_short_page_of_accounts_is_the_last_where_the_total_says_so(
+    clock: Clock, count: int, total: object, requests: int
+) -> None:
+    ids = [f"{number:032x}" for number in range(count)]
+    client = client_of(clock, listing(ids, 50, info=True, total=total))
+
+    assert [each["id"] for each in client.accounts()] == ids
     assert client.requests == requests
 
 

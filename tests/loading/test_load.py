@@ -217,7 +217,7 @@ def test_a_draft_that_the_api_deletes_stays_marked_as_no_longer_listed(zoo: Zoo)
     rows = zoo.bench.invoices(account_of("an invoice is deleted"))
 
     assert rows["in_1"]["last_listed_at"] == NOW
-    assert rows["in_0"]["last_listed_at"] == zoo.bench.now
+    assert rows["in_0"]["last_listed_at"] > NOW
 
 
 def test_every_table_has_the_account(zoo: Zoo) -> None:

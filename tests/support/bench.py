@@ -277,9 +277,13 @@ class Bench:
 
     def assert_invoices_equal(self, account_id: str = ACCOUNT) -> None:
         """Every invoice that the API lists is there as it is listed; others were listed by an earlier load."""
-        found = self.invoices(account_id)
-        listed = {key: row for key, row in found.items() if row["last_listed_at"] == self.true_now}
-        same_invoices(listed.values(), self.true_invoices(account_id))
+        same_invoices(self.listed(account_id), self.true_invoices(account_id))
+
+    def listed(self, account_id: str = ACCOUNT) -> list[Fields]:
+        """The invoices that count as listed: those of the newest whole list, and those that came since."""
+        found = self.invoices(account_id).values()
+        newest = max((row["last_listed_at"] for row in found), default=None)
+        return [row for row in found if row["last_listed_at"] == newest]
 
     def assert_current(self, table: str, account_id: str = ACCOUNT) -> None:
         """The one open version is what the API answers now; none is open when there is nothing."""

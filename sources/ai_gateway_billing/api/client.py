@@ -20,7 +20,7 @@ from .envelope import Answer, Origin, drifted
 from .http import Connected, Params, Wire
 from .inputs import checked_account_id, checked_base_url, checked_token, is_account_id
 from .limits import Pace
-from .pages import Listing, Pages, numbered
+from .pages import Enough, Listing, Pages, numbered
 
 __all__ = ["BASE_URL", "Client", "UsageAnswer", "checked_account_id"]
 
@@ -130,18 +130,18 @@ class Client(Connected):
             raise drifted(origin, "`history` is no list of objects")
         return UsageAnswer(history, answer.result_info.get("has_more") is True)
 
-    def invoice_history(self, account_id: str, kind: str = "all") -> Listing:
+    def invoice_history(self, account_id: str, kind: str = "all", enough: Enough = lambda _: False) -> Listing:
         """Every invoice, from all pages of one consistent read; `PagesInconsistentError` when none was.
 
-        `kind`: `auto` or `manual` asks for the purchases of credit of that type alone. The list has a `problem` where
-        the API gives only a part of it.
+        `kind`: `auto` or `manual` asks for the purchases of credit of that type alone. Reading ends with the page that
+        is `enough`. The list has a `problem` where the API gives only a part of it.
         """
         origin = self._origin(endpoints.INVOICE_HISTORY, account_id)
 
         def fetch(page: int) -> dict[str, Any]:
             return _object(origin, self._wire.get(origin, {"type": kind, "page": page, "per_page": PER_PAGE}))
 
-        return Pages(fetch, origin).read()
+        return Pages(fetch, origin).read(enough)
 
     def snapshot(self, resource: str, account_id: str) -> dict[str, Any] | None:
         """What the resource's endpoint says now; None when it says, in a way of its own, that there is nothing."""
@@ -174,7 +174,8 @@ class Client(Connected):
     def accounts(self) -> list[dict[str, Any]]:
         """`id` and `name` of every account that the token sees. It may see one and yet not its billing.
 
-        Pages are read until one is empty or repeats others, as Cloudflare's own client does: a short one ends nothing.
+        Pages are read until one is empty or repeats others, as Cloudflare's own client does. A short one ends nothing,
+        unless the total that comes with it says the same.
         """
         origin = self._list_of_accounts()
         found: dict[str, dict[str, Any]] = {}
@@ -187,7 +188,8 @@ class Client(Connected):
             known = len(found)
             self._note_names(rows)
             found.update({row["id"].lower(): {"id": row["id"].lower(), "name": row.get("name")} for row in rows})
-            if len(found) == known:
+            is_last = len(rows) < PER_PAGE and answer.result_info.get("total_count") == len(found)
+            if is_last or len(found) == known:
                 break
         return list(found.values())
 

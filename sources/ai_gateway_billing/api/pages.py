@@ -3,10 +3,12 @@
 Pages are numbered, so an invoice that appears or goes while reading shifts the others: rows would come twice
 or never, without a sign. A read counts only if no id stood on two pages, the announced total held still and
 equals the rows, and the first page, asked again, still lists the same invoices.
+
+Who knows the older ones may have enough after some pages. The total then tells whether they are still the same.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -23,9 +25,13 @@ Fetch = Callable[[int], dict[str, Any]]
 
 
 class Listing(list[Row]):
-    """The rows of a listing. `problem` tells why they are not all, and is None when they are."""
+    """The rows of a listing. `problem` tells why they are not all that were wanted, and is None when they are.
+
+    `is_whole`: they are not only the newest, with which somebody had enough.
+    """
 
     problem: PagesInconsistentError | None = None
+    is_whole = True
 
 
 def numbered(fetch: Callable[[int], T], origin: Origin) -> Iterator[tuple[int, T]]:
@@ -49,6 +55,10 @@ class Page(NamedTuple):
         return [_key(row) for row in self.rows]
 
 
+Enough = Callable[[Sequence[Page]], bool]
+"""Whether the pages so far, newest first, are all that is wanted."""
+
+
 @dataclass(frozen=True)
 class Pages:
     """A paged endpoint: `fetch` returns the `result` of a page, counted from 1."""
@@ -56,33 +66,35 @@ class Pages:
     fetch: Fetch
     origin: Origin
 
-    def read(self) -> Listing:
+    def read(self, enough: Enough = lambda _: False) -> Listing:
         """Return the rows of a consistent read, as ordered by the API.
 
-        Where the API ignores `page`, those that it gives, with that as their problem. Raises `PagesInconsistentError`
-        when no read was consistent, `InvalidAnswerError` when a page is no proper page.
+        It ends where there is `enough`; once the list has changed meanwhile, everything is read. Where the API ignores
+        `page`, those that it gives, with that as their problem. Raises `PagesInconsistentError` when no read was
+        consistent, `InvalidAnswerError` when a page is no proper page.
         """
         readings: list[_Reading] = []
         problem = ""
         while len(readings) < FULL_READS:
-            reading = self._read_once()
+            reading = self._read_once(enough if not readings else lambda _: False)
             readings.append(reading)
             problem = reading.problem()
             if not problem:
-                return Listing(reading.listed())
+                return _listing(reading)
             if reading.ignored:
                 return self._part(reading)
         if all(reading.is_as_stuck_as(readings[0]) for reading in readings):
             return self._part(readings[0])
         raise _inconsistent(self.origin, f"{problem} during each of {FULL_READS} attempts. Run again later.")
 
-    def _read_once(self) -> "_Reading":
+    def _read_once(self, enough: Enough) -> "_Reading":
         reading = _Reading()
         for number, page in numbered(self._page, self.origin):
             reading.ignored = reading.add(page) and page.number not in (None, number)
-            if reading.stuck or not (page.has_more and page.rows):
+            reading.is_part = not reading.shifts() and enough(reading.pages)
+            if reading.is_part or reading.stuck or not (page.has_more and page.rows):
                 break
-        if reading.count > 1 and not reading.problem():
+        if len(reading.pages) > 1 and not reading.is_part and not reading.problem():
             reading.check_first(self._page(1))
         return reading
 
@@ -112,8 +124,8 @@ class _Reading:
 
     rows: list[Row] = field(default_factory=list)
     known: dict[str, Row] = field(default_factory=dict)
-    first: Page | None = None
-    count: int = 0
+    pages: list[Page] = field(default_factory=list)
+    is_part: bool = False  # somebody had enough of it
     stuck: bool = False  # a page brought nothing but what was known
     ignored: bool = False  # and said itself that it is another than asked for
     repeated: bool = False
@@ -122,13 +134,11 @@ class _Reading:
     def add(self, page: Page) -> bool:
         """Take a page in; True when it brought nothing but what was known."""
         fresh = [key for key in page.keys if key not in self.known]
-        if self.first is None:
-            self.first = page
-        elif page.rows:
+        if self.first and page.rows:
             self.moved |= page.total != self.first.total
             self.repeated |= any(row.get("id") and _key(row) in self.known for row in page.rows)
             self.stuck = not fresh
-        self.count += 1
+        self.pages.append(page)
         self.rows += page.rows
         self.known.update(zip(page.keys, page.rows, strict=True))
         return self.stuck
@@ -143,15 +153,24 @@ class _Reading:
         firsts = self.first and self.first.keys, other.first and other.first.keys
         return self.stuck and not self.moved and firsts[0] == firsts[1]
 
-    def problem(self) -> str:
-        """What is wrong with this read; empty when nothing is."""
-        total = self.first.total if self.first else None
+    @property
+    def first(self) -> Page | None:
+        """The page that was read first."""
+        return self.pages[0] if self.pages else None
+
+    def shifts(self) -> str:
+        """What shows that the pages do not belong to one moment; empty when nothing does."""
         if self.stuck:
             return "a later page only repeated invoices of earlier ones"
         if self.moved:
             return "the list changed"
-        if self.repeated:
-            return "the same invoice was on two pages"
+        return "the same invoice was on two pages" if self.repeated else ""
+
+    def problem(self) -> str:
+        """What is wrong with this read; empty when nothing is."""
+        total = self.first.total if self.first and not self.is_part else None
+        if self.shifts():
+            return self.shifts()
         if total is not None and total not in (len(self.rows), len(self.known)):
             return f"the API announces {total} invoices but lists {len(self.known)}"
         return ""
@@ -161,6 +180,12 @@ class _Reading:
         if not self.stuck and self.first and self.first.total == len(self.rows):
             return self.rows
         return list({_content(row): row for row in self.rows}.values())
+
+
+def _listing(reading: _Reading) -> Listing:
+    listing = Listing(reading.rows if reading.is_part else reading.listed())
+    listing.is_whole = not reading.is_part
+    return listing
 
 
 def _inconsistent(origin: Origin, what: str) -> PagesInconsistentError:

@@ -88,15 +88,15 @@ def join(tables: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables, promote_options="default").combine_chunks()
 
 
-def at_least_one(tables: Iterable[pa.Table], columns: Columns) -> Iterator[pa.Table]:
-    """The tables, or an empty one, so that dlt makes the table in the database.
+def worth_loading(tables: Iterable[pa.Table], columns: Columns, is_made: bool) -> Iterator[pa.Table]:
+    """The tables that have rows, or an empty one where the table in the database is not made yet.
 
     dlt's own mark for that makes it with a column `_dlt_load_id` that Arrow rows lack and that must not be NULL: no
     later load could write to it.
     """
-    found = False
     for each in tables:
-        found = True
-        yield each
-    if not found:
+        if each.num_rows or not is_made:
+            is_made = True
+            yield each
+    if not is_made:
         yield table([], columns)

@@ -5,13 +5,14 @@ lists that contradict it prove nothing, and every invoice is `unknown` then.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
 from . import unknown
 
 KINDS = ("purchase_auto", "purchase_manual", "usage", "unknown")
-_LETTERS = dict(zip("amu?", KINDS, strict=True))
+OF_LETTER = dict(zip("amu?", KINDS, strict=True))
+"""The kinds by the letters that stand for them where much is kept."""
 
 Item = dict[str, Any]
 
@@ -21,6 +22,9 @@ class Told(TypedDict):
 
     of: str
     kinds: str
+
+
+NOT_TOLD: Told = {"of": "", "kinds": ""}
 
 
 def told(
@@ -39,6 +43,22 @@ def told(
     return {"of": _digest(listed), "kinds": "".join(letters[key] for key in sorted(letters))}
 
 
+def continued(
+    known: Mapping[str, str], news: Iterable[Item], auto: Iterable[Item] = (), manual: Iterable[Item] = ()
+) -> dict[str, str] | None:
+    """The kinds of invoices that are new or changed, by key, from lists that reach back to all of them.
+
+    `known`: the kinds of others. None where the lists say something else of those than they did: then all are needed.
+    """
+    bought = {key(item) for item in auto}, {key(item) for item in manual}
+    proves_nothing = not (bought[0].isdisjoint(bought[1]) and any(bought))
+    was_proven = any(kind != "unknown" for kind in known.values())
+    told_now = {each: kind for names, kind in zip(bought, KINDS, strict=False) for each in names}
+    if was_proven == proves_nothing or (was_proven and any(told_now.get(each, it) != it for each, it in known.items())):
+        return None
+    return {key(item): OF_LETTER[_letter(item, *bought)] if was_proven else "unknown" for item in news}
+
+
 def is_of(listed: Sequence[Item], known: Told | None) -> bool:
     """Whether nothing has come, gone or changed its status since these kinds were told."""
     return known is not None and known["of"] == _digest(listed)
@@ -47,7 +67,7 @@ def is_of(listed: Sequence[Item], known: Told | None) -> bool:
 def by_key(listed: Sequence[Item], known: Told) -> dict[str, str]:
     """The kind of each listed invoice by its `key`. The kinds must be those of this list."""
     keys = sorted({key(item) for item in listed})
-    return {each: _LETTERS[letter] for each, letter in zip(keys, known["kinds"], strict=True)}
+    return {each: OF_LETTER[letter] for each, letter in zip(keys, known["kinds"], strict=True)}
 
 
 def key(item: Item) -> str:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ai_gateway_billing.errors import RecordError
+from ai_gateway_billing.outcome import Rejected
 
 from . import unknown, values
 from .fields import OURS, Fate, Field, Fields, Group
@@ -39,6 +40,10 @@ class Reading:
     now: datetime
     include_sensitive: bool = False
     told: list[Unreadable] = field(default_factory=list, compare=False)
+
+    def unreadable(self) -> list[Rejected]:
+        """What could not be read, as far as it may be kept."""
+        return [unknown.rejected(error, sent) for error, sent in self.told]
 
     def instant(self, value: Any) -> datetime:
         """Unix time of either unit as UTC."""

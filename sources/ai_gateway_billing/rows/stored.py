@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import dlt
 from dlt.common.configuration.container import Container
@@ -14,8 +14,9 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from .invoices import STORED
 
 _ACCOUNTS = "select distinct account_id from {table} where has_surrogate_id"
-_LISTED_AT = "select max(last_listed_at) from {table} where account_id = %s"
+_LISTED = "select account_id, last_listed_at, count(*) from {table} group by account_id, last_listed_at"
 _VERSIONS = "select {columns} from {table}"
+_OPEN = "select account_id, _dlt_id from {table} where {columns} is null"
 _INVOICES = "select {columns} from {table} where account_id = %s"
 
 
@@ -29,17 +30,38 @@ def invoices(account_id: str) -> Sequence[Sequence[Any]]:
     return _ask(_INVOICES, account_id)
 
 
-def listed_at(account_id: str) -> datetime | None:
-    """When the account's invoices were last listed."""
-    return next((moment for (moment,) in _ask(_LISTED_AT, account_id)), None)
+class Listed(NamedTuple):
+    """The last whole list of an account's invoices: when it was read, and how many it held."""
+
+    at: datetime
+    invoices: int
+
+
+def listed() -> dict[str, Listed]:
+    """The last whole list of each account."""
+    by_age = sorted((_utc(moment), account_id, count) for account_id, moment, count in _ask(_LISTED))
+    return {account_id: Listed(moment, count) for moment, account_id, count in by_age}
+
+
+def open_versions() -> dict[str, str]:
+    """The id of each account's current version, of the resource that is read."""
+    found = _ask(_OPEN, columns=_validity()[1:])
+    return {str(account_id): str(name) for account_id, name in found}
 
 
 def newest_version() -> datetime | None:
     """When, by what is stored, a version of the resource that is read last began or ended."""
-    columns = map(str, get_validity_column_names(dlt.current.resource().compute_table_schema()))
-    newest = _ask(_VERSIONS, columns=[f"max({name})" for name in columns])
-    found = [moment for row in newest for moment in row if moment]
-    return max((each if each.tzinfo else each.replace(tzinfo=UTC) for each in found), default=None)
+    newest = _ask(_VERSIONS, columns=[f"max({name})" for name in _validity()])
+    return max((_utc(moment) for row in newest for moment in row if moment), default=None)
+
+
+def _validity() -> tuple[str, str]:
+    since, until = get_validity_column_names(dlt.current.resource().compute_table_schema())
+    return str(since), str(until)
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _ask(query: str, *values: str, columns: Sequence[str] = STORED) -> Sequence[Sequence[Any]]:

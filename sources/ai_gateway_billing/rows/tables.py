@@ -91,7 +91,7 @@ _INVOICES: Fields = {
         hints={"nullable": True},  # no database adds a NOT NULL column to rows that are there
     ),
     "has_surrogate_id": Field(FLAG, OURS, "True when the API gave no id"),
-    "last_listed_at": Field(TIME, OURS, "Last load that found it in the invoice history, UTC"),
+    "last_listed_at": Field(TIME, OURS, "Newest whole list of the account's invoices that counts it as listed, UTC"),
     "withdrawn": Field(FLAG, OURS, _WITHDRAWN, hints={"nullable": True, "hard_delete": True}),
     "invoice_pdf": Field(TEXT, INFORMATIVE, "Link that works for anyone who has it", sensitive=True),
 }

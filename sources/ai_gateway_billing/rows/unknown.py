@@ -7,6 +7,9 @@ from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from ai_gateway_billing.errors import RecordError
+from ai_gateway_billing.outcome import Rejected
+
 from . import values
 from .fields import OURS
 from .tables import FIELDS
@@ -70,6 +73,11 @@ def as_json(payload: Any, levels: int = LEVELS) -> str:
     if isinstance(payload, dict):
         return "{" + ", ".join(f"{json.dumps(str(k))}: {as_json(v, levels - 1)}" for k, v in payload.items()) + "}"
     return "[" + ", ".join(as_json(item, levels - 1) for item in payload) + "]"
+
+
+def rejected(error: RecordError, payload: Any) -> Rejected:
+    """The item with what may be kept of it."""
+    return Rejected(error, as_json(redacted(payload)))
 
 
 def typed(items: Iterable[Mapping[str, Any]], known: Collection[str], include_sensitive: bool) -> dict[str, list[Any]]:

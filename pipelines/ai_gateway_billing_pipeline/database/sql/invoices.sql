@@ -13,11 +13,11 @@
 -- amount_paid: major units
 -- amount_remaining: major units
 -- billed: major units charged: what was paid, and what is still due of a listed open invoice; of a usage invoice only what credit did not cover, as far as known
--- age_days: whole days from created_at to when the account's invoices were last listed
+-- age_days: whole days from created_at to when all of the account's invoices were last listed, at most a day ago
 -- is_settled: nothing more is to be paid: paid, void, or nothing remaining of an invoice that is no draft
 -- attempt_count: how often payment was tried
--- is_listed: the account's newest list of invoices still contains it; the API drops deleted drafts
--- last_listed_at: the last load that found it, UTC
+-- is_listed: the API still lists it, as far as known; it drops deleted drafts
+-- last_listed_at: the newest whole list of invoices that counts it as listed, UTC; read once a day and when something does not fit
 -- has_surrogate_id: true when the API gave no id
 --
 -- What the amounts of a usage invoice are is not documented: nothing, what credit did not cover, or the whole month. So
