@@ -30,18 +30,19 @@ OPTIONS = {
         "--start",
         "--trust-clock",
         "--wait",
+        "--with",
     }
     | SCHEDULED,
     "backfill": COMMON
     | WHERE
     | SCHEDULED
-    | {"--extend", "--from", "--max-requests-per-second", "--shard", "--to", "--trust-clock", "--wait"},
+    | {"--extend", "--from", "--max-requests-per-second", "--shard", "--to", "--trust-clock", "--wait", "--with"},
     "status": COMMON | STORE,
     **dict.fromkeys(("daily", "monthly", "models", "invoices"), PERIODS),
     "runway": LATEST,
     "query": COMMON | STORE | {"--csv"},
     "report": COMMON | STORE | {"--account", "--force", "--from", "--output", "--to"},
-    "doctor": COMMON | WHERE,
+    "doctor": COMMON | WHERE | {"--with"},
     "accounts": COMMON | {"--base-url"},
 }
 EXIT_CODES = {
@@ -81,6 +82,14 @@ COLUMNS = {
     "credit_balance": {"account_id", "balance", "has_default_payment_method"},
     "topup_config": {"account_id", "amount", "threshold"},
     "spending_limit": {"account_id", "enabled", "config__amount", "config__duration", "config__strategy"},
+    "gateway_usage_hourly": {
+        "account_id", "hour", "gateway", "provider", "model", "wholesale", "requests", "cached_requests",
+        "errored_requests", "tokens_in", "tokens_out", "cache_read_tokens", "cache_write_tokens", "cost_usd_estimate",
+    },
+    "gateway_usage_tags_hourly": {"account_id", "hour", "gateway", "model", "tag", "value", "cost_usd_estimate"},
+    "gateway_usage_gaps": {"account_id", "resource", "gap_start", "gap_end", "noticed_at"},
+    "gateways": {"account_id", "gateway", "workers_ai_billing_mode", "byok_only"},
+    "gateways__spend_limit_rules": {"account_id", "limit_usd", "window_seconds", "kind", "model", "provider"},
 }  # fmt: skip
 
 
@@ -115,6 +124,15 @@ def test_resources() -> None:
         "credit_balance",
         "topup_config",
         "spending_limit",
+    )
+
+
+def test_resources_of_attribution() -> None:
+    assert tables.ATTRIBUTION == (
+        "gateway_usage_hourly",
+        "gateway_usage_tags_hourly",
+        "gateway_usage_gaps",
+        "gateways",
     )
 
 

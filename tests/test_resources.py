@@ -118,7 +118,7 @@ def test_every_setting_has_a_default() -> None:
 
 def test_every_column_is_hinted_and_described(simulated: tuple[Bench, str], tmp_path: Path) -> None:
     run = pipeline(tmp_path)
-    run.extract(source(simulated))
+    run.extract(source(simulated, attribution=True))
 
     for table, columns in TABLES.items():
         found = run.default_schema.tables[table]["columns"]
@@ -510,7 +510,7 @@ def test_an_empty_account_makes_every_table_and_child_table(tmp_path: Path) -> N
     bench = Bench(tmp_path, now=datetime.now(UTC))
     account: Account = bench.account()
     with bench.simulator.serve() as url:
-        pipeline(tmp_path).run(ai_gateway_billing(account.id, api_token=TOKEN, base_url=url))
+        pipeline(tmp_path).run(ai_gateway_billing(account.id, api_token=TOKEN, base_url=url, attribution=True))
 
     with duckdb.connect(str(tmp_path / "billing.duckdb")) as connection:
         for table, columns in TABLES.items():

@@ -153,6 +153,28 @@ def test_a_load_with_every_kind_of_fault_sends_nothing_but_get(simulator: Simula
     assert {request.method for request in simulator.requests} == {"GET"}
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("load",), ("load", "--full-refresh"), ("backfill", "--from", "2026-11-20", "--to", "2026-11-21"), ("doctor",)],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("fault", [None, "graphql_error", 403, "html"])
+def test_with_attribution_a_load_posts_queries_to_one_place(
+    simulator: Simulator, command: tuple[str, ...], fault: str | int | None
+) -> None:
+    """However it fails, nothing else is posted, and the simulator, which knows no other operation, takes it."""
+    if fault:
+        simulator.faults.add(fault, endpoint="graphql", nth=2)
+    simulator.world.accounts[ACCOUNT].gateways.put("g")
+
+    ran = aig(*command, "--with", "attribution")
+
+    assert ran.code in (0, 4), ran.err
+    posted = {(each.path, each.status) for each in simulator.requests if each.method != "GET"}
+    assert {path for path, _ in posted} == {"/graphql"}
+    assert {each.method for each in simulator.requests} == {"GET", "POST"}
+
+
 def test_every_method_of_the_client_sends_get() -> None:
     sent: dict[str, set[str]] = {}
     refusal = {"success": False, "errors": [{"code": 10000, "message": "no"}], "messages": [], "result": None}

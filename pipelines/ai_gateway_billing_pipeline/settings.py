@@ -26,6 +26,8 @@ FILE = "duckdb"
 """The destination that is a file on this machine."""
 
 DEFAULT_DATABASE = "billing.duckdb"
+LONGEST_TAG = 100
+"""Characters of a key of metadata."""
 DEMO_DATABASE = "demo.duckdb"
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # as md:…, sqlite:…, https:…; one letter alone is a drive
@@ -83,6 +85,9 @@ class Settings:
     usage_unit: UsageUnit
     aliases: Mapping[str, str] = field(default_factory=dict)
     shard: str | None = None
+    attribution: bool = False
+    attribution_tags: Sequence[str] = ()
+    attribution_tags_hash: bool = False
 
     def __repr__(self) -> str:
         return f"Settings(database={str(self.database)!r}, destination={self.destination!r})"
@@ -197,12 +202,17 @@ def resolve(
     database: str | None = None,
     destination: str | None = None,
     shard: str | None = None,
+    attribution: bool = False,
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
     """All settings; the arguments are the command's options. Raises `SettingsError` for a value that cannot be."""
 
     def setting(option: str | None, variable: str, key: str, default: str | None = None) -> str | None:
         return option or environ.get(variable) or _from_dlt(key) or default
+
+    def flag(name: str) -> bool:
+        variable = f"AIG_BILLING_{name.upper()}"
+        return _flag(variable, str(setting(None, variable, name, "false")))
 
     return Settings(
         api_token=token_of(environ) or _from_dlt("api_token"),
@@ -211,11 +221,22 @@ def resolve(
         start=str(setting(start, "AIG_BILLING_START", "start", HISTORY_STARTS)),
         database=database_path(database, environ),
         destination=destination or environ.get("AIG_BILLING_DESTINATION") or FILE,
-        include_sensitive=_flag(str(setting(None, "AIG_BILLING_INCLUDE_SENSITIVE", "include_sensitive", "false"))),
+        include_sensitive=flag("include_sensitive"),
         usage_unit=usage_unit(str(setting(None, "AIG_BILLING_USAGE_UNIT", "usage_unit", "cents"))),
         aliases=_aliases(_table_from_dlt("accounts")),
         shard=setting(shard, "AIG_BILLING_SHARD", "shard"),
+        attribution=attribution or flag("attribution"),
+        attribution_tags=_tags(setting(None, "AIG_BILLING_ATTRIBUTION_TAGS", "attribution_tags") or ""),
+        attribution_tags_hash=flag("attribution_tags_hash"),
     )
+
+
+def _tags(text: str) -> tuple[str, ...]:
+    listed = [each.strip() for each in text.split(",")] if text else []
+    for each in listed:
+        if problem_of(each) or len(each) > LONGEST_TAG:
+            raise SettingsError("AIG_BILLING_ATTRIBUTION_TAGS has a tag that is empty or too long. Write team,user.")
+    return tuple(dict.fromkeys(listed))
 
 
 def _aliases(table: Mapping[str, object]) -> dict[str, str]:
@@ -272,7 +293,7 @@ def _unreadable(error: Exception) -> SettingsError:
     )
 
 
-def _flag(value: str) -> bool:
+def _flag(variable: str, value: str) -> bool:
     words = {
         "true": True,
         "1": True,
@@ -286,7 +307,7 @@ def _flag(value: str) -> bool:
     try:
         return words[value.strip().lower()]
     except KeyError:
-        raise SettingsError(f"AIG_BILLING_INCLUDE_SENSITIVE is {value!r}. Use true or false.") from None
+        raise SettingsError(f"{variable} is {value!r}. Use true or false.") from None
 
 
 def client_for(settings: Settings, max_requests_per_second: float | None = None) -> "Client":

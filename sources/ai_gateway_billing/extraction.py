@@ -38,6 +38,8 @@ class Extraction:
     versions_at: datetime | None = None
     coverage: list[Row] = field(default_factory=list)
     usage_under_way: set[Grouping] = field(default_factory=set)
+    gaps: list[Row] = field(default_factory=list)
+    estimates_under_way: set[str] = field(default_factory=set)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WORKERS, "ai-gateway-billing"))
 
     def reading(self, account_id: str) -> Reading:

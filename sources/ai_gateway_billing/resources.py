@@ -1,21 +1,13 @@
 """The dlt source `ai_gateway_billing`: every resource with its grain, key, write disposition and cursor."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
 import dlt
 import pyarrow as pa
-from dlt.common.destination.exceptions import DestinationCapabilitiesException
-from dlt.common.destination.utils import resolve_merge_strategy
-from dlt.common.schema.typing import TScd2StrategyDict, TTableSchema
-from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
-from dlt.common.time import ensure_pendulum_datetime
 from dlt.extract import DltResource
-from dlt.extract.exceptions import CurrentSourceNotAvailable
 
 from ai_gateway_billing.api.endpoints import OF_RESOURCE
 from ai_gateway_billing.invoicing.load import InvoiceLoad, State
@@ -33,23 +25,14 @@ from ai_gateway_billing.usage.windows import Grouping
 
 from .errors import RecordError
 from .extraction import Extraction, Jobs, Runs
+from .merging import VERSIONS
+from .merging import date_versions as _date_versions
+from .merging import is_made as _is_made
+from .merging import markers_go as _markers_go
 from .outcome import Part, Rejected
 
 _GIVE_UP_AFTER = 3
 """After this many failed windows the rest of an account's usage waits for the next load."""
-
-_LATER = timedelta(milliseconds=1)
-"""Longer than any destination rounds a time."""
-
-# A version of an account ends when the account's new answer differs (rows/identity.py) or says that there is nothing
-# (`withdrawn`).
-# Accounts that were not read this time are out of scope, so a failed endpoint closes nothing.
-VERSIONS: TScd2StrategyDict = {
-    "disposition": "merge",
-    "strategy": "scd2",
-    "source_filter": "withdrawn IS NULL",
-    "destination_scope": "account_id IN (SELECT account_id FROM {staging_table})",
-}
 
 
 def resources(runs: Runs, include_sensitive: bool) -> Sequence[DltResource]:  # noqa: C901  # one page that shows them all
@@ -244,47 +227,3 @@ def _snapshots(run: Extraction, resource: str, convert: Callable[[Any, Reading],
         yield batch
     if not is_made:
         yield dlt.mark.materialize_table_schema()  # last, so that `add_limit(1)` gives a row
-
-
-def _date_versions(run: Extraction) -> None:
-    """Let dlt end and begin versions at the run's now, in place of this machine's, but later than any that is stored.
-
-    Versions that share a package share this moment, so a later table may still move it on.
-    """
-    newest = stored.newest_version()
-    moments = (run.versions_at, run.extent.now, newest and newest + _LATER)
-    run.versions_at = max(moment for moment in moments if moment)
-    with suppress(CurrentLoadPackageStateNotAvailable):
-        dlt.current.load_package_state()["state"]["created_at"] = ensure_pendulum_datetime(run.versions_at)
-
-
-# --- what dlt and the destination do --------------------------------------------------------------------------------
-
-
-def _is_made(resource: str) -> bool:
-    """Whether the resource's tables are there with all their columns, so that no empty one has to make them."""
-    try:
-        schema, table = dlt.current.source_schema(), dlt.current.resource().compute_table_schema()
-    except CurrentSourceNotAvailable:
-        return False
-    children = {name: columns for name, columns in TABLES.items() if name.startswith(f"{resource}__")}
-    present = {name: set(schema.tables[name]["columns"]) for name in schema.data_table_names(seen_data_only=True)}
-    wanted: dict[str, Iterable[str]] = {resource: table["columns"], **children}
-    return all(set(columns) <= present.get(name, set()) for name, columns in wanted.items())
-
-
-def _markers_go() -> bool:
-    """Whether dlt takes rows out again that only mark what is gone: as its users may set it, not every merge does."""
-    try:
-        resource, current = dlt.current.resource(), dlt.current.source_schema()
-        table = resource.compute_table_schema()
-        strategy = resolve_merge_strategy({**current.tables, str(table["name"]): table}, table)
-    except (CurrentSourceNotAvailable, DestinationCapabilitiesException):
-        return False
-    return _takes_out(table, strategy)
-
-
-def _takes_out(table: TTableSchema, strategy: str | None) -> bool:
-    if strategy == "scd2":
-        return table.get("x-merge-source-filter") == VERSIONS["source_filter"]
-    return strategy == "delete-insert" and bool(table["columns"]["withdrawn"].get("hard_delete"))

@@ -23,6 +23,7 @@ from ai_gateway_billing.usage.cursors import Extent
 
 from . import clock
 from .errors import BillingError, SettingsError, redact
+from .estimates import Wanted, estimates
 from .extraction import Extraction, Runs
 from .outcome import Outcomes
 from .resources import resources
@@ -39,7 +40,12 @@ class BillingSource(DltSource):
     def with_resources(self, *resource_names: str) -> DltSource:
         """A copy with just these resources selected."""
         coverage = ["usage_coverage"] if set(resource_names) & set(TABLE.values()) else []
-        return super().with_resources(*dict.fromkeys([*resource_names, *coverage]))
+        gaps = (
+            ["gateway_usage_gaps"]
+            if set(resource_names) & {"gateway_usage_hourly", "gateway_usage_tags_hourly"}
+            else []
+        )
+        return super().with_resources(*dict.fromkeys([*resource_names, *coverage, *gaps]))
 
     def clone(self, with_name: str | None = None) -> DltSource:
         """A copy, with all that is selected or changed in it."""
@@ -69,6 +75,9 @@ def ai_gateway_billing(  # noqa: PLR0917  # dlt calls sources with either kind o
     now: Callable[[], datetime] = _utc_now,
     outcomes: Outcomes | None = None,
     trust_clock: Annotated[bool, NotResolved()] = False,
+    attribution: bool = False,
+    attribution_tags: str | list[str] | None = None,
+    attribution_tags_hash: bool = False,
 ) -> Sequence[DltResource]:
     """Billing of Cloudflare AI Gateway, read incrementally and never changed.
 
@@ -76,6 +85,10 @@ def ai_gateway_billing(  # noqa: PLR0917  # dlt calls sources with either kind o
     token sees. `start`: the first UTC day of the history. `lookback_days`: whole UTC days before today that are read
     again; by default 3, and 35 once in 24 hours. `include_sensitive`: keep card digits and invoice links. `grouping`:
     which usage to read, by `"hour"`, `"day"` or `"both"`.
+
+    `attribution`: also read estimates of who spent it, and the gateways, which needs the permission "Account Analytics
+    Read" as well. `attribution_tags`: the keys of requests' metadata to read them by; values may be personal data, and
+    with `attribution_tags_hash` only hashes of them are kept.
 
     For one run, and never looked for in a configuration: `backfill`, two days, reads the usage from the one to the end
     of the other and moves no cursor; `full_refresh` reads the whole history again. `client` takes the place of token,
@@ -107,7 +120,18 @@ def ai_gateway_billing(  # noqa: PLR0917  # dlt calls sources with either kind o
             weakref.finalize(run, ours.pop_all().close)  # dlt tells a source no end
         return run
 
-    return resources(Runs(begin), include_sensitive)
+    runs = Runs(begin)
+    wanted = Wanted(checked_tags(attribution_tags), attribution_tags_hash)
+    return [*resources(runs, include_sensitive), *(estimates(runs, wanted) if attribution else ())]
+
+
+def checked_tags(names: str | Sequence[str] | None) -> tuple[str, ...]:
+    """The tags, also from text with commas between them. Raises `SettingsError` for one that cannot be a key."""
+    listed = [each.strip() for each in (names.split(",") if isinstance(names, str) else names or ())]
+    for each in listed:
+        if not each or len(each) > 100 or not each.isprintable():
+            raise SettingsError(f"attribution_tags has {redact(each)!r}, which is no key of metadata. Write team,user.")
+    return tuple(dict.fromkeys(listed))
 
 
 def first_day(start: str | date, now: datetime | None) -> datetime:

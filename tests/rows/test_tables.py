@@ -8,7 +8,7 @@ import pytest
 
 from ai_gateway_billing.rows import fields
 from ai_gateway_billing.rows.fields import Field, Fields
-from ai_gateway_billing.rows.tables import FIELDS, RESOURCES, SENSITIVE, TABLES, columns_of
+from ai_gateway_billing.rows.tables import ATTRIBUTION, FIELDS, RESOURCES, SENSITIVE, TABLES, columns_of
 from support import api_schemas
 from support.api_schemas import Schema
 
@@ -35,6 +35,9 @@ KEYS = {
     "usage_daily": {"merge_key": ["account_id", "bucket_start"], "hard_delete": ["withdrawn"]},
     "usage_coverage": {"primary_key": ["account_id", "grouping", "day"]},
     "invoices": {"primary_key": ["account_id", "id"], "hard_delete": ["withdrawn"]},
+    "gateway_usage_hourly": {"merge_key": ["account_id", "hour"], "hard_delete": ["withdrawn"]},
+    "gateway_usage_tags_hourly": {"merge_key": ["account_id", "hour"], "hard_delete": ["withdrawn"]},
+    "gateway_usage_gaps": {"primary_key": ["account_id", "resource", "gap_start"]},
 }
 
 
@@ -76,7 +79,9 @@ def test_dlt_is_told_exactly_what_is_declared(table: str) -> None:
 
 
 def test_a_child_table_is_declared_inside_its_parent_and_listed_beside_it() -> None:
-    children = {child for table in RESOURCES for child, _ in fields.with_children(table, FIELDS[table])}
+    children = {
+        child for table in (*RESOURCES, *ATTRIBUTION) for child, _ in fields.with_children(table, FIELDS[table])
+    }
 
     assert children == FIELDS.keys() == TABLES.keys()
 

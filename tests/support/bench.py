@@ -82,6 +82,8 @@ class Bench:
         self.start = start
         self.sensitive = False
         self.token = TOKEN
+        self.attribution: dict[str, Any] = {}
+        """Settings of attribution; none of them is off."""
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._version: tuple[int, int] | None = None
 
@@ -119,6 +121,7 @@ class Bench:
             destination=destination,
             include_sensitive=self.sensitive,
             usage_unit="cents",
+            **self.attribution,
         )
         with self.client() as client:
             return loading.load(settings, Options(**options), client, lambda: self.now + self.ahead)

@@ -31,6 +31,7 @@ def loaded_at(moments: Iterable[datetime], folder: Path, world: World, start: st
 def demo_account(folder: Path) -> Bench:
     """The demo's account at `NOW`. Its preview and balance were read on some days before as well."""
     bench = _bench(folder, demo_world(), f"{DEMO_START:%Y-%m-%d}")
+    bench.attribution = {"attribution": True, "attribution_tags": ("team",)}
     with _dated(bench):
         for bench.now in PREVIEWED:
             bench.load_well(only=("invoice_preview", "credit_balance"))

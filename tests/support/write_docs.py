@@ -102,6 +102,8 @@ _VERSIONS = (
     "only in order, letter case, blanks, the spelling of numbers or the API's ids is no change"
 )
 _CHILD = "with its parent: a version that comes back has its old id again, and its children are not stored twice"
+_HOURS = "merge: an hour that is read again is replaced as a whole; the last four days are read by every load"
+_WITH_ATTRIBUTION = ". Only there with attribution"
 RAW = {
     "usage_hourly": Table("account, UTC hour and id", "`account_id`, `bucket_start`, `id`", _BUCKETS),
     "usage_daily": Table("account, UTC day and id", "`account_id`, `bucket_start`, `id`", _BUCKETS),
@@ -117,6 +119,23 @@ RAW = {
     "credit_balance": Table("account and version of its credit", "`account_id`, `_dlt_valid_from`", _VERSIONS),
     "topup_config": Table("account and version of its automatic top-up", "`account_id`, `_dlt_valid_from`", _VERSIONS),
     "spending_limit": Table("account and version of its limit", "`account_id`, `_dlt_valid_from`", _VERSIONS),
+    "gateway_usage_hourly": Table(
+        "account, UTC hour, gateway, provider, model and wholesale", "all of these", _HOURS + _WITH_ATTRIBUTION
+    ),
+    "gateway_usage_tags_hourly": Table(
+        "the same, tag and value; empty unless `attribution_tags` is set", "all of these", _HOURS + _WITH_ATTRIBUTION
+    ),
+    "gateway_usage_gaps": Table(
+        "account, table and stretch of hours that no load read in time",
+        "`account_id`, `resource`, `gap_start`",
+        "merge" + _WITH_ATTRIBUTION,
+    ),
+    "gateways": Table(
+        "account, gateway and version of its settings", "`account_id`, `gateway`, `_dlt_valid_from`", _VERSIONS
+    ),
+    "gateways__spend_limit_rules": Table(
+        "spend limit of a version of a gateway", "`_dlt_id`; parent: `_dlt_parent_id`", _CHILD
+    ),
 }
 
 OWN = {

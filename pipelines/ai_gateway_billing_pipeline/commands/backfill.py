@@ -33,13 +33,14 @@ def backfill(
         from ai_gateway_billing_pipeline.loading.load import Options
 
         span = _range(first, last)
+        resolved = settings.resolve(**shared.settings())
+        estimates = ("gateway_usage_hourly", "gateway_usage_tags_hourly") if resolved.attribution else ()
         asked = Options(
-            only=("usage_hourly", "usage_daily"),
+            only=("usage_hourly", "usage_daily", *estimates),
             backfill=span,
             wait_s=shared.wait,
             trust_clock=shared.trust_clock,
         )
-        resolved = settings.resolve(**shared.settings())
         if not extend:
             _ask_to_extend(resolved, *span)
         code = attempt.run(resolved, asked, shared.rate)

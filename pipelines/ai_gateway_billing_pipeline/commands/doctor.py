@@ -12,6 +12,7 @@ def doctor(
     base_url: options.BaseUrl = None,
     database: options.Database = None,
     destination: options.Destination = None,
+    extras: options.With = None,
     as_json: options.Json = False,
 ) -> None:
     """Check token, permissions, clock, network and database. Says how to fix what does not work."""
@@ -19,5 +20,11 @@ def doctor(
 
     from . import examination
 
-    resolved = settings.resolve(account=account, base_url=base_url, database=database, destination=destination)
+    resolved = settings.resolve(
+        account=account,
+        base_url=base_url,
+        database=database,
+        destination=destination,
+        attribution=options.Extra.ATTRIBUTION in (extras or ()),
+    )
     raise typer.Exit(examination.run(resolved, as_json))

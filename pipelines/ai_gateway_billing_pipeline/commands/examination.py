@@ -29,6 +29,7 @@ from ai_gateway_billing_pipeline.loading.result import nothing_loaded
 from ai_gateway_billing_pipeline.settings import Settings, client_for
 from ai_gateway_billing_pipeline.terminal import exits, output
 
+from . import analytics
 from .machine import Check, failed, network, storage
 
 EXPIRES_SOON = timedelta(days=14)
@@ -159,6 +160,8 @@ def _endpoints(client: Client, account_ids: Sequence[str], settings: Settings, n
     for account_id in account_ids:
         for endpoint in ENDPOINTS:
             yield from _answer(endpoint, account_id, outcomes)
+        if settings.attribution:
+            yield from analytics.examine(client, account_id, settings.usage_unit, now)
 
 
 def _read(client: Client, account_ids: Sequence[str], settings: Settings, now: datetime, outcomes: Outcomes) -> None:
@@ -180,6 +183,9 @@ def _read(client: Client, account_ids: Sequence[str], settings: Settings, now: d
         now=lambda: now,
         outcomes=outcomes,
         trust_clock=True,  # told already
+        attribution=False,  # has checks of its own
+        attribution_tags=[],
+        attribution_tags_hash=False,
     )
     with configuration.only(), tempfile.TemporaryDirectory() as folder:
         destination = dlt.destinations.duckdb(f"{folder}/doctor.duckdb")

@@ -79,22 +79,34 @@ def load(
         given = shared.settings() | {"start": start}
         source: AbstractContextManager[Settings] = _demo(given) if demo else nullcontext(settings.resolve(**given))
         with source as resolved:
+            _refuse_without_attribution(asked.only, resolved)
             code = attempt.run(resolved, asked, shared.rate)
     raise typer.Exit(code)
 
 
 def _resources(names: Sequence[str], grouping: Grouping) -> Sequence[str]:
-    from ai_gateway_billing.rows.tables import RESOURCES
+    from ai_gateway_billing.rows.tables import ATTRIBUTION, RESOURCES
 
     for name in names:
-        if name not in RESOURCES:
-            raise SettingsError(f"--only {name}: no such resource. Choose from {', '.join(RESOURCES)}.")
+        if name not in (*RESOURCES, *ATTRIBUTION):
+            raise SettingsError(
+                f"--only {name}: no such resource. Choose from {', '.join((*RESOURCES, *ATTRIBUTION))}."
+            )
         left_out = {Grouping.HOUR: "usage_daily", Grouping.DAY: "usage_hourly"}.get(grouping)
         if name == left_out:
             raise SettingsError(
                 f"--grouping {grouping} does not read {name}, which --only selects. Remove one of the two options."
             )
     return names
+
+
+def _refuse_without_attribution(names: Sequence[str], resolved: "Settings") -> None:
+    from ai_gateway_billing.rows.tables import ATTRIBUTION
+
+    if not resolved.attribution and (own := [name for name in names if name in ATTRIBUTION]):
+        raise SettingsError(
+            f"--only {own[0]} selects an estimate, which is read with attribution. Add --with attribution."
+        )
 
 
 @contextmanager
@@ -113,8 +125,9 @@ def _demo(given: Mapping[str, Any]) -> Iterator["Settings"]:
             "base_url": url,
             "start": given["start"] or f"{DEMO_START:%Y-%m-%d}",
             "database": given["database"] or settings.DEMO_DATABASE,
+            "attribution": True,
         }
-        yield replace(settings.resolve(**{**given, **own}), api_token=DEMO_TOKEN)
+        yield replace(settings.resolve(**{**given, **own}), api_token=DEMO_TOKEN, attribution_tags=("team",))
 
 
 class Attempt:
@@ -253,9 +266,9 @@ def _tally(result: "Result", table: str) -> tuple[int | str, ...]:
 
 def _tables(result: "Result") -> Iterator[str]:
     """Resources that were read and their child tables, in the order of the documentation."""
-    from ai_gateway_billing.rows.tables import RESOURCES, TABLES
+    from ai_gateway_billing.rows.tables import ATTRIBUTION, RESOURCES, TABLES
 
     read = {resource for _, resource in result.outcomes.of} | set(result.outcomes.rows)
     known = [table for table in TABLES if table in read]
     yield from known
-    yield from sorted(read - set(known) - set(RESOURCES))
+    yield from sorted(read - set(known) - {*RESOURCES, *ATTRIBUTION})

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import date
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -78,6 +79,18 @@ Shard = Annotated[
 ]
 TrustClock = Annotated[
     bool, typer.Option("--trust-clock", help="Take this machine's time where it is not Cloudflare's.")
+]
+
+
+class Extra(StrEnum):
+    """What is loaded only when it is asked for."""
+
+    ATTRIBUTION = "attribution"
+
+
+With = Annotated[
+    list[Extra] | None,
+    typer.Option("--with", help="Also load who spent it, as an estimate. The token needs Account Analytics Read, too."),
 ]
 Wait = Annotated[
     float,
@@ -155,6 +168,7 @@ reading = in_place_of("store", _store)
 class Loading(NamedTuple):
     """What every command that loads can be told."""
 
+    extras: With = None
     trust_clock: TrustClock = False
     wait: Wait = 0.0
     rate: Rate = None
@@ -169,7 +183,9 @@ class Loading(NamedTuple):
 
     def settings(self) -> dict[str, Any]:
         """Those of them that are settings, as `settings.resolve` takes them."""
-        return {name: getattr(self, name) for name in ("account", "base_url", "database", "destination", "shard")}
+        names = ("account", "base_url", "database", "destination", "shard")
+        given = {name: getattr(self, name) for name in names}
+        return {**given, "attribution": Extra.ATTRIBUTION in (self.extras or ())}
 
 
 loading = in_place_of("shared", Loading)

@@ -172,6 +172,9 @@ class _Run:
             now=lambda: self.now,
             outcomes=self.outcomes,
             trust_clock=True,  # it is agreed
+            attribution=self.settings.attribution,
+            attribution_tags=list(self.settings.attribution_tags),
+            attribution_tags_hash=self.settings.attribution_tags_hash,
         )
         return source.with_resources(*self.options.only) if self.options.only else source
 

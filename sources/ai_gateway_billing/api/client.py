@@ -8,15 +8,19 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from threading import Lock
 from typing import Any, Final, NamedTuple
 
 import httpx
 
 from ai_gateway_billing.errors import ApiError
 
-from . import endpoints
+from . import endpoints, graphql
+from .analytics import Analytics
 from .endpoints import BASE_URL, BUDGET, Endpoint
 from .envelope import Answer, Origin, drifted
+from .graphql import QueryWire
 from .http import Connected, Params, Wire
 from .inputs import checked_account_id, checked_base_url, checked_token, is_account_id
 from .limits import Pace
@@ -61,8 +65,15 @@ class Client(Connected):
         token, url = checked_token(api_token), checked_base_url(base_url)
         self._secret = token
         self._names: dict[str, str] = {}
-        pace = Pace(sleep=sleep, clock=clock, budget=budget, max_per_second=max_requests_per_second)
+        slowest = max_requests_per_second
+        pace = Pace(sleep=sleep, clock=clock, budget=budget, max_per_second=slowest)
+        own_pace = Pace(sleep=sleep, clock=clock, budget=budget and graphql.BUDGET, max_per_second=slowest)
         self._wire = Wire(token, url, pace, transport=transport, sleep=sleep, clock=clock, now=now)
+        self._new_queries = partial(
+            QueryWire, token, url, own_pace, transport=transport, sleep=sleep, clock=clock, now=now
+        )
+        self._queries: QueryWire | None = None
+        self._lock = Lock()
 
     def __repr__(self) -> str:
         return f"<Client of {self._wire.host}>"
@@ -70,11 +81,22 @@ class Client(Connected):
     def close(self) -> None:
         """Close all connections."""
         self._wire.close()
+        if self._queries:
+            self._queries.close()
 
     @property
     def requests(self) -> int:
         """HTTP requests sent so far, retries included."""
-        return self._wire.requests
+        return self._wire.requests + (self._queries.requests if self._queries else 0)
+
+    @property
+    def analytics(self) -> Analytics:
+        """What is asked for with attribution alone: estimates, by queries with a budget of their own, and gateways."""
+        with self._lock:
+            if self._queries is None:
+                self._queries = self._new_queries()
+                self._queries.hold_limit_s = self.hold_limit_s
+            return Analytics(self._wire, self._queries, self._secret)
 
     @property
     def server_time(self) -> datetime | None:
@@ -112,6 +134,8 @@ class Client(Connected):
     @hold_limit_s.setter
     def hold_limit_s(self, seconds: float) -> None:
         self._wire.hold_limit_s = seconds
+        if self._queries:
+            self._queries.hold_limit_s = seconds
 
     def usage_history(self, account_id: str, grouping: str, start_ms: int, end_ms: int) -> UsageAnswer:
         """Usage per `hour` or `day` in [start, end), Unix milliseconds, aligned to that grouping.

@@ -44,11 +44,12 @@ class Endpoint:
     resources: tuple[str, ...]
     nothing: Nothing | None = None
     permission: str = PERMISSION
+    folder: str = "ai-gateway/billing"
 
     @property
     def path(self) -> str:
         """Its path below the account's own."""
-        return f"ai-gateway/billing/{self.name}"
+        return f"{self.folder}/{self.name}"
 
 
 USAGE_HISTORY = Endpoint("usage-history", ("usage_hourly", "usage_daily"))
@@ -65,6 +66,8 @@ SPENDING_LIMIT = Endpoint(
     ("spending_limit",),
     Nothing("no manual top-up yet, so there is no spending limit", reason=(1000, "NO_MANUAL_TOPUP")),
 )
+GATEWAYS = Endpoint("gateways", ("gateways",), folder="ai-gateway")
+"""Read with attribution alone: it has no part in billing."""
 
 ENDPOINTS: Final = (
     USAGE_HISTORY,

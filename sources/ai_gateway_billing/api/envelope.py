@@ -56,7 +56,7 @@ class Origin(NamedTuple):
 
     def words(self) -> str:
         """The endpoint as people name it, and the account."""
-        endpoint = self.path.removeprefix("ai-gateway/billing/")
+        endpoint = self.path.removeprefix("ai-gateway/").removeprefix("billing/")
         return f"{endpoint} of account {self.account_id}" if self.account_id else endpoint
 
 
@@ -71,18 +71,18 @@ def judge(
     if status >= 400:
         raise _refusal(status, body, origin)
     if status >= 300:
-        raise _foreign(origin, status, "a redirect to somewhere else")
-    document = _document(status, headers, body, origin)
-    success = document.get("success")
+        raise foreign(origin, status, "a redirect to somewhere else")
+    found = document(status, headers, body, origin)
+    success = found.get("success")
     if success is False:
-        code, reason = _complaint(document, origin)
+        code, reason = _complaint(found, origin)
         raise unusable(origin, status, f"it reports a failure: {reason}", code=code, reason=reason)
     if success is not True:
-        raise _foreign(origin, status, "JSON that does not say whether it succeeded")
-    if "result" not in document or (document["result"] is None and not null_is_a_state):
+        raise foreign(origin, status, "JSON that does not say whether it succeeded")
+    if "result" not in found or (found["result"] is None and not null_is_a_state):
         raise unusable(origin, status, "it has no result")
-    info = document.get("result_info")
-    return Answer(document["result"], info if isinstance(info, dict) else {})
+    info = found.get("result_info")
+    return Answer(found["result"], info if isinstance(info, dict) else {})
 
 
 def drifted(origin: Origin, what: str) -> InvalidAnswerError:
@@ -130,15 +130,16 @@ def _no_number(_: str) -> NoReturn:
     raise ValueError("not a number")
 
 
-def _document(status: int, headers: Mapping[str, str], body: bytes, origin: Origin) -> dict[str, Any]:
+def document(status: int, headers: Mapping[str, str], body: bytes, origin: Origin) -> dict[str, Any]:
+    """The JSON object of a good status. Raises `ApiError` for anything else."""
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     begins_as_object = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
     if not begins_as_object or (kind and not kind.endswith(("/json", "+json"))):
-        raise _foreign(origin, status, _described(body, origin))
-    document, problem = _parsed(body)
+        raise foreign(origin, status, _described(body, origin))
+    found, problem = _parsed(body)
     if problem:
         raise unusable(origin, status, f"it is {problem}")
-    return cast(dict[str, Any], document)
+    return cast(dict[str, Any], found)
 
 
 def _parsed(body: bytes) -> tuple[Any, str]:
@@ -159,7 +160,8 @@ def _described(body: bytes, origin: Origin) -> str:
     return f'{kind}, "{said}"' if said else kind
 
 
-def _foreign(origin: Origin, status: int, what: str) -> ForeignAnswerError:
+def foreign(origin: Origin, status: int, what: str) -> ForeignAnswerError:
+    """The error for an answer of something in between."""
     return ForeignAnswerError(
         f"Something between here and Cloudflare answered {origin.words()} (HTTP {status}, {what}). It says nothing "
         "about the token or the account. Check the base URL, the proxy and the network. Nothing is lost: run again.",
@@ -191,7 +193,7 @@ def _refusal(status: int, body: bytes, origin: Origin) -> ApiError:
     document, _ = _parsed(body)
     codes = set(_codes(document)) if _is_refusal(document) else set()
     if not codes and status != 429 and status < 500:
-        return _foreign(origin, status, _described(body, origin))
+        return foreign(origin, status, _described(body, origin))
     code, reason = _complaint(document, origin)
     kind, advice = _verdict(status, codes)
     who = "Cloudflare refused" if codes else "No proper answer to"

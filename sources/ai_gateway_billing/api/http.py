@@ -6,8 +6,9 @@ The only module that opens a connection. httpx's own errors hold the request and
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Self
 from urllib.parse import SplitResult, urlencode
@@ -29,6 +30,7 @@ _TIMEOUT_WHEN_DOWN: Final = httpx.Timeout(10.0, connect=3.0)
 _NO_CONNECTION: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 Params = dict[str, str | int]
+Send = Callable[[httpx.Timeout], AbstractContextManager[httpx.Response]]
 
 logger = logging.getLogger(__name__)
 
@@ -108,13 +110,21 @@ class Wire:
         """Send one GET until it is answered, refused, or not worth another attempt; `is_once`: one attempt."""
         scope = f"accounts/{origin.account_id}/" if origin.account_id else ""
         url = f"{self._base_url}/{scope}{origin.path}{f'?{urlencode(params)}' if params else ''}"
+
+        def send(timeout: httpx.Timeout) -> AbstractContextManager[httpx.Response]:
+            return self._http.stream("GET", url, timeout=timeout)
+
+        return self._tried(origin, send, partial(judge, null_is_a_state=null_is_a_state), is_once=is_once)
+
+    def _tried(self, origin: Origin, send: Send, judged: Callable[..., Answer], *, is_once: bool = False) -> Answer:
+        """What `judged` makes of the answer's status, headers, body and origin."""
         patience = Patience(self._health, self._clock)
 
         def attempt() -> Answer:
             self._take_turn(origin, patience)
-            status, headers, body = self._exchange(origin, url, patience)
+            status, headers, body = self._exchange(origin, send, patience)
             with self._lessons(headers, patience):
-                return judge(status, headers, body, origin, null_is_a_state=null_is_a_state)
+                return judged(status, headers, body, origin)
 
         try:
             return attempt() if is_once else patience.retrying(self._sleep)(attempt)
@@ -159,14 +169,14 @@ class Wire:
             raise failure
         patience.paused_s += self._clock() - before
 
-    def _exchange(self, origin: Origin, url: str, patience: Patience) -> tuple[int, httpx.Headers, bytes]:
+    def _exchange(self, origin: Origin, send: Send, patience: Patience) -> tuple[int, httpx.Headers, bytes]:
         status = None
         failure: ApiError
         began = self._clock()
         with self._lock:
             self.requests += 1
         try:
-            with self._http.stream("GET", url, timeout=self._timeout(patience)) as response:
+            with send(self._timeout(patience)) as response:
                 status = response.status_code
                 self._heard(response.headers)
                 return status, response.headers, body_of(response, lambda: self._clock() - began > FAULT_LIMIT_S)

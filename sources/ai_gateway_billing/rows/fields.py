@@ -33,6 +33,10 @@ TIME = Kind({"data_type": "timestamp"}, values.instant)
 MAYBE_TIME = Kind({"data_type": "timestamp"}, values.instant_or_never)
 FLAG = Kind({"data_type": "bool"}, lambda value, _: values.flag(value))
 COUNT = Kind({"data_type": "bigint"}, lambda value, _: values.whole(value))
+TALLY = Kind({"data_type": "bigint"}, lambda value, _: values.count(value))
+ESTIMATE = Kind(_DECIMAL, lambda value, _: values.estimate(value))
+CLAIM = Kind({"data_type": "bool"}, lambda value, _: values.claim(value))
+HOUR = Kind({"data_type": "timestamp"}, lambda value, _: values.hour(value))
 DAY = Kind({"data_type": "date"}, lambda value, _: value)
 
 

@@ -5,6 +5,7 @@ unit (cents most likely), `quantity` and `pricing__unit_amount_decimal` have non
 for the views to add up is refused: usage of 10^10 and more, amounts of 10^12, quantities of 10^16.
 """
 
+from . import estimated
 from .fields import (
     COUNT,
     CURRENCY,
@@ -30,29 +31,24 @@ from .fields import (
     columns,
     with_children,
 )
+from .ours import ACCOUNT, ACCOUNT_KEY, ACCOUNT_MERGED, DELETED, WITHDRAWN
 
 DATASET = "ai_gateway_billing"
 """The dlt source's name, and the schema of the raw tables unless somebody chooses another."""
 
-_ACCOUNT = "Cloudflare account id, 32 hex characters"
-_WITHDRAWN = "Always NULL here: during a load it marks what the API no longer returns"
 _STATUS = "draft, open, paid, uncollectible, void, or what the API adds"
-
-ACCOUNT = Field(TEXT, OURS, _ACCOUNT)
-ACCOUNT_KEY = Field(TEXT, OURS, _ACCOUNT, hints={"primary_key": True})
-WITHDRAWN = Field(FLAG, OURS, _WITHDRAWN, hints={"nullable": True})
 
 
 def _usage(bucket: str) -> Fields:
     start = f"UTC start of the {bucket} that the bucket falls in"
     return {
-        "account_id": Field(TEXT, OURS, _ACCOUNT, hints={"merge_key": True}),
+        "account_id": ACCOUNT_MERGED,
         "bucket_start": Field(TIME, OURS, start, hints={"merge_key": True}),
         "start_time": Field(TIME, REQUIRED, "Start of the bucket, inclusive, UTC"),
         "end_time": Field(TIME, REQUIRED, "End of the bucket, exclusive, UTC"),
         "id": Field(TEXT, REQUIRED, "The API's id of the bucket; opaque, not promised to be stable"),
         "aggregated_value": Field(USAGE, REQUIRED, "Usage in the bucket as sent; unit undocumented, most likely cents"),
-        "withdrawn": Field(FLAG, OURS, _WITHDRAWN, hints={"nullable": True, "hard_delete": True}),
+        "withdrawn": DELETED,
     }
 
 
@@ -92,7 +88,7 @@ _INVOICES: Fields = {
     ),
     "has_surrogate_id": Field(FLAG, OURS, "True when the API gave no id"),
     "last_listed_at": Field(TIME, OURS, "Newest whole list of the account's invoices that counts it as listed, UTC"),
-    "withdrawn": Field(FLAG, OURS, _WITHDRAWN, hints={"nullable": True, "hard_delete": True}),
+    "withdrawn": DELETED,
     "invoice_pdf": Field(TEXT, INFORMATIVE, "Link that works for anyone who has it", sensitive=True),
 }
 _CREDITS: Fields = {
@@ -181,7 +177,14 @@ _ROOTS: dict[str, Fields] = {
 RESOURCES = tuple(_ROOTS)
 """The resources of the source; each is a table of the same name."""
 
-FIELDS: dict[str, Fields] = {table: fields for root in RESOURCES for table, fields in with_children(root, _ROOTS[root])}
+ATTRIBUTION = tuple(estimated.TABLES)
+"""Those that are there with attribution alone. They hold estimates."""
+
+FIELDS: dict[str, Fields] = {
+    table: fields
+    for root, declared in (_ROOTS | estimated.TABLES).items()
+    for table, fields in with_children(root, declared)
+}
 """The fields of every raw table, dlt's child tables included."""
 
 TABLES: dict[str, Columns] = {table: columns(fields) for table, fields in FIELDS.items()}

@@ -12,7 +12,7 @@ from ai_gateway_billing.outcome import Rejected
 
 from . import values
 from .fields import OURS
-from .tables import FIELDS
+from .tables import ATTRIBUTION, FIELDS
 
 _SENSITIVE_NAME = re.compile(r"pdf|url|link|href|card|last_?4|payment_method|password|fingerprint|iban", re.IGNORECASE)
 _SECRET_NAME = re.compile(r"secret|token", re.IGNORECASE)
@@ -21,7 +21,7 @@ _OURS = {
     name
     for table, fields in FIELDS.items()
     for name, each in fields.items()
-    if each.need is OURS and table != "usage_coverage"
+    if each.need is OURS and table not in ("usage_coverage", *ATTRIBUTION)
 }
 """Columns that the load adds; a field of the API that has such a name must not overwrite them."""
 _MAX_NAME = 60

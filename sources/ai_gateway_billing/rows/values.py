@@ -60,6 +60,14 @@ def _plain(number: Decimal) -> Decimal:
     return number.quantize(Decimal(1), context=_EXACT) if int(number.as_tuple().exponent) > 0 else number
 
 
+def total(numbers: Sequence[Any]) -> Any:
+    """The exact sum of at least one whole number, or of DECIMAL(38,18)s."""
+    first, *others = numbers
+    for number in others:
+        first = first + number if type(first) is int else _EXACT.add(first, number)
+    return first
+
+
 def exact(numbers: Sequence[Any], limit: Decimal = LIMIT) -> list[Decimal]:
     """JSON numbers with 18 places each. Raises `ValueError` when DECIMAL(38,18) cannot hold one as it is."""
     if not {*map(type, numbers)} <= {int, Decimal}:
@@ -80,6 +88,43 @@ def whole(value: Any) -> int:
     if abs(number) >= 2**63:
         raise ValueError("is too large")
     return int(number)
+
+
+def count(value: Any) -> int:
+    """A whole number of 0 or more; analytics send it as a JSON number or as text."""
+    number = whole(int(value) if _is_digits(value) else value)
+    if number < 0:
+        raise ValueError("is below zero")
+    return number
+
+
+def estimate(value: Any) -> Decimal:
+    """An estimated amount as DECIMAL(38,18), from a JSON number or from the same digits as text."""
+    if type(value) is str and re.fullmatch(r"-?\d{1,30}(\.\d{1,40})?([eE][+-]?\d{1,2})?", value, re.ASCII):
+        return decimal(Decimal(value), AMOUNT_LIMIT)
+    return decimal(value, AMOUNT_LIMIT)
+
+
+def claim(value: Any) -> bool:
+    """True or false, also as 1 or 0, or as text that says so."""
+    found = {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
+    return flag(value) if found is None else found
+
+
+def hour(value: Any) -> datetime:
+    """The start of a UTC hour, as RFC 3339 text."""
+    try:
+        moment = datetime.fromisoformat(text(value))
+    except ValueError:
+        raise ValueError("is no time") from None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment.minute or moment.second or moment.microsecond:
+        raise ValueError("is not the start of an hour")
+    return moment
+
+
+def _is_digits(value: Any) -> bool:
+    return type(value) is str and value.isascii() and value.isdigit() and len(value) < 20
 
 
 def text(value: Any) -> str:
