@@ -1,55 +1,70 @@
-"""Changes the code in one small way at a time, and tells which changes no test notices. All of it takes hours.
+"""Changes the code in one small way at a time, and tells which changes no test notices.
 
-`python -m support.mutants COSMIC_RAY [--sample N] [--only usage,rows,loading,sql]`, or `make mutants`. Python is
-changed by cosmic-ray, the thresholds of the views here: each number by one, each comparison by its edge. The changes
-are made in copies of the tree.
+`python -m support.mutants COSMIC_RAY [--sample N] [--only usage,rows,loading,sql]`, or `make mutants`. cosmic-ray says
+how Python can be changed; of the views each number is changed by one and each comparison by its edge. A change is made
+in a copy of the tree, and tried by the tests that run the changed line, quickest first: coverage tells which those are.
+Annotations are left alone: nothing runs them.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import ast
 import os
 import random
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
+from importlib import import_module
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
 from support.constants import ROOT
 
 SOURCE, PROGRAM = "sources/ai_gateway_billing", "pipelines/ai_gateway_billing_pipeline"
-# What is changed, and the tests that have to notice: quick ones first, the whole way through a load after them.
+LOADS = "tests/test_extraction.py tests/test_resources.py tests/loading/test_load.py"
+# What is changed, and the tests that have to notice.
 PARTS = {
-    "usage": (
-        f"{SOURCE}/usage",
-        "tests/usage tests/test_extraction.py",
-        "tests/test_resources.py tests/loading/test_load.py",
-    ),
-    "rows": (f"{SOURCE}/rows", "tests/rows", "tests/test_resources.py tests/loading/test_load.py"),
-    "loading": (
-        f"{PROGRAM}/loading",
-        "tests/loading/test_workspace.py tests/loading/test_result.py",
-        "tests/loading tests/test_rules.py",
-    ),
+    "usage": (f"{SOURCE}/usage", f"tests/usage {LOADS}"),
+    "rows": (f"{SOURCE}/rows", f"tests/rows tests/usage {LOADS}"),
+    "loading": (f"{PROGRAM}/loading", f"tests/loading tests/test_rules.py {LOADS}"),
+    "sql": (f"{PROGRAM}/database/sql", "tests/database"),
 }
-SQL = ("tests/database",)
 EDGES = {"<=": "<", ">=": ">", "<": "<=", ">": ">="}
-TIMEOUT_S = 600
+OPTIONS = ["-q", "-n", "0", "-p", "no:cacheprovider", "-m", "not slow"]
+SPARE_S = 60
 
 
 class Change(NamedTuple):
-    """One change, where it is, and whether a test noticed."""
+    """One change: where, what, the text of the file with it, and the tests that can notice."""
 
-    place: str
+    path: str
+    line: int
     what: str
-    noticed: bool
+    text: str
+    tests: Sequence[str]
+
+
+class Tests(NamedTuple):
+    """The tests of a part, quickest first, and those of them that run a line of a file."""
+
+    seconds: dict[str, float]
+    of_line: dict[str, Mapping[int, Sequence[str]]]
+
+    def of(self, path: str, line: int) -> list[str]:
+        """Those that run the line; for one that only an import runs, those that run any line of the file."""
+        lines = self.of_line.get(path, {})
+        found = set(lines.get(line, ())) - {""} or {each for own in lines.values() for each in own} - {""}
+        return sorted(found, key=lambda test: self.seconds.get(test, 0.0))
 
 
 def copy() -> Path:
@@ -69,64 +84,96 @@ def environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def pytest(tests: str) -> str:
-    return f'{sys.executable} -m pytest -x -q -n 0 -p no:cacheprovider -m "not slow" {tests}'
+def measured(part: str, folder: Path) -> Tests:
+    """Run the part's tests once: how long each takes, and what each runs. Their failure ends the run."""
+    module, tests = PARTS[part]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        *OPTIONS,
+        "--durations=0",
+        "-vv",
+        f"--cov={module}",
+        "--cov-context=test",
+    ]
+    settings = folder / "coverage.ini"
+    settings.write_text("[run]\ndisable_warnings = dynamic-conflict\n")
+    ran = subprocess.run(
+        [*command, f"--cov-config={settings}", "--cov-report=", *tests.split()],
+        cwd=folder, env=environment(folder), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if ran.returncode:
+        sys.exit(f"Without any change the tests of {part} fail:\n{ran.stdout[-3000:]}")
+    lines = re.finditer(r"^([\d.]+)s (?:call|setup) +(tests/.+?)\s*$", ran.stdout, re.MULTILINE)
+    seconds: dict[str, float] = {}
+    for found in lines:
+        seconds[found[2]] = seconds.get(found[2], 0.0) + float(found[1])
+    return Tests(seconds, contexts(folder))
 
 
-def python_changes(tool: Path, part: str, sample: int, share: int, shares: int) -> Iterator[Change]:
-    """The changes of one part of the code that fall to this worker."""
-    module, *tests = PARTS[part]
-    folder = copy()
-    command = " && ".join(pytest(each) for each in tests)
+def contexts(folder: Path) -> dict[str, Mapping[int, Sequence[str]]]:
+    """The tests by file and line."""
+    from coverage import CoverageData
+
+    data = CoverageData(str(folder / ".coverage"))
+    data.read()
+    found = {}
+    for path in data.measured_files():
+        by_line = {n: [each.rpartition("|")[0] for each in names] for n, names in data.contexts_by_lineno(path).items()}
+        found[str(Path(path).relative_to(folder.resolve()))] = by_line
+    return found
+
+
+def python_changes(tool: Path, part: str, folder: Path, tests: Tests, sample: int) -> Iterator[Change]:
+    """A sample of the changes that cosmic-ray knows of, the same at each run."""
     (folder / "mutants.toml").write_text(
-        f'[cosmic-ray]\nmodule-path = ["{module}"]\ntimeout = {TIMEOUT_S}.0\nexcluded-modules = []\n'
-        f'test-command = {json.dumps(f"sh -c {json.dumps(command)}")}\n[cosmic-ray.distributor]\nname = "local"\n'
+        f'[cosmic-ray]\nmodule-path = ["{PARTS[part][0]}"]\ntimeout = 60.0\nexcluded-modules = []\n'
+        'test-command = "true"\n[cosmic-ray.distributor]\nname = "local"\n'
     )
-    session = folder / "session.sqlite"
-    run = [str(tool), "init", "mutants.toml", str(session)]
-    subprocess.run(run, cwd=folder, check=True, env=environment(folder))
-    keep(session, sample, share, shares)
-    subprocess.run([str(tool), "exec", "mutants.toml", str(session)], cwd=folder, check=True, env=environment(folder))
-    dump = subprocess.run([str(tool), "dump", str(session)], cwd=folder, check=True, capture_output=True, text=True)
-    for line in dump.stdout.splitlines():
-        item, result = json.loads(line)
-        if result:
-            (spec,) = item["mutations"]
-            place = f"{spec['module_path']}:{spec['start_pos'][0]}"
-            yield Change(place, f"{spec['operator_name']} {spec['occurrence']}", result["test_outcome"] != "survived")
-    shutil.rmtree(folder)
+    run = partial(subprocess.run, cwd=folder, check=True, env=environment(folder))
+    run([str(tool), "init", "mutants.toml", "mutants.sqlite"])
+    with sqlite3.connect(folder / "mutants.sqlite") as connection:
+        rows = connection.execute(
+            "select module_path, operator_name, occurrence, start_pos_row from mutation_specs "
+            "order by module_path, operator_name, occurrence"
+        ).fetchall()
+    known = [row for row in rows if row[3] not in annotated(folder / row[0])]
+    for path, operator, occurrence, line in sorted(random.Random(1).sample(known, min(sample, len(known)))):
+        text = (folder / path).read_text("utf-8")
+        run([str(tool), "apply", path, operator, str(occurrence)])
+        changed = (folder / path).read_text("utf-8")
+        (folder / path).write_text(text, "utf-8")
+        yield Change(path, line, f"{operator.removeprefix('core/')} {occurrence}", changed, tests.of(path, line))
 
 
-def keep(session: Path, sample: int, share: int, shares: int) -> None:
-    """Leave a sample in the session, the same at each run, and of that this worker's share."""
-    with sqlite3.connect(session) as connection:
-        jobs = sorted(job for (job,) in connection.execute("select job_id from mutation_specs order by module_path"))
-        order = connection.execute("select job_id from mutation_specs order by module_path, operator_name, occurrence")
-        jobs = [job for (job,) in order]
-        chosen = sorted(random.Random(1).sample(range(len(jobs)), min(sample, len(jobs))))
-        mine = {jobs[n] for n in chosen[share::shares]}
-        for table in ("mutation_specs", "work_items"):
-            connection.executemany(f"delete from {table} where job_id = ?", [(job,) for job in jobs if job not in mine])
+@cache
+def annotated(path: Path) -> set[int]:
+    """The lines that hold nothing but annotations, such as those of a signature."""
+    tree = ast.parse(path.read_text("utf-8"))
+    found: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            given = [*node.args.args, *node.args.kwonlyargs]
+            found |= {line for each in given for line in range(each.lineno, (each.end_lineno or each.lineno) + 1)}
+            found |= set(range(node.lineno, node.body[0].lineno)) - {each.lineno for each in node.args.defaults}
+        elif isinstance(node, ast.AnnAssign) and node.value is None:
+            found.add(node.lineno)
+    return found
 
 
-def sql_changes(sample: int, share: int, shares: int) -> Iterator[Change]:
-    """The changed thresholds of the views that fall to this worker."""
-    folder = copy()
+def sql_changes(folder: Path, tests: Tests, sample: int) -> Iterator[Change]:
+    """A sample of the changed thresholds of the views; a view's own tests come first."""
     places = [
         (path, *edit)
-        for path in sorted(folder.glob(f"{PROGRAM}/database/sql/**/*.sql"))
-        for edit in edits(path.read_text())
+        for path in sorted(folder.glob(f"{PARTS['sql'][0]}/**/*.sql"))
+        for edit in edits(path.read_text("utf-8"))
     ]
-    for path, start, end, new in sorted(random.Random(1).sample(places, min(sample, len(places))))[share::shares]:
-        text = path.read_text()
-        path.write_text(text[:start] + new + text[end:])
-        ran = subprocess.run(
-            pytest(" ".join(SQL)), shell=True, cwd=folder, env=environment(folder), capture_output=True, check=False
-        )
-        path.write_text(text)
-        line = text.count("\n", 0, start) + 1
-        yield Change(f"{path.relative_to(folder)}:{line}", f"{text[start:end]} -> {new}", ran.returncode != 0)
-    shutil.rmtree(folder)
+    for path, start, end, new in sorted(random.Random(1).sample(places, min(sample, len(places)))):
+        text = path.read_text("utf-8")
+        near = sorted(tests.seconds, key=lambda test: (path.stem not in test, tests.seconds[test]))
+        what, line = f"{text[start:end]} -> {new}", text.count("\n", 0, start) + 1
+        yield Change(str(path.relative_to(folder)), line, what, text[:start] + new + text[end:], near)
 
 
 def edits(text: str) -> Iterator[tuple[int, int, str]]:
@@ -137,32 +184,83 @@ def edits(text: str) -> Iterator[tuple[int, int, str]]:
         yield found.start(), found.end(), EDGES.get(old) or (f"{old}1" if "." in old else str(int(old) + 1))
 
 
+# --- trying ---------------------------------------------------------------------------------------------------------
+
+
+@cache
+def own_copy() -> Path:
+    """This worker's copy of the tree, after what all tests import: a test run of its own would take longer for that."""
+    for name in ("dlt.destinations.impl.duckdb.duckdb", "httpx", "hypothesis", "pyarrow.parquet", "pytest", "typer"):
+        import_module(name)
+    return copy()
+
+
+def is_noticed(change: Change, limit_s: float) -> bool:
+    """Whether a test fails, or does not end, with the change."""
+    path = own_copy() / change.path
+    before = path.read_text("utf-8")
+    path.write_text(change.text, "utf-8")
+    try:
+        child = os.fork()
+        if not child:
+            os.setsid()
+            os._exit(run_tests(own_copy(), change.tests))
+        return ended(child, limit_s) != 0
+    finally:
+        path.write_text(before, "utf-8")
+
+
+def run_tests(folder: Path, tests: Sequence[str]) -> int:
+    """In a child: nothing of the tree is imported yet but this module and what it needs."""
+    import pytest
+
+    for name in [name for name in sys.modules if name.partition(".")[0] == "support"]:
+        del sys.modules[name]
+    sys.path[:0] = environment(folder)["PYTHONPATH"].split(os.pathsep)
+    sys.dont_write_bytecode = True
+    os.environ.update(environment(folder))
+    os.chdir(folder)
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    return int(pytest.main(["-x", *OPTIONS, *tests]))
+
+
+def ended(child: int, limit_s: float) -> int:
+    """How the child ended; one that takes too long is killed with all that it began."""
+    until = time.monotonic() + limit_s
+    while time.monotonic() < until:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return status
+        time.sleep(0.05)
+    os.killpg(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tool", type=Path)
     parser.add_argument("--sample", type=int, default=1_000_000, help="changes of each part [all]")
-    parser.add_argument("--only", default=",".join([*PARTS, "sql"]))
+    parser.add_argument("--only", default=",".join(PARTS))
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
 
     for part in asked.only.split(","):
-        with ThreadPoolExecutor(asked.jobs) as pool:
-            running = [
-                pool.submit(
-                    lambda n, part=part: list(
-                        sql_changes(asked.sample, n, asked.jobs)
-                        if part == "sql"
-                        else python_changes(asked.tool.absolute(), part, asked.sample, n, asked.jobs)
-                    ),
-                    n,
-                )
-                for n in range(asked.jobs)
-            ]
-            changes = [change for future in running for change in future.result()]
-        survivors = [change for change in changes if not change.noticed]
+        folder = copy()
+        tests = measured(part, folder)
+        changes = list(
+            sql_changes(folder, tests, asked.sample)
+            if part == "sql"
+            else python_changes(asked.tool.absolute(), part, folder, tests, asked.sample)
+        )
+        limits = [SPARE_S + 10 * sum(tests.seconds.get(test, 0.0) for test in change.tests) for change in changes]
+        with ProcessPoolExecutor(asked.jobs, get_context("fork")) as pool:
+            noticed = list(pool.map(is_noticed, changes, limits))
+        survivors = [change for change, was_noticed in zip(changes, noticed, strict=True) if not was_noticed]
         sys.stdout.write(f"{part}: {len(changes)} changes, {len(survivors)} that no test noticed\n")
-        for change in sorted(survivors):
-            sys.stdout.write(f"  {change.place}: {change.what}\n")
+        for change in survivors:
+            sys.stdout.write(f"  {change.path}:{change.line}: {change.what}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
