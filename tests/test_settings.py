@@ -10,7 +10,7 @@ import pytest
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing_pipeline import settings
 from ai_gateway_billing_pipeline.settings import resolve
-from support.command import aig, start_aig
+from support.command import start_aig
 
 ENVIRONMENT = {
     "CLOUDFLARE_API_TOKEN": "token-of-the-environment",
@@ -125,81 +125,11 @@ def test_a_value_that_cannot_be_names_its_variable(variable: str, value: str) ->
         resolve(environ={variable: value})
 
 
-@pytest.mark.parametrize(
-    "content", [b"from-a-file", b"from-a-file\n", b"from-a-file\r\n", b"\xef\xbb\xbffrom-a-file\n\n"]
-)
-def test_the_token_may_stand_in_a_file(content: bytes) -> None:
-    """As Docker and Kubernetes hand out secrets."""
-    Path("token").write_bytes(content)
-
-    assert resolve(environ={"CLOUDFLARE_API_TOKEN_FILE": "token"}).token() == "from-a-file"
-
-
 @pytest.mark.usefixtures("dlt_files")
 def test_a_token_file_wins_over_dlts_files() -> None:
     Path("token").write_text("from-a-file")
 
     assert resolve(environ={"CLOUDFLARE_API_TOKEN_FILE": "token"}).token() == "from-a-file"
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (None, "No such file"),
-        (b"", "is empty"),
-        (b" \n\n", "is empty"),
-        (b"\xef\xbb\xbf", "is empty"),
-        ("secret-in-utf-16".encode("utf-16"), "not UTF-8 text"),
-        (b"\xff\xfe\xfa", "not UTF-8 text"),
-    ],
-)
-def test_a_token_file_that_cannot_be_used_is_named(content: bytes | None, words: str) -> None:
-    if content is not None:
-        Path("token").write_bytes(content)
-
-    with pytest.raises(SettingsError, match=rf"CLOUDFLARE_API_TOKEN_FILE.* token .*{words}") as caught:
-        resolve(environ={"CLOUDFLARE_API_TOKEN_FILE": "token"})
-
-    assert "secret" not in str(caught.value)
-
-
-def test_a_folder_is_no_token_file() -> None:
-    Path("token").mkdir()
-
-    with pytest.raises(SettingsError, match="token is a folder"):
-        resolve(environ={"CLOUDFLARE_API_TOKEN_FILE": "token"})
-
-
-def test_a_token_that_is_given_twice_is_refused() -> None:
-    Path("token").write_text("from-a-file")
-
-    with pytest.raises(SettingsError, match="both set"):
-        resolve(environ={"CLOUDFLARE_API_TOKEN_FILE": "token", "CLOUDFLARE_API_TOKEN": "another"})
-
-
-NO_FILES = ["", "  ", ":memory:", "md:billing", "sqlite:billing.db", "https://example.com/b.duckdb", "file:b.duckdb",
-            "folder", "folder/", "~nobody-of-that-name/b.duckdb", "x" * 300, "a\nb.duckdb"]  # fmt: skip
-READERS = [["status"], ["check"], ["query", "select 1"], ["export", "focus"], ["load"], ["doctor"],
-           ["backfill", "--from", "2026-01-01", "--to", "2026-01-01"]]  # fmt: skip
-
-
-@pytest.mark.parametrize("path", NO_FILES)
-def test_every_command_refuses_what_can_be_no_file(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("folder").mkdir()
-    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "a-token-that-opens-nothing-0123456789")
-
-    for command in READERS:
-        ran = aig(*command, "--database", path)
-
-        assert ran.code == 2, ran
-        assert ran.err.startswith("Error: ")
-        assert "--database" in ran.err
-    assert [found.name for found in Path().iterdir()] == ["folder"]
-
-
-def test_a_tilde_is_the_home_for_every_command() -> None:
-    assert settings.database_path("~/b.duckdb") == Path.home() / "b.duckdb"
-    assert resolve(environ={"AIG_BILLING_DATABASE": "~/b.duckdb"}).database == Path.home() / "b.duckdb"
 
 
 @pytest.mark.parametrize(

@@ -4,18 +4,24 @@ dlt looks for each of its settings in the environment and in files, by names as 
 other programs have, too. Within `only` it finds there what was named, and elsewhere its own defaults.
 """
 
+import json
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
+import dlt
 from dlt.common.configuration.container import Container
+from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.common.configuration.providers import ConfigProvider
 from dlt.common.configuration.providers.doc import CustomLoaderDocProvider
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from dlt.common.runtime.run_context import RunContext
+
+from ai_gateway_billing.errors import SettingsError
 
 
 @contextmanager
@@ -27,6 +33,44 @@ def only(*allowed: str) -> Iterator[None]:
     context = PluggableRunContext(_Context([tuple(name.split(".")) for name in allowed]))
     with Container().injectable_context(context):
         yield
+
+
+def table(key: str) -> Mapping[str, object]:
+    """A table of dlt's config files, or JSON in its variable. Raises `SettingsError` for something else."""
+    value = _look_up(key)
+    if isinstance(value, str):
+        with suppress(ValueError):
+            value = json.loads(value)
+    if value is None or isinstance(value, Mapping):
+        return value or {}
+    raise SettingsError(f"The setting sources.ai_gateway_billing.{key} is not a table. See Settings in the README.")
+
+
+def text(key: str) -> str | None:
+    """A value of dlt's config or secrets files as text; a list with commas."""
+    value = _look_up(key)
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return None if value is None else str(value)
+
+
+def _look_up(key: str) -> object:
+    """As dlt finds it by its own rules."""
+    place = dlt.secrets if key == "api_token" else dlt.config
+    try:
+        with only("sources.ai_gateway_billing"):
+            return place.get(f"sources.ai_gateway_billing.{key}")
+    except ConfigurationException as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> SettingsError:
+    paths = [path for path in getattr(error, "full_paths", ()) if Path(path).exists()]
+    reason = str(error).rpartition("\n")[2]
+    return SettingsError(
+        f"{' or '.join(paths) or 'A settings file of dlt'} cannot be read: {reason}. "
+        "It must be TOML, saved as UTF-8 without a byte order mark."
+    )
 
 
 @contextmanager

@@ -47,9 +47,9 @@ TEXTS = [
     "'",
     "\x1b[31m",
 ]
-COSTLY = {"load", "backfill", "doctor"}
+COSTLY = {"load", "backfill", "doctor", "report", "check", "export focus"}
 """Commands that take a second where a value is fine: by default they get a text of each kind, and with `slow` all."""
-KINDS = ["", "\t", "-", "nonsense", "ü€", "\udcff", "a\nb", "x" * 5000, "../..", "'"]
+KINDS = ["", "-", "nonsense", "\udcff", "a\nb", "x" * 5000, "../..", "'"]
 NUMERIC = {"--last", "--lookback", "--wait", "--max-requests-per-second", "--stale-after", "--amount", "--threshold"}
 OURS = ("AIG_BILLING_", "CLOUDFLARE_")
 DAYS = {"--from", "--to", "--start"}
@@ -172,7 +172,7 @@ def test_an_option_may_be_repeated(loaded: Path, option: list[str]) -> None:
 def test_every_variable_is_fine_or_refused_in_a_sentence(
     loaded: Path, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for value in [*DATES[:3], *NUMBERS[:3], *KINDS]:
+    for value in [DATES[0], NUMBERS[0], *KINDS]:
         shutil.copyfile(loaded, "billing.duckdb")
         with monkeypatch.context() as patch:
             patch.setenv(variable, value)

@@ -31,9 +31,9 @@ def finite(value: float | None) -> float | None:
 
 def output(given: str) -> Path:
     """The file that `--output` names, or `-`. Raises `SettingsError`."""
-    from ai_gateway_billing_pipeline import settings
+    from ai_gateway_billing_pipeline import inputs
 
-    return Path(given) if given == "-" else settings.file_path(given, "--output")
+    return Path(given) if given == "-" else inputs.file_path(given, "--output")
 
 
 Accounts = Annotated[
@@ -194,12 +194,12 @@ loading = in_place_of("shared", Loading)
 
 def _refuse_unreadable(parameter: inspect.Parameter, value: object) -> None:
     """An empty text is a script's unset variable more often than a wish."""
-    from ai_gateway_billing_pipeline import settings
+    from ai_gateway_billing_pipeline import inputs
 
     (option,) = parameter.annotation.__metadata__
     if isinstance(option, OptionInfo):
         for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, str) and (problem := settings.problem_of(each)):
+            if isinstance(each, str) and (problem := inputs.problem_of(each)):
                 raise SettingsError(f"{option.default} {problem}.")  # where typer keeps an annotation's first word
 
 

@@ -69,13 +69,13 @@ def _there(store: "Store | None", now: datetime) -> "Survey":
 
 def limits(stale_after: int | None = None, credit_days: int | None = None) -> "Limits":
     """From when on something is a finding. Raises `SettingsError`."""
-    from ai_gateway_billing_pipeline import settings
+    from ai_gateway_billing_pipeline import inputs
     from ai_gateway_billing_pipeline.database.checks import Limits
 
     usual = Limits()
     return Limits(
-        settings.whole_number(stale_after, "AIG_BILLING_STALE_AFTER", usual.stale_after),
-        settings.whole_number(credit_days, "AIG_BILLING_CREDIT_DAYS", usual.credit_days),
+        inputs.whole_number(stale_after, "AIG_BILLING_STALE_AFTER", usual.stale_after),
+        inputs.whole_number(credit_days, "AIG_BILLING_CREDIT_DAYS", usual.credit_days),
     )
 
 
@@ -89,8 +89,8 @@ def tell(
     wait_s: float = 0.0,
 ) -> None:
     """Tell everybody what is news. Raises `DatabaseBusyError`."""
-    from ai_gateway_billing_pipeline import settings
+    from ai_gateway_billing_pipeline import inputs
     from ai_gateway_billing_pipeline.alerts import alerting
 
-    remind_after = timedelta(days=settings.whole_number(remind_days, "AIG_BILLING_REMIND_DAYS", 7))
+    remind_after = timedelta(days=inputs.whole_number(remind_days, "AIG_BILLING_REMIND_DAYS", 7))
     alerting.Alerting(store, addresses, remind_after, wait_s).tell(there, now)
