@@ -75,7 +75,7 @@ lock: $(VENV)/.dev ## Compile requirements/ from pyproject.toml; UPGRADE=1 upgra
 	$(COMPILE) --group build -o requirements/build.txt
 	$(COMPILE) pyproject.toml --extra notify -c requirements/build.txt -o requirements/runtime.txt
 	$(COMPILE) --group bench -c requirements/runtime.txt -o requirements/bench.txt
-	$(COMPILE) pyproject.toml --extra dev --extra demo --extra notify --extra postgres --extra ducklake -c requirements/build.txt -c requirements/runtime.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra dev --extra demo --extra notify --extra postgres --extra ducklake --extra xlsx -c requirements/build.txt -c requirements/runtime.txt -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra postgres --extra ducklake -c requirements/dev.txt -o requirements/stores.txt
 	$(COMPILE) pyproject.toml --extra notebooks --extra report -c requirements/dev.txt -o requirements/notebooks.txt
 	$(COMPILE) --group mutants -c requirements/dev.txt -o requirements/mutants.txt

@@ -40,6 +40,7 @@ OPTIONS = {
     "status": COMMON | STORE,
     **dict.fromkeys(("daily", "monthly", "models", "invoices"), PERIODS),
     "runway": LATEST,
+    "export": COMMON | STORE | {"--account", "--force", "--format", "--from", "--output", "--to"},
     "query": COMMON | STORE | {"--csv"},
     "report": COMMON | STORE | {"--account", "--force", "--from", "--output", "--to"},
     "doctor": COMMON | WHERE | {"--with"},

@@ -91,7 +91,7 @@ for command in (
     report.report,
     accounts.accounts,
     doctor.doctor,
+    export.export,
 ):
     app.command(command.__name__)(command)
-for group in (export.app, account.app):
-    app.add_typer(group)
+app.add_typer(account.app)

@@ -57,6 +57,7 @@ NEEDED = {
     "backfill": ["--from", "2026-11-01", "--to", "2026-11-01"],
     "load": ["--only", "credit_balance"],
     "query": ["select 1"],
+    "export": ["focus"],
     "account topup": ["--amount", "50.00", "--account", ACCOUNT, "--dry-run"],
     "account topup-status": ["in_1", "--account", ACCOUNT, "--dry-run"],
     "account topup-config set": ["--amount", "50.00", "--threshold", "5.00", "--account", ACCOUNT, "--dry-run"],

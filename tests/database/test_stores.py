@@ -14,7 +14,7 @@ from ai_gateway_billing_pipeline.settings import Store
 from support.command import aig
 
 WRITERS = {"backfill", "doctor", "load", "publish"}
-NEEDED = {"query": ["select 1"], "report": ["--output", "-"], "export focus": ["--output", "-"]}
+NEEDED = {"query": ["select 1"], "report": ["--output", "-"], "export": ["focus", "--output", "-"]}
 
 
 def readers() -> Iterator[str]:
@@ -44,7 +44,7 @@ def test_a_store_is_called_as_its_user_calls_it() -> None:
 
 
 def test_readers_have_both_options() -> None:
-    assert {"check", "export focus", "query", "report", "status"} <= set(readers())
+    assert {"check", "export", "query", "report", "status"} <= set(readers())
 
 
 @pytest.mark.parametrize("command", [*readers()])

@@ -1,0 +1,1 @@
+"""Hands views to other programs, as files."""

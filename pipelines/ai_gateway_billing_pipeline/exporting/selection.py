@@ -1,0 +1,131 @@
+"""Which rows of which view an export takes: by days and accounts, where the view has them."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple
+
+import duckdb
+
+from ai_gateway_billing.errors import SettingsError
+from ai_gateway_billing_pipeline.terminal.values import cut
+
+_ACCOUNT = ("account_id", "BillingAccountId")
+_DAY = (
+    "ChargePeriodStart",
+    "hour",
+    "day",
+    "billing_month",
+    "month",
+    "starts",
+    "created_at",
+    "valid_from",
+    "observed_at",
+)
+"""What the rows of a view are of, in time: the first that it has."""
+_MONTHS = ("billing_month", "month")
+_ORDER = ("BillingAccountId", "ChargePeriodStart", "ChargeCategory desc", "BillingCurrency", "InvoiceId")
+_VIEWS = """
+    select view_name from duckdb_views()
+    where schema_name = 'spend' and database_name = current_database() and not internal
+    order by view_name
+"""
+
+
+class Days(NamedTuple):
+    """UTC days from `first` to `last`, both included; None is as far as there is anything."""
+
+    first: date | None = None
+    last: date | None = None
+
+    @property
+    def bounds(self) -> dict[str, datetime]:
+        """The same as instants, the end exclusive."""
+        after = self.last + timedelta(days=1) if self.last and self.last < date.max else date.max
+        return {
+            "first": datetime.combine(self.first or date(1, 1, 1), time(), UTC),
+            "until": datetime.combine(after, time(), UTC),
+        }
+
+    def __str__(self) -> str:
+        named = [f"{word} {day}" for word, day in zip(("from", "to"), self, strict=True) if day]
+        return " ".join(named) or "all days"
+
+
+ALL = Days()
+
+
+class Field(NamedTuple):
+    """A column with its type, as DuckDB spells it."""
+
+    name: str
+    kind: str
+
+    @property
+    def quoted(self) -> str:
+        """Its name in SQL."""
+        return '"' + self.name.replace('"', '""') + '"'
+
+    @property
+    def is_nested(self) -> bool:
+        """A list, a structure, or a map."""
+        return self.kind.endswith("]") or self.kind.startswith(("STRUCT", "MAP", "UNION"))
+
+
+class Selection(NamedTuple):
+    """A query of a view and what it is asked with."""
+
+    view: str
+    fields: Sequence[Field]
+    sql: str
+    parameters: dict[str, Any]
+
+
+def select(
+    connection: duckdb.DuckDBPyConnection, view: str, days: Days = ALL, account_ids: Sequence[str] | None = None
+) -> Selection:
+    """The rows of the view; of all accounts where None is given. Always in the same order.
+
+    Raises `SettingsError` for a view that is not there, or that has no such column to choose by.
+    """
+    name = _found(connection, view)
+    described = connection.execute(f'describe spend."{name}"').fetchall()
+    fields = [Field(column, kind) for column, kind, *_ in described]
+    held = {field.name: field for field in fields}
+    conditions: list[str] = []
+    parameters: dict[str, Any] = {}
+    if any(days):
+        moment = _first(held, _DAY, f"spend.{name} has no time to choose by. Leave out --from and --to.")
+        conditions.append(_within(moment))
+        parameters |= days.bounds
+    if account_ids is not None:
+        account = _first(held, _ACCOUNT, f"spend.{name} has no accounts to choose by. Leave out --account.")
+        conditions.append(f"list_contains($accounts, {account.quoted})")
+        parameters["accounts"] = list(account_ids)
+    where = f" where {' and '.join(conditions)}" if conditions else ""
+    order = ", ".join(_ORDER) if name == "focus" else "all"
+    return Selection(name, fields, f'select * from spend."{name}"{where} order by {order}', parameters)  # noqa: S608
+
+
+def _found(connection: duckdb.DuckDBPyConnection, view: str) -> str:
+    """Its name in the database; letter case and the name of the schema before it are no matter."""
+    names = [name for (name,) in connection.execute(_VIEWS).fetchall()]
+    if not names:
+        raise SettingsError("The database contains no spend.focus or other view yet. Run `aig-billing load` first.")
+    wanted = view.strip().lower().removeprefix("spend.")
+    for name in names:
+        if name.lower() == wanted:
+            return str(name)
+    raise SettingsError(f"There is no view {cut(view, 40)} in schema spend. Choose one of: {', '.join(names)}.")
+
+
+def _first(held: dict[str, Field], names: Sequence[str], otherwise: str) -> Field:
+    found = next((held[name] for name in names if name in held), None)
+    if found is None:
+        raise SettingsError(otherwise)
+    return found
+
+
+def _within(moment: Field) -> str:
+    """Also of a month that only begins before the first day, and of dates, which have no hours."""
+    first = "date_trunc('month', $first)" if moment.name in _MONTHS else "$first"
+    return f"{moment.quoted}::timestamptz >= {first} and {moment.quoted}::timestamptz < $until"
