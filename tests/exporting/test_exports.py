@@ -12,9 +12,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from ai_gateway_billing_pipeline.database import views
-from ai_gateway_billing_pipeline.exporting import exports
-from ai_gateway_billing_pipeline.settings import Store
+from ai_gateway_billing_pipeline.database import read, views
+from ai_gateway_billing_pipeline.exporting import selection, writers
 from support.command import Ran, aig
 from support.constants import ACCOUNT, OTHER
 from support.raw_tables import database
@@ -57,8 +56,10 @@ def refused(ran: Ran) -> str:
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_is_the_same_rows_with_every_digit_in_a_file(view: str) -> None:
-    for kind in ("parquet", "json", "csv", "xlsx"):
-        exports.write(Store(Path("billing.duckdb")), view, Path(f"{view}.{kind}"), kind)
+    with read.connect(Path("billing.duckdb")) as connection:
+        selected = selection.select(connection, view)
+        for kind in ("parquet", "json", "csv", "xlsx"):
+            writers.copy(connection, selected, Path(f"{view}.{kind}"), kind)
 
     expected = rows(f"from spend.{view} order by all")
     names = [name for name, *_ in rows(f"describe spend.{view}")]

@@ -14,11 +14,11 @@ from ai_gateway_billing_pipeline.terminal import files
 
 from . import sheets, writers
 from .formats import Format
-from .selection import ALL, Days, Selection, select
+from .selection import ALL, Days, select
 
 _TOTALS = """
     select BillingCurrency, count(*), count(*) filter (not x_IsFinal), sum(BilledCost), sum(EffectiveCost)
-    from ({rows})
+    from temp.exported
     group by all order by all
 """
 _UNDATED = """
@@ -94,21 +94,14 @@ def write(
     with stores.connect(store) as connection:
         ids = [each.id for each in scope.scope(connection, scope.Asked(accounts)).accounts] if accounts else None
         selection = select(connection, view, days, ids)
-        charges = _charges(connection, selection, ids) if selection.view == "focus" else None
-        rows = sum(total.rows for total in charges.totals) if charges else _count(connection, selection)
+        charges = _charges(connection, ids) if selection.view == "focus" else None
         with files.written(path, store.database, Format(kind).endings, force=force) as draft:
             writers.copy(connection, selection, draft, kind)
-    return Exported(selection.view, path, kind, days, rows, charges)
+    return Exported(selection.view, path, kind, days, selection.rows, charges)
 
 
-def _count(connection: duckdb.DuckDBPyConnection, selection: Selection) -> int:
-    query = f"select count(*) from ({selection.sql})"  # noqa: S608 - names of views alone
-    ((rows,),) = connection.execute(query, selection.parameters).fetchall()
-    return int(rows)
-
-
-def _charges(connection: duckdb.DuckDBPyConnection, selection: Selection, ids: Sequence[str] | None) -> Charges:
-    totals = connection.execute(_TOTALS.format(rows=selection.sql), selection.parameters).fetchall()
+def _charges(connection: duckdb.DuckDBPyConnection, ids: Sequence[str] | None) -> Charges:
+    totals = connection.execute(_TOTALS).fetchall()
     ((undated,),) = connection.execute(_UNDATED, {"accounts": ids}).fetchall()
     ((unit,),) = connection.execute(_UNIT).fetchall()
     return Charges([Total(*row) for row in totals], undated, unit)

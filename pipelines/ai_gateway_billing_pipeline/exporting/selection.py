@@ -9,6 +9,8 @@ import duckdb
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing_pipeline.terminal.values import cut
 
+ROWS = "temp.exported"
+"""Where a selection is, in order."""
 _ACCOUNT = ("account_id", "BillingAccountId")
 _DAY = (
     "ChargePeriodStart",
@@ -72,18 +74,17 @@ class Field(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """A query of a view and what it is asked with."""
+    """Rows of a view, kept in a temporary table of the connection: a view takes long, and is needed more than once."""
 
     view: str
     fields: Sequence[Field]
-    sql: str
-    parameters: dict[str, Any]
+    rows: int
 
 
 def select(
     connection: duckdb.DuckDBPyConnection, view: str, days: Days = ALL, account_ids: Sequence[str] | None = None
 ) -> Selection:
-    """The rows of the view; of all accounts where None is given. Always in the same order.
+    """The rows of the view in `ROWS`, always in the same order; of all accounts where None is given.
 
     Raises `SettingsError` for a view that is not there, or that has no such column to choose by.
     """
@@ -103,7 +104,10 @@ def select(
         parameters["accounts"] = list(account_ids)
     where = f" where {' and '.join(conditions)}" if conditions else ""
     order = ", ".join(_ORDER) if name == "focus" else "all"
-    return Selection(name, fields, f'select * from spend."{name}"{where} order by {order}', parameters)  # noqa: S608
+    query = f'select * from spend."{name}"{where} order by {order}'  # noqa: S608 - names of the database's own
+    connection.execute(f"create or replace temp table exported as {query}", parameters)
+    ((rows,),) = connection.execute(f"select count(*) from {ROWS}").fetchall()  # noqa: S608 - a constant
+    return Selection(name, fields, rows)
 
 
 def _found(connection: duckdb.DuckDBPyConnection, view: str) -> str:

@@ -10,7 +10,7 @@ from ai_gateway_billing_pipeline.terminal.values import FORMULA, PLAIN_NAME
 
 from . import sheets
 from .formats import Format
-from .selection import Field, Selection
+from .selection import ROWS, Field, Selection
 
 _INSTANT = "timestampformat '%Y-%m-%dT%H:%M:%S.%fZ'"
 _OPTIONS: Mapping[str, str] = {
@@ -32,10 +32,10 @@ def copy(connection: duckdb.DuckDBPyConnection, selection: Selection, path: Path
         sheets.write(connection, selection, path)
         return
     target = str(path).replace("'", "''")
-    rows = _flat(selection) if kind == Format.CSV else selection.sql
+    rows = _flat(selection) if kind == Format.CSV else ROWS
     options = _FOCUS if (kind, selection.view) == (Format.CSV, "focus") else _OPTIONS[kind]
     try:
-        connection.execute(f"copy ({rows}) to '{target}' ({options}, use_tmp_file false)", selection.parameters)
+        connection.execute(f"copy {rows} to '{target}' ({options}, use_tmp_file false)")
     except duckdb.IOException as error:
         raise BillingError(f"The file could not be written: {error}") from error
 
@@ -44,7 +44,7 @@ def _flat(selection: Selection) -> str:
     """The rows for a CSV file, which people open in spreadsheets: texts as `values.no_formula` gives them."""
     cells = [_cell(field) for field in selection.fields if field.kind == "VARCHAR" or field.is_nested]
     replaced = f"select * replace ({', '.join(cells)})" if cells else "select *"
-    return f"{replaced} from ({selection.sql})"
+    return f"({replaced} from {ROWS})"
 
 
 def _cell(field: Field) -> str:
