@@ -13,7 +13,7 @@ import pytest
 from ai_gateway_billing_pipeline.loading import forget
 from ai_gateway_billing_pipeline.loading import load as loading
 from support.bench import Bench
-from support.constants import ACCOUNT, DAY, OTHER
+from support.constants import ACCOUNT, DAY, NOW, OTHER
 
 UNKNOWN = "c" * 32
 
@@ -59,10 +59,16 @@ def test_an_alias_wins_until_it_is_set_no_more(bench: Bench) -> None:
 
 def test_a_name_changes_with_cloudflares(bench: Bench) -> None:
     load(bench)
+    times = "select named_at from {raw}.account_names order by account_id"
+    bench.now += DAY
+    load(bench)
+    assert bench.rows(times) == [(NOW,), (NOW,)]
+
     bench.world.accounts[ACCOUNT].name = "Research Ltd"
     load(bench)
 
     assert names(bench)[0] == "Research Ltd"
+    assert bench.rows(times) == [(bench.now,), (NOW,)]
 
 
 def test_named_accounts_get_their_names_without_a_request_more(bench: Bench) -> None:

@@ -158,7 +158,7 @@ OWN = {
             "account_id": "Cloudflare account id",
             "name": "Its name at Cloudflare, as sent; often a mail address is part of it",
             "alias": "Its name in the settings of the last load",
-            "named_at": "When the API last told the name, UTC",
+            "named_at": "When the API first told this name, UTC",
         },
     ),
     "quarantine": (

@@ -73,7 +73,7 @@ on conflict do update set last_seen_at = excluded.last_seen_at
 _NAMES = """
 insert into ai_gateway_billing.account_names
 select unnest($1::text[]), unnest($2::text[]), null, $3::timestamptz
-on conflict do update set name = excluded.name, named_at = excluded.named_at
+on conflict do update set name = excluded.name, named_at = excluded.named_at where name is distinct from excluded.name
 """
 _ALIASES = """
 insert into ai_gateway_billing.account_names
