@@ -157,6 +157,7 @@ ELSEWHERE = {
     "commands/examination": "commands/test_doctor",
     "commands/invoices": "commands/test_answering",
     "commands/machine": "commands/test_doctor",
+    "commands/metrics": "test_metrics",
     "commands/models": "commands/test_answering",
     "commands/monthly": "commands/test_answering",
     "commands/query": "database/test_read",

@@ -44,6 +44,7 @@ CHECKS = (
 )
 _STEPS: dict[Severity, tuple[str, ...]] = {"info": (), "warning": ("warning",), "error": ("warning", "error")}
 """What a severity adds to the steps that a finding has reached."""
+SEVERITIES = tuple(reversed(_STEPS))
 _LONGEST = 2_000
 
 _ACCEPTED = """

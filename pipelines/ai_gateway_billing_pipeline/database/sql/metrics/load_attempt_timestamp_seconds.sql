@@ -1,0 +1,8 @@
+-- When a resource was last to be loaded.
+select
+  account_id as account,
+  resource,
+  epoch(last_attempt_at) as value
+from ai_gateway_billing.load_status
+join spend.accounts using (account_id)
+where not is_gone
