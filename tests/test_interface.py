@@ -43,6 +43,10 @@ OPTIONS = {
     "export": COMMON | STORE | {"--account", "--force", "--format", "--from", "--output", "--to"},
     "query": COMMON | STORE | {"--csv"},
     "report": COMMON | STORE | {"--account", "--force", "--from", "--output", "--to"},
+    "metrics": COMMON | {"--database", "--destination", "--force", "--output"},
+    "check": COMMON
+    | SCHEDULED
+    | {"--accept", "--credit-days", "--database", "--destination", "--remind-after", "--stale-after", "--wait"},
     "doctor": COMMON | WHERE | {"--with"},
     "accounts": COMMON | {"--base-url"},
 }

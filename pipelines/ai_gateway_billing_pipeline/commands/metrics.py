@@ -28,7 +28,7 @@ def metrics(
     store: "Store",
     as_json: options.Json = False,
 ) -> None:
-    """Write balance, spend, age of data and findings in Prometheus text format."""
+    """Write balance, spend, age of data and findings for Prometheus."""
     from ai_gateway_billing_pipeline import metrics as gauges
     from ai_gateway_billing_pipeline.database import stores
     from ai_gateway_billing_pipeline.terminal import files, values
