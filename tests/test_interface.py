@@ -47,7 +47,7 @@ OPTIONS = {
     "check": COMMON
     | SCHEDULED
     | {"--accept", "--credit-days", "--database", "--destination", "--remind-after", "--stale-after", "--wait"},
-    "doctor": COMMON | WHERE | {"--with"},
+    "doctor": COMMON | WHERE | {"--with"} | {"--notify", "--test-notify"},
     "accounts": COMMON | {"--base-url"},
 }
 EXIT_CODES = {

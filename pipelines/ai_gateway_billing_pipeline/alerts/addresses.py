@@ -37,6 +37,9 @@ class Address(Protocol):
     def send(self, items: Sequence[News], place: texts.Place, since: Mapping[str, datetime]) -> bool:
         """Tell it, and return whether it took the message. What goes wrong is a warning."""
 
+    def say(self, title: str, body: str) -> bool:
+        """The same with any message."""
+
 
 def addressed(urls: Sequence[str], webhook: str | None) -> list[Address]:
     """The addresses of `--notify` and `--notify-url`. Raises `SettingsError`, which does not quote them."""

@@ -1,8 +1,10 @@
 """`aig-billing doctor`: whether everything that a load needs works."""
 
+from typing import Annotated
+
 import typer
 
-from . import options
+from . import options, telling
 
 
 @options.logged
@@ -13,6 +15,10 @@ def doctor(
     database: options.Database = None,
     destination: options.Destination = None,
     extras: options.With = None,
+    notify: options.Notify = None,
+    test_notify: Annotated[
+        bool, typer.Option("--test-notify", help="Send a test message to every address of --notify.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Check token, permissions, clock, network and database. Says how to fix what does not work."""
@@ -27,4 +33,4 @@ def doctor(
         destination=destination,
         attribution=options.Extra.ATTRIBUTION in (extras or ()),
     )
-    raise typer.Exit(examination.run(resolved, as_json))
+    raise typer.Exit(examination.run(resolved, as_json, telling.examine(notify, is_test=test_notify)))

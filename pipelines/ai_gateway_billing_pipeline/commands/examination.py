@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -40,9 +40,9 @@ _REFUSALS = (AuthenticationError, BadRequestError, BillingPermissionError, NotFo
 _UNHEARD = (RateLimitedError, UnreachableError)
 
 
-def run(settings: Settings, as_json: bool) -> int:
-    """Try everything, print what was found, and return the exit code."""
-    checks = list(examine(settings, lambda: datetime.now(UTC)))
+def run(settings: Settings, as_json: bool, more: Iterable[Check] = ()) -> int:
+    """Try everything and `more`, print what was found, and return the exit code."""
+    checks = [*examine(settings, lambda: datetime.now(UTC)), *more]
     if as_json:
         worst = next(state for state in ("fail", "warn", "ok") if any(check.state == state for check in checks))
         output.print_object({"status": worst, "checks": [check._asdict() for check in checks]})

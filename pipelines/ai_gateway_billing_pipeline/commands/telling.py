@@ -1,7 +1,8 @@
 """What commands share that tell people of findings: the addresses, and the telling, which makes no command fail."""
 
 import logging
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from ai_gateway_billing_pipeline.alerts.survey import Survey
     from ai_gateway_billing_pipeline.database.checks import Limits
     from ai_gateway_billing_pipeline.settings import Store
+
+    from .machine import Check
 
 log = logging.getLogger(__name__)
 
@@ -94,3 +97,31 @@ def tell(
 
     remind_after = timedelta(days=inputs.whole_number(remind_days, "AIG_BILLING_REMIND_DAYS", 7))
     alerting.Alerting(store, addresses, remind_after, wait_s).tell(there, now)
+
+
+def examine(notify: Sequence[str] | None, *, is_test: bool) -> "Iterator[Check]":
+    """Whether everybody can be told, as the doctor says it. Only a test sends something."""
+    from .machine import Check, failed
+
+    try:
+        addresses = addressed(notify)
+    except BillingError as error:
+        yield failed("notify", error)
+        return
+    if not addresses:
+        if is_test:
+            yield Check("notify", "fail", "There is no address. Set AIG_BILLING_NOTIFY or --notify.", exit_code=2)
+        return
+    if not is_test:
+        yield Check("notify", "ok", f"{len(addresses)} address(es); --test-notify sends a message to each")
+    else:
+        yield from (_tried(address, number) for number, address in enumerate(addresses, start=1))
+
+
+def _tried(address: "Address", number: int) -> "Check":
+    from .machine import Check
+
+    text = f"This is a test from {socket.gethostname()}. Alerts of aig-billing will arrive here."
+    if address.say("AI Gateway billing: test", text):
+        return Check("notify", "ok", f"address {number} took the test message")
+    return Check("notify", "fail", f"Address {number} did not take the test message. Correct it.", exit_code=1)
