@@ -298,8 +298,8 @@ def test_where_requests_have_no_metadata_that_is_no_failure(bench: Bench) -> Non
 
 def test_gateways_keep_their_versions_and_nothing_that_opens_anything(bench: Bench, tmp_path: Path) -> None:
     gateways = bench.world.accounts[ACCOUNT].gateways
-    gateways.put("a", [{"limit": Decimal("2.5"), "window": 60, "type": "fixed", "secret": "sk_live_rule0123456789"}])
-    gateways.put("b", byok_only={"authorization": "Bearer nested0123456789"})
+    gateways.put("a", [{"limit": Decimal("2.5"), "window": 60, "type": "fixed", "secret": "rule0123456789"}])
+    gateways.put("b", byok_only={"authorization": "nested0123456789"})
     bench.load_well()
     gateways.put("a", [{"limit": 3, "window": 60, "type": "fixed"}])
     gateways.remove("b")

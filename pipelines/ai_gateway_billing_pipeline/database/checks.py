@@ -40,6 +40,8 @@ CHECKS = (
     "open_invoices",
     "unknown_invoices",
     "mixed_currencies",
+    "lost_estimates",
+    "missing_estimates",
     "new_fields",
 )
 _STEPS: dict[Severity, tuple[str, ...]] = {"info": (), "warning": ("warning",), "error": ("warning", "error")}

@@ -2,7 +2,7 @@
 -- account_id: Cloudflare account id
 -- month: first UTC day of the month
 -- currency: ISO 4217 code, upper case: the account's; previews and invoices in others are left out
--- place: what usage is compared with: `daily`, `preview_gross`, `preview_net`, `balance` or `invoices`
+-- place: what usage is compared with: `daily`, `estimate`, `preview_gross`, `preview_net`, `balance` or `invoices`
 -- from_at: start of the time that both sides span, UTC
 -- until_at: its end, UTC
 -- usage: spend by hours in that time, in major units by the unit that is set
@@ -12,6 +12,8 @@
 -- finding: `agrees`, `differs`, `unit error`, or NULL where the comparison proves nothing
 --
 -- daily: the API's daily figures, over the days that are known completely by hours and by days; agrees within 1 %.
+-- estimate: the analytics' estimate in dollars, over the complete days that have one. It is sampled, so it agrees within
+-- 20 %, and proves nothing else but a unit error.
 -- preview_gross, preview_net: the lines of the month's newest preview, from the period's start to when it was first
 -- seen.
 -- balance: the drop between the versions of the balance in the month, with top-ups added back as spend.balance knows
@@ -48,6 +50,21 @@ daily as (
   join spend.daily_sources as by_day using (account_id, day)
   where by_hour.source = 'hour' and by_day.source = 'day' and by_hour.is_complete and by_day.is_complete
   group by account_id, date_trunc('month', day)
+),
+estimate as (
+  select
+    account_id,
+    date_trunc('month', starts)::date as month,
+    'estimate' as place,
+    min(starts)::timestamp as from_at,
+    max(starts) + interval 1 day as until_at,
+    sum(billed) as usage,
+    sum(estimate_usd) as amount,
+    24 * count(*) as hours_long,
+    24 * count(*) as hours_known
+  from spend.estimate_vs_bill
+  where period = 'day' and currency = 'USD'
+  group by account_id, date_trunc('month', starts)
 ),
 previews as (
   select
@@ -178,6 +195,9 @@ measured as (
   union all by name
   select *
   from daily
+  union all by name
+  select *
+  from estimate
 ),
 compared as (
   select
@@ -204,6 +224,7 @@ select
   case
     when is_telling and (ratio between 50 and 200 or ratio between 0.005 and 0.02) then 'unit error'
     when not is_telling or not is_covered or usage is null then null
+    when place = 'estimate' then case when ratio between 0.8 and 1.25 then 'agrees' end
     when place = 'invoices' then case when abs(amount - usage) <= largest then 'agrees' end
     when deviation <= case when place = 'daily' then 0.01 else 0.05 end then 'agrees'
     else 'differs'

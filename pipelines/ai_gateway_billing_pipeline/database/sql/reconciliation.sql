@@ -10,11 +10,13 @@
 -- preview_net: the same lines after their credits
 -- balance_drop: credit used between the versions of the balance in the month; top-ups are added back without their fee
 -- invoices_paid: the month's paid purchases of credit, the fee included; no usage invoices
+-- estimate_usd: estimate of the analytics in US dollars, over the complete days that have one
 -- daily_ratio: daily figures by hours, over the days that both know completely
 -- preview_gross_ratio: preview_gross by the spend until that preview
 -- preview_net_ratio: preview_net by the spend until that preview
 -- balance_ratio: balance_drop by the spend between those versions
 -- invoices_ratio: credit bought, without the fee of 5 %, by the month's spend
+-- estimate_ratio: estimate_usd by the spend of the same days
 -- currency_is_assumed: true when the API names no currency for the account
 --
 -- spend.comparisons shows each comparison with the time that it spans, and says when one proves something. The preview
@@ -56,6 +58,8 @@ places as (
     max(amount) filter (where place = 'preview_gross') as preview_gross,
     max(amount) filter (where place = 'preview_net') as preview_net,
     max(amount) filter (where place = 'balance') as balance_drop,
+    max(amount) filter (where place = 'estimate') as estimate_usd,
+    max(ratio) filter (where place = 'estimate') as estimate_ratio,
     max(ratio) filter (where place = 'daily') as daily_ratio,
     max(ratio) filter (where place = 'preview_gross') as preview_gross_ratio,
     max(ratio) filter (where place = 'preview_net') as preview_net_ratio,
@@ -86,11 +90,13 @@ select
   preview_net,
   balance_drop,
   invoices_paid,
+  estimate_usd,
   daily_ratio,
   preview_gross_ratio,
   preview_net_ratio,
   balance_ratio,
   invoices_ratio,
+  estimate_ratio,
   accounts.currency_is_assumed
 from usage
 full join paid using (account_id, month)
