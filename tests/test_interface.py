@@ -38,7 +38,7 @@ OPTIONS = {
     | SCHEDULED
     | {"--extend", "--from", "--max-requests-per-second", "--shard", "--to", "--trust-clock", "--wait", "--with"},
     "status": COMMON | STORE,
-    **dict.fromkeys(("daily", "monthly", "models", "invoices"), PERIODS),
+    **dict.fromkeys(("daily", "monthly", "models", "gateways", "invoices"), PERIODS),
     "runway": LATEST,
     "export": COMMON | STORE | {"--account", "--force", "--format", "--from", "--output", "--to"},
     "query": COMMON | STORE | {"--csv"},

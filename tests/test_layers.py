@@ -155,6 +155,7 @@ ELSEWHERE = {
     "commands/accounts": "test_cli",
     "commands/daily": "commands/test_answering",
     "commands/examination": "commands/test_doctor",
+    "commands/gateways": "answers/test_gateways",
     "commands/invoices": "commands/test_answering",
     "commands/machine": "commands/test_doctor",
     "commands/metrics": "test_metrics",

@@ -8,7 +8,7 @@ import duckdb
 
 from ai_gateway_billing_pipeline.database import views
 
-RATIOS = {f"{place}_ratio" for place in ("daily", "preview_gross", "preview_net", "balance", "invoices")}
+RATIOS = {f"{place}_ratio" for place in ("daily", "preview_gross", "preview_net", "balance", "invoices", "estimate")}
 NO_AMOUNTS: dict[str, set[str]] = {
     "accounts": {"major_per_usage_unit", "major_per_minor"},
     "currencies": {"major_per_minor"},
@@ -17,6 +17,9 @@ NO_AMOUNTS: dict[str, set[str]] = {
     "runway": {"days_left"},
     "comparisons": {"ratio", "deviation"},
     "reconciliation": RATIOS,
+    "attribution": {"share"},
+    "estimate_vs_bill": {"ratio"},
+    "gateway_limits": {"share"},
 }
 """The decimals of views that are no money."""
 

@@ -92,6 +92,27 @@ def _models(answer: Answer) -> Layout:
     return Layout(_title("Spend by model", answer), shown, notes)
 
 
+def _gateways(answer: Answer) -> Layout:
+    rows = answer.rows
+    shown = [
+        columns.periods("gateway", [cut(row["gateway"] or UNKNOWN, _WORDS) for row in rows], answer),
+        *columns.names_if_several(answer),
+        columns.amounts("share of the bill", answer, "amount"),
+        columns.currencies(answer),
+        columns.shares(answer, "amount"),
+        Column("requests", [columns.number(row["requests"]) for row in rows], kind="number"),
+        columns.amounts("estimate USD", answer, "estimate_usd"),
+        columns.amounts("own keys USD", answer, "own_keys_estimate_usd", spare=1),
+        columns.remarks(["so far" if row["state"] == "open" else "" for row in rows], answer, "amount"),
+    ]
+    notes = [
+        "The bill is exact; who spent it is an estimate of Cloudflare's analytics. Own keys are billed by the provider."
+    ]
+    if not any(row["requests"] for row in rows):
+        notes.append("There are no estimates. Run `aig-billing load --with attribution`.")
+    return Layout(_title("Who spent it, by gateway", answer), shown, notes)
+
+
 # --- invoices ------------------------------------------------------------------------------------------------------
 
 
@@ -185,6 +206,7 @@ _LAYOUTS: Mapping[str, Callable[[Answer], Layout]] = {
     "daily": _daily,
     "monthly": _monthly,
     "models": _models,
+    "gateways": _gateways,
     "invoices": _invoices,
     "runway": _runway,
 }

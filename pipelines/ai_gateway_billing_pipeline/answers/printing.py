@@ -74,6 +74,7 @@ _WHAT = {
     "daily": "spend",
     "monthly": "spend",
     "models": "spend by model",
+    "gateways": "spend by gateway",
     "runway": "credit",
     "invoices": "invoice",
     "today": "spend",

@@ -137,6 +137,60 @@ _INVOICES = """
     qualify row_number() over (order by created_at desc nulls last, invoice_id, account_id) <= $count or $count is null
     order by created_at desc nulls last, invoice_id, account_id
 """
+_GATEWAYS = f"""
+    with {_CHOSEN},
+    asked as (
+        select *, coalesce($first::date, last_day - ($count::integer - 1)) as first_day
+        from chosen
+    ),
+    billed as (
+        select
+            account_id, gateway, is_attributed, min(first_day) as first_day, max(last_day) as last_day,
+            sum(amount) as amount, bool_and(is_complete) as is_complete, bool_and(is_final) as is_final,
+            max(day) as newest_day
+        from spend.attribution
+        join asked using (account_id)
+        where day between coalesce(first_day, day) and last_day
+        group by account_id, gateway, is_attributed
+    ),
+    estimated as (
+        select
+            account_id, gateway, true as is_attributed, sum(requests)::bigint as requests,
+            sum(tokens_in)::bigint as tokens_in, sum(tokens_out)::bigint as tokens_out,
+            sum(case billed_by when 'cloudflare' then estimate_usd when 'own key' then 0 end) as estimate_usd,
+            sum(case billed_by when 'own key' then estimate_usd when 'cloudflare' then 0 end) as own_keys_estimate_usd
+        from spend.by_gateway_daily
+        join asked using (account_id)
+        where day between coalesce(first_day, day) and last_day
+        group by account_id, gateway
+    ),
+    joined as (
+        select
+            coalesce(billed.account_id, estimated.account_id) as account_id,
+            coalesce(billed.gateway, estimated.gateway) as gateway,
+            coalesce(billed.is_attributed, true) as is_attributed,
+            billed.amount, billed.is_complete, billed.is_final, billed.newest_day,
+            requests, tokens_in, tokens_out, estimate_usd, own_keys_estimate_usd
+        from billed
+        full join estimated
+            on estimated.account_id = billed.account_id
+            and estimated.gateway is not distinct from billed.gateway
+            and estimated.is_attributed = billed.is_attributed
+    )
+    select
+        account_id, account_name, gateway, is_attributed, currency, amount, requests, tokens_in, tokens_out,
+        estimate_usd, own_keys_estimate_usd,
+        case
+            when amount is null then 'unknown'
+            when is_final then 'final'
+            when is_complete then 'complete'
+            when newest_day = newest and not is_gone then 'open'
+            else 'incomplete'
+        end as state
+    from joined
+    join chosen using (account_id)
+    order by account_name, account_id, is_attributed desc, amount desc nulls last, gateway
+"""  # noqa: S608 - nothing in it comes from outside
 
 
 class Answer(NamedTuple):
@@ -169,13 +223,15 @@ QUESTIONS: Mapping[str, Callable[[duckdb.DuckDBPyConnection, Scope], Answer]] = 
     "daily": _question("daily", _DAILY, ["amount"]),
     "monthly": _question("monthly", _MONTHLY, ["amount"]),
     "models": _question("models", _MODELS, ["gross", "credits", "net"]),
+    "gateways": _question("gateways", _GATEWAYS, ["amount", "estimate_usd", "own_keys_estimate_usd"]),
     "runway": _question(
         "runway", _RUNWAY, ["balance", "burn_per_day_7d", "burn_per_day_30d", "month_to_date", "month_end_forecast"]
     ),
     "invoices": _question("invoices", _INVOICES, ["billed"]),
 }
-"""A row of `daily` is of an account and UTC day, of `monthly` of a month, of `models` of a month and model, of `runway`
-of an account, of `invoices` of an invoice. All but the latter are in the order of time."""
+"""A row of `daily` is of an account and UTC day, of `monthly` of a month, of `models` of a month and model, of
+`gateways` of a gateway in all of the time, of `runway` of an account, of `invoices` of an invoice. The first three are
+in the order of time."""
 
 
 def totals(rows: Iterable[Row], sums: Sequence[str]) -> list[Row]:

@@ -52,24 +52,30 @@ spent as (
     and (limits.model is null or usage.model = limits.model)
     and (limits.provider is null or usage.provider = limits.provider)
   group by limits.account_id, limits.gateway, limits.limit_number
+),
+used as (
+  select
+    limits.*,
+    case
+      when limits.has_metadata_scope or limits.from_seconds is null then null
+      else coalesce(spent.estimate_usd, 0)
+    end::decimal(38, 10) as estimate_usd
+  from limits
+  left join spent using (account_id, gateway, limit_number)
 )
 select
-  limits.account_id,
-  limits.gateway,
-  limits.limit_number::integer as limit_number,
-  spend.amount(limits.limit_usd) as limit_usd,
-  limits.window_seconds,
-  limits.kind,
-  limits.model,
-  limits.provider,
-  limits.has_metadata_scope,
-  to_timestamp(limits.from_seconds) as window_from,
-  case
-    when limits.has_metadata_scope or limits.from_seconds is null then null
-    else coalesce(spent.estimate_usd, 0)
-  end::decimal(38, 10) as estimate_usd,
-  try_cast(estimate_usd::double / nullif(limits.limit_usd, 0)::double as decimal(18, 4)) as share,
-  limits.billing_mode,
-  limits.byok_only
-from limits
-left join spent using (account_id, gateway, limit_number);
+  account_id,
+  gateway,
+  limit_number::integer as limit_number,
+  spend.amount(limit_usd) as limit_usd,
+  window_seconds,
+  kind,
+  model,
+  provider,
+  has_metadata_scope,
+  to_timestamp(from_seconds) as window_from,
+  estimate_usd,
+  try_cast(estimate_usd::double / nullif(limit_usd, 0)::double as decimal(18, 4)) as share,
+  billing_mode,
+  byok_only
+from used;
