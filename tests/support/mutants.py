@@ -3,7 +3,7 @@
 `python -m support.mutants COSMIC_RAY [--sample N] [--only usage,rows,loading,sql]`, or `make mutants`. cosmic-ray says
 how Python can be changed; of the views each number is changed by one and each comparison by its edge. A change is made
 in a copy of the tree, and tried by the tests that run the changed line, quickest first: coverage tells which those are.
-Annotations are left alone: nothing runs them.
+What they let pass is tried by whole loads, unless `--quick`. Annotations are left alone: nothing runs them.
 """
 
 from __future__ import annotations
@@ -31,17 +31,25 @@ from typing import NamedTuple
 from support.constants import ROOT
 
 SOURCE, PROGRAM = "sources/ai_gateway_billing", "pipelines/ai_gateway_billing_pipeline"
-LOADS = "tests/test_extraction.py tests/test_resources.py tests/loading/test_load.py"
-# What is changed, and the tests that have to notice.
+LOADS = "tests/test_resources.py tests/loading/test_load.py"
+# What is changed, the quick tests that have to notice, and whole loads for what they let pass.
 PARTS = {
-    "usage": (f"{SOURCE}/usage", f"tests/usage {LOADS}"),
-    "rows": (f"{SOURCE}/rows", f"tests/rows tests/usage {LOADS}"),
-    "loading": (f"{PROGRAM}/loading", f"tests/loading tests/test_rules.py {LOADS}"),
-    "sql": (f"{PROGRAM}/database/sql", "tests/database"),
+    "usage": (f"{SOURCE}/usage", "tests/usage tests/test_extraction.py", LOADS),
+    "rows": (f"{SOURCE}/rows", "tests/rows tests/usage", LOADS),
+    "loading": (
+        f"{PROGRAM}/loading",
+        " ".join(f"tests/loading/test_{each}.py" for each in ("workspace", "result", "clocks", "mixing", "destinations")),
+        f"tests/loading {LOADS}",
+    ),
+    "sql": (
+        f"{PROGRAM}/database/sql",
+        "tests/database/test_views.py tests/database/test_checks.py tests/database/test_forecast.py",
+        "tests/database",
+    ),
 }
 EDGES = {"<=": "<", ">=": ">", "<": "<=", ">": ">="}
 OPTIONS = ["-q", "-n", "0", "-p", "no:cacheprovider", "-m", "not slow"]
-SPARE_S = 60
+SPARE_S, LOADS_S = 60, 1800
 
 
 class Change(NamedTuple):
@@ -86,7 +94,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 def measured(part: str, folder: Path) -> Tests:
     """Run the part's tests once: how long each takes, and what each runs. Their failure ends the run."""
-    module, tests = PARTS[part]
+    module, tests, _ = PARTS[part]
     command = [
         sys.executable,
         "-m",
@@ -242,6 +250,7 @@ def main() -> None:
     parser.add_argument("tool", type=Path)
     parser.add_argument("--sample", type=int, default=1_000_000, help="changes of each part [all]")
     parser.add_argument("--only", default=",".join(PARTS))
+    parser.add_argument("--quick", action="store_true", help="without whole loads")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
 
@@ -255,8 +264,12 @@ def main() -> None:
         )
         limits = [SPARE_S + 10 * sum(tests.seconds.get(test, 0.0) for test in change.tests) for change in changes]
         with ProcessPoolExecutor(asked.jobs, get_context("fork")) as pool:
-            noticed = list(pool.map(is_noticed, changes, limits))
-        survivors = [change for change, was_noticed in zip(changes, noticed, strict=True) if not was_noticed]
+            noticed = pool.map(is_noticed, changes, limits)
+            survivors = [change for change, was_noticed in zip(changes, noticed, strict=True) if not was_noticed]
+            if not asked.quick:
+                loads = [change._replace(tests=PARTS[part][2].split()) for change in survivors]
+                noticed = pool.map(is_noticed, loads, [LOADS_S] * len(loads))
+                survivors = [change for change, was_noticed in zip(survivors, noticed, strict=True) if not was_noticed]
         sys.stdout.write(f"{part}: {len(changes)} changes, {len(survivors)} that no test noticed\n")
         for change in survivors:
             sys.stdout.write(f"  {change.path}:{change.line}: {change.what}\n")
