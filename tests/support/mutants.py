@@ -38,7 +38,9 @@ PARTS = {
     "rows": (f"{SOURCE}/rows", "tests/rows tests/usage", LOADS),
     "loading": (
         f"{PROGRAM}/loading",
-        " ".join(f"tests/loading/test_{each}.py" for each in ("workspace", "result", "clocks", "mixing", "destinations")),
+        " ".join(
+            f"tests/loading/test_{each}.py" for each in ("workspace", "result", "clocks", "mixing", "destinations")
+        ),
         f"tests/loading {LOADS}",
     ),
     "sql": (

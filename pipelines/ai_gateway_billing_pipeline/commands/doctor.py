@@ -23,8 +23,7 @@ def doctor(
 ) -> None:
     """Check token, permissions, clock, network and database. Says how to fix what does not work."""
     from ai_gateway_billing_pipeline import settings
-
-    from . import examination
+    from ai_gateway_billing_pipeline.doctor import examination
 
     resolved = settings.resolve(
         account=account,

@@ -1,0 +1,1 @@
+"""What `aig-billing doctor` tries, and what it says of it."""
