@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -151,13 +152,10 @@ ELSEWHERE = {
     "alerts/survey": "commands/test_check",
     "api/accounts": "api/test_client",
     "api/http": "api/test_client",
-    "clock": "loading/test_clocks",
     "commands/accounts": "test_cli",
     "commands/daily": "commands/test_answering",
-    "commands/examination": "commands/test_doctor",
     "commands/gateways": "answers/test_gateways",
     "commands/invoices": "commands/test_answering",
-    "commands/machine": "commands/test_doctor",
     "commands/metrics": "test_metrics",
     "commands/models": "commands/test_answering",
     "commands/monthly": "commands/test_answering",
@@ -166,8 +164,6 @@ ELSEWHERE = {
     "commands/runway": "commands/test_answering",
     "commands/status": "test_cli",
     "commands/telling": "commands/test_check",
-    "configuration": "loading/test_ambient",
-    "commands/analytics": "commands/test_doctor",
     "database/copies": "stores/test_reading",
     "database/lake": "stores/test_reading",
     "database/postgres": "stores/test_reading",
@@ -181,22 +177,17 @@ ELSEWHERE = {
     "loading/forget": "commands/test_forget",
     "loading/times": "loading/test_clocks",
     "merging": "test_resources",
-    "operations/answers": "operations/test_operations",
-    "operations/sending": "operations/test_operations",
     "outcome": "test_extraction",
     "report/charts": "report/test_browser",
     "report/charts_by_model": "report/test_browser",
     "report/drawing": "report/test_browser",
     "report/encodings": "report/test_browser",
     "report/sections": "report/test_page",
-    "rows/arrow": "usage/test_buckets",
     "rows/estimated": "test_estimates",
     "rows/ours": "rows/test_tables",
     "rows/stored": "rows/test_invoices",
-    "rows/versions": "rows/test_identity",
     "source": "test_resources",
     "terminal/exits": "test_cli",
-    "terminal/values": "terminal/test_output",
 }
 
 
@@ -216,3 +207,16 @@ def test_every_module_has_tests_of_its_name_or_says_where_they_are() -> None:
     assert untested == set()
     assert set(ELSEWHERE) <= set(named)
     assert {name for name in ELSEWHERE if (TESTS / f"{named[name]}.py").exists()} == set()
+
+
+def test_the_picture_in_contributing_shows_every_folder_and_module_of_the_packages() -> None:
+    picture = (ROOT / "CONTRIBUTING.md").read_text("utf-8").split("```")[1]
+    shown = set(re.findall(r"(?<=  )(\w+(?:/|\.py))", picture))
+    found = {
+        f"{path.name}/" if path.is_dir() else path.name
+        for package in (ROOT / "sources" / SOURCE, ROOT / "pipelines" / PROGRAM)
+        for path in package.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+
+    assert {name for name in found if not name.startswith("__")} == shown

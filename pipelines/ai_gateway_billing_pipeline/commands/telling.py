@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from ai_gateway_billing_pipeline.alerts.addresses import Address
     from ai_gateway_billing_pipeline.alerts.survey import Survey
     from ai_gateway_billing_pipeline.database.checks import Limits
+    from ai_gateway_billing_pipeline.doctor.machine import Check
     from ai_gateway_billing_pipeline.settings import Store
-
-    from .machine import Check
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +100,7 @@ def tell(
 
 def examine(notify: Sequence[str] | None, *, is_test: bool) -> "Iterator[Check]":
     """Whether everybody can be told, as the doctor says it. Only a test sends something."""
-    from .machine import Check, failed
+    from ai_gateway_billing_pipeline.doctor.machine import Check, failed
 
     try:
         addresses = addressed(notify)
@@ -119,7 +118,7 @@ def examine(notify: Sequence[str] | None, *, is_test: bool) -> "Iterator[Check]"
 
 
 def _tried(address: "Address", number: int) -> "Check":
-    from .machine import Check
+    from ai_gateway_billing_pipeline.doctor.machine import Check
 
     text = f"This is a test from {socket.gethostname()}. Alerts of aig-billing will arrive here."
     if address.say("AI Gateway billing: test", text):
