@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 from ai_gateway_billing.api.endpoints import BASE_URL, BUDGET
 from ai_gateway_billing.errors import SettingsError, redact
 from ai_gateway_billing.usage.windows import HISTORY_STARTS
+from ai_gateway_billing_pipeline.budgets import Budget, budgets_in
 from ai_gateway_billing_pipeline.terminal import logs
 
 from .inputs import file_path, problem_of, token_of, yes_or_no
@@ -83,6 +84,7 @@ class Settings:
     attribution: bool = False
     attribution_tags: Sequence[str] = ()
     attribution_tags_hash: bool = False
+    budgets: tuple[Budget, ...] = ()
 
     def __repr__(self) -> str:
         return f"Settings(database={str(self.database)!r}, destination={self.destination!r})"
@@ -161,7 +163,15 @@ def resolve(
         attribution=attribution or flag("attribution"),
         attribution_tags=_tags(setting(None, "AIG_BILLING_ATTRIBUTION_TAGS", "attribution_tags") or ""),
         attribution_tags_hash=flag("attribution_tags_hash"),
+        budgets=budgets_of_dlt(),
     )
+
+
+def budgets_of_dlt() -> tuple[Budget, ...]:
+    """The budgets that are set now. Raises `SettingsError` for one that cannot be."""
+    from . import configuration  # noqa: PLC0415 - as below
+
+    return budgets_in(configuration.table("budgets"))
 
 
 def _tags(text: str) -> tuple[str, ...]:

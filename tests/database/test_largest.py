@@ -81,7 +81,20 @@ def snapshots(amounts: list[Decimal]) -> dict[str, list[Row]]:
     return {
         "credit_balance": balances,
         "topup_config": [version(moments[0], None, 0, amount=amounts[0], threshold=amounts[-1])],
-        "spending_limit": [version(moments[0], None, 0, enabled=True, config__amount=amounts[0])],
+        "spending_limit": [
+            version(moments[0], None, 0, enabled=True, config__amount=amounts[0], config__duration="daily")
+        ],
+        "budgets": [
+            {
+                "name": f"{period} {amount}",
+                "amount": amount,
+                "currency": "USD",
+                "period": period,
+                "thresholds": "50,100",
+            }
+            for period in ("day", "week", "month")
+            for amount in (Decimal("1e-10"), Decimal("999999999999.9999999999"))
+        ],
         "invoices": [
             invoice(f"{month}-{day:02d}", status, str(amounts[day % len(amounts)]), last_listed_at=THEN)
             for month in MONTHS[:-1]
@@ -151,6 +164,7 @@ def test_every_amount_below_a_billion_can_be_squared_and_converted(
     connection, largest = connections["cents"], Decimal(0)
     rate = Decimal("7.123456789012345678")
     fill_days(connection, Decimal("4e7") + STEP, [Decimal("5e9") - STEP], 70)
+    connection.execute("update ai_gateway_billing.budgets set amount = 987654321.0123456789")
     for view, column in amounts_of_all_views(connection):
         query = (
             f"select {column}, {column} * {column}, {column} * $1::decimal(38, 18) from found order by 1 desc limit 1"

@@ -24,6 +24,7 @@ from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.api.endpoints import BASE_URL, ENDPOINTS
 from ai_gateway_billing.simulator import Account, Simulator, World
 from ai_gateway_billing.simulator.exact import encode
+from ai_gateway_billing_pipeline.budgets import Budget
 from ai_gateway_billing_pipeline.database import views
 from ai_gateway_billing_pipeline.loading import load as loading
 from ai_gateway_billing_pipeline.loading.load import Options
@@ -81,6 +82,7 @@ class Bench:
         self.database = folder / "billing.duckdb"
         self.start = start
         self.sensitive = False
+        self.budgets: tuple[Budget, ...] = ()
         self.token = TOKEN
         self.attribution: dict[str, Any] = {}
         """Settings of attribution; none of them is off."""
@@ -121,6 +123,7 @@ class Bench:
             destination=destination,
             include_sensitive=self.sensitive,
             usage_unit="cents",
+            budgets=self.budgets,
             **self.attribution,
         )
         with self.client() as client:

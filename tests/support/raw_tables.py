@@ -144,5 +144,9 @@ def _empty(usage_unit: str) -> bytes:
                 connection.execute(f"create table ai_gateway_billing.{table} ({declared})")
             names = "account_id varchar, name varchar, alias varchar, named_at timestamptz"
             connection.execute(f"create table ai_gateway_billing.account_names ({names})")
+            texts = ", ".join(
+                f"{name} varchar" for name in ("name", "currency", "period", "accounts", "model", "thresholds")
+            )
+            connection.execute(f"create table ai_gateway_billing.budgets ({texts}, amount decimal(38, 18))")
             views.apply(connection, usage_unit)
         return path.read_bytes()

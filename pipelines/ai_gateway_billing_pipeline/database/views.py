@@ -76,6 +76,8 @@ _COLUMNS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("account_id", "resource", "field", "reason", "payload"), "varchar"),
         **dict.fromkeys(("first_seen_at", "last_seen_at"), "timestamptz"),
     },
+    "budgets": dict.fromkeys(("name", "accounts", "model", "currency", "period", "thresholds"), "varchar")
+    | {"amount": "decimal(38, 18)"},
     "account_names": dict.fromkeys(("account_id", "name", "alias"), "varchar") | {"named_at": "timestamptz"},
 }
 _MACRO = re.compile(r"^create or replace macro ", re.MULTILINE)

@@ -2,15 +2,17 @@
 
 `load_status`: how each resource of each account went last. `quarantine`: raw items that broke the contract.
 `unknown_fields`: fields that the contract does not know, since when. `account_names`: what accounts are called.
+`budgets`: those of the settings.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import duckdb
 
 from ai_gateway_billing.outcome import Outcomes, Quarantined
+from ai_gateway_billing_pipeline.budgets import Budget
 
 _TABLES = """
 create schema if not exists ai_gateway_billing;
@@ -34,6 +36,11 @@ create table if not exists ai_gateway_billing.unknown_fields (
 create table if not exists ai_gateway_billing.account_names (
     account_id varchar, name varchar, alias varchar, named_at timestamptz,
     primary key (account_id)
+);
+create table if not exists ai_gateway_billing.budgets (
+    name varchar, amount decimal(38, 18), currency varchar, period varchar,
+    accounts varchar, model varchar, thresholds varchar,
+    primary key (name)
 );
 """
 
@@ -80,6 +87,10 @@ insert into ai_gateway_billing.account_names
 select unnest($1::text[]), null, unnest($2::text[]), null
 on conflict do update set alias = excluded.alias
 """
+_BUDGET = """
+insert into ai_gateway_billing.budgets (name, amount, currency, period, accounts, model, thresholds)
+values ($1, $2, $3, $4, $5, $6, $7)
+"""
 _NO_ALIAS = "update ai_gateway_billing.account_names set alias = null"
 
 
@@ -122,6 +133,13 @@ def write_names(
     if given:
         connection.execute(_ALIASES, [list(given), list(given.values())])
     return sorted(aliases.keys() - known)
+
+
+def write_budgets(connection: duckdb.DuckDBPyConnection, budgets: Sequence[Budget]) -> None:
+    """Put the budgets of the settings in place of those of the load before."""
+    connection.execute("delete from ai_gateway_billing.budgets")
+    for budget in budgets:
+        connection.execute(_BUDGET, budget.row())
 
 
 def _short(item: Quarantined) -> Quarantined:

@@ -187,6 +187,7 @@ class _Run:
     def _finish(self, connection: duckdb.DuckDBPyConnection) -> None:
         bookkeeping.write(connection, self.outcomes, self._listed(), self.now)
         self._name_accounts(connection)
+        bookkeeping.write_budgets(connection, self.settings.budgets)
         for table, name in bookkeeping.new_fields(connection, self.outcomes, self.now):
             log.warning("The API sent a new field: %s.%s. It is kept as a column.", table, name)
         views.apply(connection, self.settings.usage_unit)
