@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import dlt
@@ -10,6 +11,7 @@ from dlt.common.destination.exceptions import SqlClientNotAvailable
 from dlt.common.pipeline import PipelineContext
 from dlt.common.schema.utils import get_validity_column_names
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.destinations.sql_client import SqlClientBase
 
 from .invoices import STORED
 
@@ -68,9 +70,16 @@ def _ask(query: str, *values: str, columns: Sequence[str] = STORED) -> Sequence[
     """Nothing when no pipeline runs, when its destination takes no SQL, or before the first load."""
     if not Container()[PipelineContext].is_active():
         return []
+    running = dlt.current.pipeline()
     try:
-        with dlt.current.pipeline().sql_client() as client:
+        with _client(running, running.destination, running.dataset_name) as client:
             table = client.make_qualified_table_name(str(dlt.current.resource().table_name))
             return client.execute_sql(query.format(table=table, columns=", ".join(columns)), *values) or []
     except (DatabaseUndefinedRelation, SqlClientNotAvailable):
         return []
+
+
+@lru_cache(maxsize=1)
+def _client(running: dlt.Pipeline, *_: object) -> SqlClientBase[Any]:
+    """One for all questions of a run: dlt resolves its settings whenever it makes one, which takes most of the time."""
+    return running.sql_client()
