@@ -18,6 +18,7 @@ def main() -> None:
     codes: list[int] = []
     atexit.register(_end, codes)  # before anything else is, so that it is called after all others
     _open_streams()
+    sys.modules["httpx._main"] = None  # type: ignore[assignment]  # httpx's own command, with all that colours its output
     from .cli import main as command  # noqa: PLC0415
 
     try:
