@@ -37,7 +37,7 @@ OPTIONS = {
     | WHERE
     | SCHEDULED
     | {"--extend", "--from", "--max-requests-per-second", "--shard", "--to", "--trust-clock", "--wait", "--with"},
-    "status": COMMON | STORE,
+    "status": COMMON | STORE | {"--account", "--all"},
     **dict.fromkeys(("daily", "monthly", "models", "gateways", "invoices"), PERIODS),
     "runway": LATEST,
     "export": COMMON | STORE | {"--account", "--force", "--format", "--from", "--output", "--to"},

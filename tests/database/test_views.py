@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from ai_gateway_billing.rows.tables import TABLES
 from ai_gateway_billing_pipeline.database import storage, views
 from support.amounts import amount_columns, in_dollars
+from support.many import many
 from support.raw_tables import Row, database, fill
 
 CASES = Path(__file__).parent / "views"
@@ -492,3 +493,25 @@ def money(balances: list[Decimal]) -> dict[str, list[Row]]:
             listed = {"created": seen - timedelta(hours=1), "status": "paid", "currency": "usd", "last_listed_at": seen}
             found["invoices"].append({"account_id": account, "id": f"in_{n}", **due, **listed})
     return found
+
+
+def test_views_that_are_worked_out_once_say_the_same(tmp_path: Path) -> None:
+    with duckdb.connect(str(many(tmp_path, 3))) as connection:
+        asked = [f"from spend.{name}" for name in VIEWS]
+        statements = views.once(connection, asked)
+
+        assert statements == [f'from temp."{name}"' for name in VIEWS]
+        for view, table in zip(asked, statements, strict=True):
+            assert in_order(connection.execute(table).fetchall()) == in_order(connection.execute(view).fetchall())
+
+
+def test_nothing_is_worked_out_that_is_not_asked_for(tmp_path: Path) -> None:
+    with database(tmp_path) as connection:
+        (statement,) = views.once(connection, ["-- not spend.runway\nselect * from spend.monthly as spend"])
+        made = {
+            name for (name,) in connection.execute("select table_name from duckdb_tables() where temporary").fetchall()
+        }
+
+    assert statement.endswith('select * from temp."monthly" as spend')
+    assert {"daily", "monthly"} <= made
+    assert not {"hourly", "runway"} & made

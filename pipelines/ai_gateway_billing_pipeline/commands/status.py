@@ -1,8 +1,14 @@
-"""`aig-billing status`: what the published file holds, for people and for machines."""
+"""`aig-billing status`: what the database contains, for people and for machines."""
 
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ai_gateway_billing.errors import SettingsError
 
 from . import options
 
@@ -10,53 +16,140 @@ if TYPE_CHECKING:
     from ai_gateway_billing_pipeline.database.read import Holding, UnknownField
     from ai_gateway_billing_pipeline.settings import Store
 
+_MANY = 20
+"""Of more accounts a summary is shown, and those that need attention."""
+_LISTED = 50
+"""Lines about accounts that need attention."""
+
 
 @options.logged
 @options.reading
-def status(store: "Store", as_json: options.Json = False) -> None:
+def status(
+    *,
+    account: Annotated[
+        list[str] | None, typer.Option("--account", metavar="ID", help="Only this account; repeatable.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help=f"Show every account in full, also when there are over {_MANY}.")
+    ] = False,
+    store: "Store",
+    as_json: options.Json = False,
+) -> None:
     """Show what the database contains and how the last loads went. One line per account and resource."""
     from ai_gateway_billing_pipeline.database import read, stores
     from ai_gateway_billing_pipeline.terminal import values
 
     with stores.connect(store) as connection:
         holdings, fields = read.holdings(connection), read.unknown_fields(connection)
+    by_account = {name: list(own) for name, own in groupby(holdings, attrgetter("account_id"))}
+    if account:
+        by_account = _chosen(by_account, account, store)
     if as_json:
-        values.print_object(_as_json(store, holdings, fields))
+        values.print_object(_as_json(store, by_account, fields))
     else:
-        _print(holdings, fields)
+        _print(by_account, fields, is_short=len(by_account) > _MANY and not everything)
 
 
-def _as_json(store: "Store", holdings: "Sequence[Holding]", fields: "Sequence[UnknownField]") -> dict[str, Any]:
-    accounts: dict[str, dict[str, Any]] = {}
-    for holding in holdings:
-        row = holding._asdict()
-        row["coverage"] = holding.coverage._asdict() if holding.coverage else None
-        row["cursor"] = holding.coverage.read_until if holding.coverage else None
-        account_id, resource = row.pop("account_id"), row.pop("resource")
-        accounts.setdefault(account_id, {})[resource] = row
+def _chosen(
+    by_account: "Mapping[str, list[Holding]]", chosen: Sequence[str], store: "Store"
+) -> "dict[str, list[Holding]]":
+    for account_id in chosen:
+        if account_id not in by_account:
+            raise SettingsError(f"{store} contains nothing about the account {account_id}.")
+    return {account_id: own for account_id, own in by_account.items() if account_id in chosen}
+
+
+def _as_json(
+    store: "Store", by_account: "Mapping[str, Sequence[Holding]]", fields: "Sequence[UnknownField]"
+) -> dict[str, Any]:
     return {
         "database": str(store),
-        "accounts": accounts,
+        "accounts": {
+            account_id: {holding.resource: _object(holding) for holding in own}
+            for account_id, own in by_account.items()
+        },
         "unknown_fields": [field._asdict() for field in fields],
-        "quarantined": sum(holding.quarantined for holding in holdings),
+        "quarantined": sum(holding.quarantined for own in by_account.values() for holding in own),
     }
 
 
-def _print(holdings: "Sequence[Holding]", fields: "Sequence[UnknownField]") -> None:
-    from ai_gateway_billing_pipeline.terminal import output
+def _object(holding: "Holding") -> dict[str, Any]:
+    row = holding._asdict()
+    row["coverage"] = holding.coverage._asdict() if holding.coverage else None
+    row["cursor"] = holding.coverage.read_until if holding.coverage else None
+    del row["account_id"], row["resource"]
+    return row
+
+
+def _print(by_account: "Mapping[str, Sequence[Holding]]", fields: "Sequence[UnknownField]", *, is_short: bool) -> None:
     from ai_gateway_billing_pipeline.terminal.values import minute
 
-    for account_id in dict.fromkeys(holding.account_id for holding in holdings):
-        own = [holding for holding in holdings if holding.account_id == account_id]
-        columns = ["resource", "rows", "newest (UTC)", "last success", "note"]
-        output.print_table(columns, map(_row, own), title=f"Account {account_id}", right=[1])
-        sys.stdout.writelines(f"{line}\n" for line in ["", *map(_coverage, own)] if line is not None)
+    if is_short:
+        _summarise(by_account)
+    else:
+        for account_id, own in by_account.items():
+            _print_account(account_id, own)
     for field in fields:
         since = minute(field.first_seen_at)
         line = f"Unknown field {field.table}.{field.field} ({field.data_type}), since {since}."
         sys.stdout.write(line + "\n")
-    if not holdings:
+    if not by_account:
         sys.stdout.write("No account has been loaded yet.\n")
+
+
+def _print_account(account_id: str, own: "Sequence[Holding]") -> None:
+    from ai_gateway_billing_pipeline.terminal import output
+
+    columns = ["resource", "rows", "newest (UTC)", "last success", "note"]
+    output.print_table(columns, map(_row, own), title=f"Account {account_id}", right=[1])
+    sys.stdout.writelines(f"{line}\n" for line in ["", *map(_coverage, own)] if line is not None)
+
+
+def _summarise(by_account: "Mapping[str, Sequence[Holding]]") -> None:
+    """A line per resource for all accounts together, and the accounts that need attention."""
+    from ai_gateway_billing_pipeline.terminal import output
+
+    by_resource: dict[str, list[Holding]] = {}
+    for own in by_account.values():
+        for holding in own:
+            by_resource.setdefault(holding.resource, []).append(holding)
+    columns = ["resource", "accounts", "rows", "newest (UTC)", "oldest success", "failed", "days missing"]
+    lines = [_total(resource, found) for resource, found in by_resource.items()]
+    output.print_table(columns, lines, title=f"{len(by_account)} accounts", right=[1, 2, 5, 6])
+    ill = [(account_id, *line) for account_id, own in by_account.items() for line in _troubles(own)]
+    if ill:
+        count = len({account_id for account_id, *_ in ill})
+        output.print_table(["account", "resource", "note"], ill[:_LISTED], title=f"{count} accounts need attention")
+    more = f" {len(ill) - _LISTED} lines are left out." if len(ill) > _LISTED else ""
+    sys.stdout.write(
+        f"\n{'' if ill else 'No account needs attention. '}--account ID shows one, --all every account.{more}\n"
+    )
+
+
+def _total(resource: str, found: "Sequence[Holding]") -> Sequence[object]:
+    from ai_gateway_billing_pipeline.terminal.values import minute
+
+    successes = [holding.last_success_at for holding in found if holding.last_success_at]
+    return (
+        resource,
+        len(found),
+        sum(holding.rows for holding in found),
+        minute(max((holding.newest for holding in found if holding.newest), default=None)),
+        minute(min(successes, default=None)),
+        sum(bool(holding.error) for holding in found) or "–",
+        sum(bool(holding.coverage and holding.coverage.missing) for holding in found) or "–",
+    )
+
+
+def _troubles(own: "Iterable[Holding]") -> Iterator[tuple[str, str]]:
+    """What of an account did not go as it should, resource by resource. To be skipped is no trouble."""
+    for holding in own:
+        notes = [note for note in _notes(holding) if note != holding.skipped]
+        if holding.coverage and holding.coverage.missing:
+            days = holding.coverage.missing
+            notes.append(f"{days} day{'s' * (days != 1)} missing")
+        if notes:
+            yield holding.resource, "; ".join(notes)
 
 
 def _row(holding: "Holding") -> Sequence[object]:

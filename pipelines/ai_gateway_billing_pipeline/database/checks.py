@@ -8,6 +8,7 @@ steps that it has reached, so that one more is worse. It may use `$now`, the lim
 import hashlib
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -48,6 +49,8 @@ _STEPS: dict[Severity, tuple[str, ...]] = {"info": (), "warning": ("warning",), 
 """What a severity adds to the steps that a finding has reached."""
 SEVERITIES = tuple(reversed(_STEPS))
 _LONGEST = 2_000
+_LISTED = 50
+"""Of more findings the first of each check are shown, and the others counted."""
 
 _ACCEPTED = """
     create table if not exists ai_gateway_billing._accepted_findings (
@@ -107,17 +110,19 @@ def findings(connection: duckdb.DuckDBPyConnection, now: datetime, limits: Limit
     accepted = _accepted(connection)
     gone = {account_id for (account_id,) in connection.execute(views.bound(connection, _GONE)).fetchall()}
     given = {"now": now, **asdict(limits or Limits())}
-    for name in CHECKS:
-        for found in _found(connection, name, given):
+    statements = views.once(connection, [views.bound(connection, statement_of(name)) for name in CHECKS])
+    for name, statement in zip(CHECKS, statements, strict=True):
+        for found in _found(connection, name, statement, given):
             if found.account_id not in gone:
                 yield found._replace(accepted=set(found.reached) <= accepted.get(found.id, set()))
 
 
-def _found(connection: duckdb.DuckDBPyConnection, name: str, given: Mapping[str, object]) -> Iterator[Finding]:
-    statement = statement_of(name)
+def _found(
+    connection: duckdb.DuckDBPyConnection, name: str, statement: str, given: Mapping[str, object]
+) -> Iterator[Finding]:
     parameters = {key: value for key, value in given.items() if f"${key}" in statement}
     columns = "severity, account_id, finding, matter, reached"
-    ordered = f"from ({views.bound(connection, statement)}) select {columns} order by severity, account_id, finding"
+    ordered = f"from ({statement}) select {columns} order by severity, account_id, finding"
     for severity, account_id, finding, matter, reached in connection.execute(ordered, parameters).fetchall():
         steps = (*_STEPS[severity], *dict.fromkeys(reached))
         words = redact(finding, limit=_LONGEST)  # some quote the API
@@ -185,14 +190,36 @@ def show(found: Sequence[Finding], names: Mapping[str, str]) -> None:
     """Print the findings that nobody accepted as a table, or that there are none."""
     left = [finding for finding in found if not finding.accepted]
     if left:
+        shown = most(left)
         rows = [
             (each.id, each.check, each.severity, names.get(each.account_id, each.account_id), each.finding)
-            for each in left
+            for each in shown
         ]
         output.print_table(("id", "check", "severity", "account", "finding"), rows)
+        sys.stdout.writelines(_left_out(left, shown))
     told = tally(left) if left else "nothing found"
     accepted = f", {len(found) - len(left)} accepted" if len(left) < len(found) else ""
     sys.stdout.write(f"{len(CHECKS)} checks: {told}{accepted}.\n")
+
+
+def most(found: Sequence[Finding]) -> Sequence[Finding]:
+    """All where there are few, else so many of each check and severity that there are few."""
+    if len(found) <= _LISTED:
+        return found
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for each in found:
+        groups.setdefault((each.check, each.severity), []).append(each)
+    return [each for group in groups.values() for each in group[: max(1, _LISTED // len(groups))]]
+
+
+def _left_out(found: Sequence[Finding], shown: Sequence[Finding]) -> Iterator[str]:
+    """What `most` left out, in a line for each check."""
+    missing = Counter((each.check, each.severity) for each in found)
+    missing.subtract((each.check, each.severity) for each in shown)
+    for (check, severity), count in missing.items():
+        if count:
+            accounts = len({each.account_id for each in found if (each.check, each.severity) == (check, severity)})
+            yield f"{check}: {count} more of severity {severity}, in all of {accounts} accounts. --json lists them.\n"
 
 
 def tally(found: Sequence[Finding]) -> str:

@@ -78,6 +78,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
     },
     "budgets": dict.fromkeys(("name", "accounts", "model", "currency", "period", "thresholds"), "varchar")
     | {"amount": "decimal(38, 18)"},
+    "unknown_fields": dict.fromkeys(("table_name", "field", "data_type"), "varchar") | {"first_seen_at": "timestamptz"},
     "account_names": dict.fromkeys(("account_id", "name", "alias"), "varchar") | {"named_at": "timestamptz"},
 }
 _MACRO = re.compile(r"^create or replace macro ", re.MULTILINE)
@@ -86,6 +87,7 @@ _RAW = re.compile(rf"\b{DATASET}\.(\w+)")
 _COMMENT = re.compile(r"--.*")
 _SPELLING = {r"[()\s]": "", "crossjoin": ",", "timestamp_us": "timestamp"}
 """What DuckDB writes otherwise once it has read a view from the file again."""
+_STORED = "select view_name, sql from duckdb_views() where schema_name = 'spend' and database_name = current_database()"
 _COLUMN = re.compile(r"^-- (?P<name>\w+): (?P<text>.+)$")
 
 
@@ -164,6 +166,32 @@ def apply(connection: duckdb.DuckDBPyConnection, usage_unit: str, names: Collect
     _execute(connection, _statements(_tables(connection), wanted))
     fingerprint = _fingerprint(connection, wanted)
     connection.execute(f"create or replace table {_APPLIED} as select $1::varchar as fingerprint", [fingerprint])
+
+
+def once(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> list[str]:
+    """The statements as they read temporary tables in place of the views of `spend`, each of which is worked out once.
+
+    A view is planned anew wherever it is read, with all below it, which takes longer than its rows do. The connection
+    may be read-only. What it has of these tables afterwards stays as it is now.
+    """
+    bodies = {name: sql.partition(" AS ")[2].rstrip("; \n") for name, sql in connection.execute(_STORED).fetchall()}
+    reads = {name: set(_OWN.findall(body)) & bodies.keys() for name, body in bodies.items()}
+    wanted: set[str] = set()
+    left = set(_OWN.findall(" ".join(map(_uncommented, statements)))) & bodies.keys()
+    while left:
+        wanted |= left
+        left = set().union(*(reads[name] for name in left)) - wanted
+    for name in TopologicalSorter({name: sorted(reads[name]) for name in sorted(wanted)}).static_order():
+        connection.execute(f'create or replace temp table "{name}" as {_of_temp(bodies[name], wanted)}')
+    return [_of_temp(statement, wanted) for statement in statements]
+
+
+def _of_temp(sql: str, names: Collection[str]) -> str:
+    return _OWN.sub(lambda found: f'temp."{found[1]}"' if found[1] in names else found[0], sql)
+
+
+def _uncommented(sql: str) -> str:
+    return _COMMENT.sub("", sql)
 
 
 def _foundation(usage_unit: str) -> Iterator[str]:

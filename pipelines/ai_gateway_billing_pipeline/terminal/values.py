@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
+from json.encoder import encode_basestring, encode_basestring_ascii
 
 NULL = "NULL"
 UNKNOWN = "unknown"
@@ -81,16 +83,16 @@ def to_json(value: object) -> str:
 
     Times are ISO 8601 text in UTC. NaN and the infinities, which JSON lacks, are null.
     """
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, str):
+        return _quoted(value)
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "null"
+    if isinstance(value, (bool, int, float, Decimal)):
+        return plain(value) if isinstance(value, Decimal) else json.dumps(value)
+    if isinstance(value, (dict, Mapping)):  # the abstract one alone is slow to ask
         return "{" + ", ".join(f"{_quoted(str(name))}: {to_json(item)}" for name, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(to_json, value)) + "]"
-    if isinstance(value, float) and not math.isfinite(value):
-        return "null"
-    if value is None or isinstance(value, (bool, int, float)):
-        return json.dumps(value)
     return _quoted(
         iso(value) if isinstance(value, datetime) else value.hex() if isinstance(value, bytes) else str(value)
     )
@@ -106,6 +108,7 @@ def minute(value: datetime | None) -> str:
     return "–" if value is None else value.strftime("%Y-%m-%d %H:%M")
 
 
+@lru_cache(maxsize=4096)
 def iso(moment: datetime, separator: str = "T") -> str:
     """A time zone's time in UTC with a Z; a time without a zone as it is."""
     if moment.tzinfo is None:
@@ -114,7 +117,7 @@ def iso(moment: datetime, separator: str = "T") -> str:
 
 
 def _quoted(words: str) -> str:
-    return json.dumps(words, ensure_ascii=not is_unicode(sys.stdout.encoding))
+    return (encode_basestring if is_unicode(sys.stdout.encoding) else encode_basestring_ascii)(words)
 
 
 def is_unicode(encoding: str | None) -> bool:
