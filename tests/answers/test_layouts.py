@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from ai_gateway_billing_pipeline.answers import columns, layouts
-from ai_gateway_billing_pipeline.answers.scope import Account
+from ai_gateway_billing_pipeline.database.scope import Account
 from support.constants import ACCOUNT, OTHER
 
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_gateway_billing_pipeline.answers.questions import QUESTIONS, Answer, totals
-from ai_gateway_billing_pipeline.answers.scope import Asked, scope
+from ai_gateway_billing_pipeline.database.scope import Asked, scope
 from support.constants import ACCOUNT, OTHER
 from support.raw_tables import at, database, invoice, used
 from support.spending import two_accounts

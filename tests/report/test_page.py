@@ -21,9 +21,10 @@ from ai_gateway_billing_pipeline.report import charts, formats, questions, secti
 from ai_gateway_billing_pipeline.report import page as report
 from ai_gateway_billing_pipeline.report.drawing import NOTEBOOK_MIME
 from ai_gateway_billing_pipeline.report.questions import Days
-from support.constants import ACCOUNT, ROOT
+from support.constants import ACCOUNT, OTHER, ROOT
 from support.demo_history import DEMO_ACCOUNT_ID, EMPTY_ACCOUNT_ID, built
-from support.raw_tables import at, database, invoice, used
+from support.raw_tables import at, database, invoice, named, used
+from support.spending import two_accounts
 
 
 def written(what: str, path: Path, *arguments: str) -> str:
@@ -62,6 +63,32 @@ def test_notebook_and_report_show_the_same_sections() -> None:
     shown = re.findall(r"^sections\.(\w+)\(billing, account, days\)$", script, re.MULTILINE)
 
     assert shown == [section.__name__ for section in sections.SECTIONS.values()]
+
+
+def test_a_report_on_several_accounts_begins_with_all_of_them_and_their_sums(tmp_path: Path) -> None:
+    two_accounts(tmp_path, account_names=[named(ACCOUNT, "<b>Research</b>"), named(OTHER, None)]).close()
+    ran = aig("report", "--database", str(tmp_path / "billing.duckdb"), "--output", str(tmp_path / "spend.html"))
+    page = (tmp_path / "spend.html").read_text("utf-8")
+
+    assert ran.code == 0, ran.err
+    overview = re.sub(r"<[^>]+>", " ", page[page.index("All accounts") : page.index("</main>")]).split()
+    assert " ".join(overview).endswith(
+        f"days left {OTHER} €1.00 €1.00 −€0.05 0.0 Total EUR €1.00 €1.00 −€0.05 "
+        "&lt;b&gt;Research&lt;/b&gt; $4.00 $13.00 $20.00 20.0 Total USD $4.00 $13.00 $20.00"
+    )
+    assert f"<strong>&lt;b&gt;Research&lt;/b&gt;</strong> <code>{ACCOUNT}</code>" in page
+    assert "<b>Research" not in page
+
+
+@pytest.mark.parametrize("words", [["Research"], [ACCOUNT], ["ann@example.com's Account"]])
+def test_accounts_of_a_report_are_named_by_id_name_or_alias(words: list[str], tmp_path: Path) -> None:
+    two_accounts(tmp_path).close()
+    named_so = [option for word in words for option in ("--account", word)]
+    path = str(tmp_path / "spend.html")
+    ran = aig("report", "--database", str(tmp_path / "billing.duckdb"), "--output", path, "--json", *named_so)
+
+    assert ran.json["accounts"] == [ACCOUNT]
+    assert "All accounts" not in Path(path).read_text("utf-8")
 
 
 @pytest.mark.parametrize("what", ["empty", "young"])
@@ -121,7 +148,7 @@ def test_json_tells_what_was_written(tmp_path: Path) -> None:
     [
         (["--from", "2026-02-30"], "is not a date"),
         (["--from", "2026-03-01", "--to", "2026-02-01"], "is after --to"),
-        (["--account", "f" * 32], "contains nothing about the account"),
+        (["--account", "f" * 32], "no such account"),
         (["--output", "no/such/folder/spend.html"], "Cannot write"),
         (["--database", "none.duckdb"], "There is no database"),
     ],

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from ai_gateway_billing_pipeline.database.scope import Account
 from ai_gateway_billing_pipeline.terminal.figures import Column
 from ai_gateway_billing_pipeline.terminal.values import UNKNOWN, cut, minute, money
 
 from .questions import Answer
-from .scope import Account
 
 _NAME = 32
 

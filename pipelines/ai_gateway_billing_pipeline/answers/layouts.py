@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
+from ai_gateway_billing_pipeline.database.scope import Row
 from ai_gateway_billing_pipeline.terminal.figures import Column
 from ai_gateway_billing_pipeline.terminal.values import UNKNOWN, cut, minute, money
 
 from . import columns
 from .questions import Answer
-from .scope import Row
 
 _WORDS = 60
 _KINDS: Mapping[str, str] = {"purchase_auto": "auto top-up", "purchase_manual": "manual top-up", "usage": "usage"}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from .scope import Row, Scope, fetch
+from ai_gateway_billing_pipeline.database.scope import Row, Scope, fetch
 
 _CHOSEN = """
     chosen as (

@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 import duckdb
 
+from ai_gateway_billing_pipeline.database import scope
+from ai_gateway_billing_pipeline.database.scope import Asked, Row
 from ai_gateway_billing_pipeline.terminal import figures
 from ai_gateway_billing_pipeline.terminal.figures import Column
 from ai_gateway_billing_pipeline.terminal.values import cut, money
 
-from . import columns, layouts, printing, questions, scope
+from . import columns, layouts, printing, questions
 from .questions import Answer
-from .scope import Asked, Row
 
 _LINES = 8
 """For accounts and totals. The accounts that spent most have a line; all are in the totals."""

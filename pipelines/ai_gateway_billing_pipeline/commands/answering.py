@@ -11,7 +11,7 @@ from ai_gateway_billing.errors import SettingsError
 from . import options
 
 if TYPE_CHECKING:
-    from ai_gateway_billing_pipeline.answers.scope import Asked
+    from ai_gateway_billing_pipeline.database.scope import Asked
     from ai_gateway_billing_pipeline.settings import Store
 
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
@@ -37,8 +37,8 @@ class Asking:
         """Print the answer. Raises `SettingsError`."""
         if self.as_csv and self.as_json:
             raise SettingsError("Use either --csv or --json, not both.")
-        from ai_gateway_billing_pipeline.answers import printing, questions, scope
-        from ai_gateway_billing_pipeline.database import stores
+        from ai_gateway_billing_pipeline.answers import printing, questions
+        from ai_gateway_billing_pipeline.database import scope, stores
 
         with stores.connect(store) as connection:
             answer = questions.QUESTIONS[name](connection, scope.scope(connection, asked))
@@ -51,7 +51,7 @@ class Latest(Asking):
 
     def answer(self, name: str, store: "Store") -> None:
         """Print the answer. Raises `SettingsError`."""
-        from ai_gateway_billing_pipeline.answers.scope import Asked
+        from ai_gateway_billing_pipeline.database.scope import Asked
 
         self.show(name, store, Asked(self.account or ()))
 
@@ -68,7 +68,7 @@ class Periods(Asking):
 
     def answer(self, name: str, store: "Store", default: int) -> None:
         """Print the answer, of the newest `default` of them where nobody said. Raises `SettingsError`."""
-        from ai_gateway_billing_pipeline.answers.scope import Asked
+        from ai_gateway_billing_pipeline.database.scope import Asked
 
         if self.newest and self.first:
             raise SettingsError("Use either --last or --from, not both.")

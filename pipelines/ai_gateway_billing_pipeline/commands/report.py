@@ -7,7 +7,7 @@ import typer
 
 from ai_gateway_billing.errors import SettingsError
 
-from . import options
+from . import answering, options
 
 if TYPE_CHECKING:
     from ai_gateway_billing_pipeline.settings import Store
@@ -32,9 +32,7 @@ def report(
     last: Annotated[
         str | None, typer.Option("--to", metavar="DATE", help="Last UTC day, included.  [default: the newest]")
     ] = None,
-    account: Annotated[
-        str | None, typer.Option("--account", metavar="ID", help="Only this account.  [default: all]")
-    ] = None,
+    account: answering.Named = None,
     store: "Store",
     as_json: options.Json = False,
 ) -> None:
@@ -49,7 +47,7 @@ def report(
     options.require_one_result(path, as_json)
     days = Days(*options.days(first, last))
     with files.written(path, store.database, [".html", ".htm"], force=force) as draft:
-        done = page.write(store, draft, days, account)
+        done = page.write(store, draft, days, account or ())
     if as_json:
         values.print_object(
             {"path": str(target), "accounts": list(done.accounts), "bytes": done.bytes, "from": first, "to": last}

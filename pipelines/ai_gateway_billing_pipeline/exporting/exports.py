@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from ai_gateway_billing_pipeline.answers import scope
-from ai_gateway_billing_pipeline.database import stores
+from ai_gateway_billing_pipeline.database import scope, stores
 from ai_gateway_billing_pipeline.settings import Store
 from ai_gateway_billing_pipeline.terminal import files
 

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import duckdb
 
 from ai_gateway_billing.errors import SettingsError
-from ai_gateway_billing_pipeline.database import stores
+from ai_gateway_billing_pipeline.database import scope, stores
 from ai_gateway_billing_pipeline.settings import Store
-from ai_gateway_billing_pipeline.terminal.values import to_json
+from ai_gateway_billing_pipeline.terminal.values import cut, to_json
 
 from . import formats, questions, sections
 from .drawing import STYLED, Figure
@@ -32,17 +32,16 @@ class Written(NamedTuple):
     bytes: int
 
 
-def write(store: Store, path: Path, days: Days, account: str | None = None) -> Written:
-    """Write the report on one account, or on all of them in the order of `questions.accounts`.
+def write(store: Store, path: Path, days: Days, named: Sequence[str] = ()) -> Written:
+    """Write the report on the accounts of these ids, names or aliases, or on all, in the order of `questions.accounts`.
 
     Raises `SettingsError` for an account that is not in the database or a path that cannot be written, and what
     `stores.connect` raises.
     """
     with stores.connect(store) as connection:
         known = _accounts(connection, store)
-        if account is not None and account not in known:
-            raise SettingsError(f"{store} contains nothing about the account {account}.")
-        chosen = known if account is None else [account]
+        wanted = {account.id for account in scope.scope(connection, scope.Asked(named)).accounts}
+        chosen = [account for account in known if account in wanted]
         content = page(connection, chosen, days)
     try:
         path.write_text(content, "utf-8")
@@ -55,6 +54,9 @@ def page(connection: duckdb.DuckDBPyConnection, accounts: Sequence[str], days: D
     """The whole page."""
     specs: dict[str, Any] = {}
     bodies = [_account(connection, account, days, specs, len(accounts) > 1) for account in accounts]
+    if len(accounts) > 1:
+        overview = as_section("All accounts", "overview", sections.overview(connection, accounts))
+        bodies.insert(0, f'<main class="account">{overview}</main>')
     if not bodies:
         bodies = ["<p class='empty'>No account has been loaded yet: run <code>aig-billing load</code>.</p>"]
     return Template(_file("page.html")).substitute(
@@ -88,7 +90,9 @@ def _account(
         if isinstance(shown, Figure) and shown.chart is not None:
             specs[place] = _responsive(shown.spec(STYLED, titled=False))
         parts.append(as_section(topic, place, shown))
-    head = f'<header class="account"><p>Account <code>{escape(account)}</code> {as_of}</p></header>'
+    name = questions.name(connection, account)
+    called = "" if name is None else f"<strong>{escape(cut(name, 60))}</strong> "
+    head = f'<header class="account"><p>Account {called}<code>{escape(account)}</code> {as_of}</p></header>'
     kind = "account page-break" if is_one_of_many else "account"
     return f'<main class="{kind}">{head}\n' + "\n".join(parts) + "\n</main>"
 

@@ -4,7 +4,7 @@ Amounts are exact `Decimal` in major units; charts make floats of them at the ve
 so that an empty or one-day-old account answers with few rows or none, never with an error.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from importlib import resources
 from typing import Any, NamedTuple
@@ -34,6 +34,16 @@ ALL = Days()
 def accounts(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """The ids of all accounts, by currency, the one that spent most first."""
     return [row["account_id"] for row in _ask(connection, "accounts")]
+
+
+def name(connection: duckdb.DuckDBPyConnection, account: str) -> str | None:
+    """What the account is called, if known: free text, not unique."""
+    return next((row["account_name"] for row in _ask(connection, "name", account=account)), None)
+
+
+def overview(connection: duckdb.DuckDBPyConnection, accounts: Sequence[str]) -> list[Row]:
+    """A row per account with its month and its credit, and after those of a currency one with their sums."""
+    return _ask(connection, "overview", list(accounts))
 
 
 def largest_account(connection: duckdb.DuckDBPyConnection) -> str:
@@ -142,7 +152,9 @@ def _named(totals: dict[str, Any]) -> list[str]:
     return ranked if len(ranked) == LARGEST + 1 else ranked[:LARGEST]
 
 
-def _ask(connection: duckdb.DuckDBPyConnection, question: str, account: str = "", days: Days = ALL) -> list[Row]:
+def _ask(
+    connection: duckdb.DuckDBPyConnection, question: str, account: str | list[str] = "", days: Days = ALL
+) -> list[Row]:
     sql = resources.files(__package__).joinpath("sql", f"{question}.sql").read_text("utf-8")
     given = {"account": account, **days._asdict()}
     cursor = connection.execute(sql, {name: value for name, value in given.items() if f"${name}" in sql})

@@ -11,6 +11,8 @@ from types import MappingProxyType
 
 import duckdb
 
+from ai_gateway_billing_pipeline.terminal.values import cut
+
 from . import charts, charts_by_model, formats, questions, sentences
 from .drawing import Figure, nothing
 from .questions import ALL, Days, Row
@@ -56,6 +58,33 @@ def runway(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -
     as_of = f"{formats.day_name(row['as_of'])}, {row['as_of']:%H:%M} UTC"
     note = f"As of {as_of}. Dates and the forecast are estimates."
     return Table(sentences.runway(row), note, ["", "", ""], _runway(row), [1])
+
+
+def overview(billing: duckdb.DuckDBPyConnection, accounts: Sequence[str]) -> Table:
+    """Month and credit of every account, and the sums of each currency. Only in a report on several."""
+    rows = questions.overview(billing, accounts)
+    lines = [
+        [
+            _called(row),
+            *(_known(row, name) for name in ("month_to_date", "month_end_forecast", "balance")),
+            "" if row["days_left"] is None else f"{row['days_left']}",
+        ]
+        for row in rows
+    ]
+    number = sum(row["account_id"] is not None for row in rows)
+    note = "As the newest load of each account found it. Accounts that the API no longer lists are left out."
+    columns = ["account", "month so far", "forecast", "credit left", "days left"]
+    return Table(formats.count(number, "account"), note, columns, lines, range(1, 5))
+
+
+def _called(row: Row) -> str:
+    if row["account_id"] is None:
+        return f"Total {row['currency']}" + (" of what is known" if row["unknown"] else "")
+    return str(row["account_id"]) if row["account_name"] is None else cut(row["account_name"], 60)
+
+
+def _known(row: Row, name: str) -> str:
+    return "unknown" if row[name] is None else formats.money(row[name], row["currency"])
 
 
 def _drawn(chart: Callable[[list[Row]], Figure], question: Callable[..., list[Row]]) -> Section:
@@ -126,7 +155,7 @@ SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
 
 def _runway(row: Row) -> list[list[str]]:
     def amount(name: str) -> str:
-        return "unknown" if row[name] is None else formats.money(row[name], row["currency"])
+        return _known(row, name)
 
     lines = [
         ["Balance", amount("balance"), _used_up(row)],

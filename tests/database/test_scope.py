@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from ai_gateway_billing.errors import SettingsError
-from ai_gateway_billing_pipeline.answers.scope import Asked, scope
+from ai_gateway_billing_pipeline.database.scope import Asked, scope
 from support.constants import ACCOUNT, OTHER
 from support.raw_tables import database, named, used
 from support.spending import two_accounts

@@ -1,0 +1,1 @@
+select account_name from spend.accounts where account_id = $account
