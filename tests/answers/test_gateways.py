@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ai_gateway_billing_pipeline.answers import printing
 from ai_gateway_billing_pipeline.answers.questions import QUESTIONS, Answer
-from ai_gateway_billing_pipeline.answers.scope import Asked, scope
+from ai_gateway_billing_pipeline.database.scope import Asked, scope
 from support.constants import ACCOUNT, NOW
 from support.raw_tables import Row, at, database, fill, used
 
