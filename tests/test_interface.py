@@ -39,6 +39,7 @@ OPTIONS = {
     | {"--extend", "--from", "--max-requests-per-second", "--shard", "--to", "--trust-clock", "--wait", "--with"},
     "status": COMMON | STORE | {"--account", "--all"},
     **dict.fromkeys(("daily", "monthly", "models", "gateways", "invoices"), PERIODS),
+    "today": LATEST,
     "runway": LATEST,
     "export": COMMON | STORE | {"--account", "--force", "--format", "--from", "--output", "--to"},
     "query": COMMON | STORE | {"--csv"},

@@ -162,6 +162,7 @@ ELSEWHERE = {
     "commands/query": "database/test_read",
     "commands/report": "report/test_page",
     "commands/runway": "commands/test_answering",
+    "commands/today": "commands/test_answering",
     "commands/telling": "commands/test_check",
     "database/copies": "stores/test_reading",
     "database/lake": "stores/test_reading",

@@ -27,6 +27,7 @@ from ai_gateway_billing_pipeline.commands import (
     report,
     runway,
     status,
+    today,
 )
 from ai_gateway_billing_pipeline.terminal import exits
 
@@ -82,6 +83,7 @@ for command in (
     load.load,
     backfill.backfill,
     status.status,
+    today.today,
     daily.daily,
     monthly.monthly,
     models.models,

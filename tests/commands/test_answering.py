@@ -66,6 +66,9 @@ def test_days_are_a_table_with_a_total_for_each_currency() -> None:
     [
         (["daily", "--account", "Research"], ["2026-11-20 Fri unknown USD", "total 4.00 USD of what is known"]),
         (["monthly", "--account", ACCOUNT], ["2026-11 4.00 USD ################ so far; 4 of 22 days known; forecast"]),
+        (["today", "--account", ACCOUNT], ["today 1.00 USD until 10:00", "yesterday by then 1.00 USD +0 %; 1.00 in"]),
+        (["today", "--account", ACCOUNT], ["month so far 4.00 USD forecast 13.00", "last month by then unknown USD"]),
+        (["today"], ["Research 1.00 1.00 +0 % 4.00 20.00 USD 20.0", "total 0.50 0.50 1.00 -0.05 EUR"]),
         (["models", "--account", ACCOUNT], ["2026-11 openai/small <0.01 0.00 <0.01 USD # so far"]),
         (["invoices"], ["2026-11-12 Research manual top-up open 10.50 10.50 USD 10 open: 10.50 to pay"]),
         (
@@ -179,6 +182,13 @@ def test_a_database_in_which_nothing_is_says_so(command: str, tmp_path: Path) ->
     ran = ask(command, "--database", str(tmp_path / "billing.duckdb"))
 
     assert (ran.code, ran.out) == (0, "Nothing has been loaded yet. Run `aig-billing load` first.\n")
+
+
+def test_a_day_that_is_over_is_not_called_today() -> None:
+    words = " ".join(ask("today", "--account", ACCOUNT, later=DAY).out.split())
+
+    assert "Sun 22 Nov 1.00 USD until 10:00 the day before by then 1.00 USD" in words
+    assert "today" not in words
 
 
 def test_old_data_is_told_to_be_old() -> None:

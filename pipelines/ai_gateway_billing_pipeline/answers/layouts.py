@@ -1,7 +1,8 @@
 """How each answer reads on a terminal: its title, its columns, and what to know about it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date
+from decimal import Decimal
 from typing import NamedTuple
 
 from ai_gateway_billing_pipeline.database.scope import Row
@@ -71,7 +72,7 @@ def _remark_on_month(row: Row) -> str:
     if row["state"] != "open":
         return missing
     forecast = "" if row["forecast"] is None else f"forecast {money(row['forecast'])}"
-    return "; ".join(filter(None, ["so far", missing, forecast]))
+    return _joined("so far", missing, forecast)
 
 
 def _models(answer: Answer) -> Layout:
@@ -111,6 +112,59 @@ def _gateways(answer: Answer) -> Layout:
     if not any(row["requests"] for row in rows):
         notes.append("There are no estimates. Run `aig-billing load --with attribution`.")
     return Layout(_title("Who spent it, by gateway", answer), shown, notes)
+
+
+# --- today ---------------------------------------------------------------------------------------------------------
+
+
+def _today(answer: Answer) -> Layout:
+    title = _title("Spend so far", answer)
+    if len(answer.scope.accounts) == 1:
+        return Layout(title, columns.figures(_today_of_one(answer.rows[0], answer)), has_head=False)
+    day, before = _days_of(answer.rows[0], answer)
+    shown = [
+        columns.names(answer, "total"),
+        columns.amounts(day, answer, "today"),
+        columns.amounts(f"{before} by then", answer, "yesterday_by_then"),
+        Column("", [_percent(row["change_percent_from_yesterday"]) for row in answer.rows], kind="number", spare=2),
+        columns.amounts("month so far", answer, "month_to_date", spare=1),
+        columns.amounts("credit left", answer, "balance"),
+        columns.currencies(answer),
+        Column("days left", [columns.number(row["days_left"]) for row in answer.rows], kind="number"),
+    ]
+    return Layout(title, shown)
+
+
+def _today_of_one(row: Row, answer: Answer) -> list[tuple[str, str, str, str]]:
+    unit = str(row["currency"])
+    day, before = _days_of(row, answer)
+    whole_day = f"{money(row['yesterday'])} in the whole day"
+    forecast = f"forecast {money(row['month_end_forecast'])}"
+    changes = (_percent(row["change_percent_from_yesterday"]), _percent(row["change_percent_from_last_month"]))
+    return [
+        (day, money(row["today"]), unit, f"until {row['until_at']:%H:%M}"),
+        (f"{before} by then", money(row["yesterday_by_then"]), unit, _joined(changes[0], whole_day)),
+        ("month so far", money(row["month_to_date"]), unit, forecast),
+        ("last month by then", money(row["last_month_by_then"]), unit, changes[1]),
+        ("credit left", money(row["balance"]), unit, f"top-up {topup(row)}"),
+        ("days left", columns.number(row["days_left"]), "days", until(row)),
+    ]
+
+
+def _days_of(row: Row, answer: Answer) -> tuple[str, str]:
+    """What the newest day and the one before it are called: it need not be today."""
+    now = answer.scope.asked.now or answer.as_of
+    if now and row["day"] == now.astimezone(UTC).date():
+        return "today", "yesterday"
+    return f"{row['day']:%a %d %b}", "the day before"
+
+
+def _percent(change: Decimal | None) -> str:
+    return "" if change is None else f"{change:+,.0f} %"
+
+
+def _joined(*words: str) -> str:
+    return "; ".join(filter(None, words))
 
 
 # --- invoices ------------------------------------------------------------------------------------------------------
@@ -203,6 +257,7 @@ def _about(day: date | None) -> str:
 
 
 _LAYOUTS: Mapping[str, Callable[[Answer], Layout]] = {
+    "today": _today,
     "daily": _daily,
     "monthly": _monthly,
     "models": _models,

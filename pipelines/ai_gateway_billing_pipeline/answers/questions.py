@@ -193,6 +193,27 @@ _GATEWAYS = f"""
 """  # noqa: S608 - nothing in it comes from outside
 
 
+_TODAY = """
+    with changes as (from spend.changes where model is null)
+    select
+        accounts.account_id, account_name, accounts.currency,
+        today.day, today.until_at, today.amount as today, today.previous_amount as yesterday_by_then,
+        today.change_percent as change_percent_from_yesterday, yesterday.amount as yesterday,
+        runway.month_to_date, this_month.previous_amount as last_month_by_then,
+        this_month.change_percent as change_percent_from_last_month, month_end_forecast,
+        balance, days_left, runs_out_date, auto_topup, auto_topup_reason, next_topup_date
+    from spend.accounts
+    join spend.runway using (account_id)
+    join (
+        from changes select *, (starts_at at time zone 'UTC')::date as day where period = 'day'
+    ) as today using (account_id)
+    left join (from changes where period = 'month') as this_month using (account_id)
+    left join spend.daily as yesterday on yesterday.account_id = accounts.account_id and yesterday.day = today.day - 1
+    where list_contains($accounts, accounts.account_id)
+    order by account_name, accounts.account_id
+"""
+
+
 class Answer(NamedTuple):
     """Rows that answer a question; `totals` has one for each currency. `found` counts all rows that there are."""
 
@@ -220,6 +241,7 @@ def _question(name: str, sql: str, sums: Sequence[str]) -> Callable[[duckdb.Duck
 
 
 QUESTIONS: Mapping[str, Callable[[duckdb.DuckDBPyConnection, Scope], Answer]] = {
+    "today": _question("today", _TODAY, ["today", "yesterday_by_then", "yesterday", "month_to_date", "balance"]),
     "daily": _question("daily", _DAILY, ["amount"]),
     "monthly": _question("monthly", _MONTHLY, ["amount"]),
     "models": _question("models", _MODELS, ["gross", "credits", "net"]),
@@ -229,9 +251,9 @@ QUESTIONS: Mapping[str, Callable[[duckdb.DuckDBPyConnection, Scope], Answer]] = 
     ),
     "invoices": _question("invoices", _INVOICES, ["billed"]),
 }
-"""A row of `daily` is of an account and UTC day, of `monthly` of a month, of `models` of a month and model, of
-`gateways` of a gateway in all of the time, of `runway` of an account, of `invoices` of an invoice. The first three are
-in the order of time."""
+"""A row of `today` and of `runway` is of an account, of `daily` of an account and UTC day, of `monthly` of a month, of
+`models` of a month and model, of `gateways` of a gateway in all of the time, of `invoices` of an invoice. `daily`,
+`monthly` and `models` are in the order of time."""
 
 
 def totals(rows: Iterable[Row], sums: Sequence[str]) -> list[Row]:

@@ -53,7 +53,7 @@ class Latest(Asking):
         """Print the answer. Raises `SettingsError`."""
         from ai_gateway_billing_pipeline.database.scope import Asked
 
-        self.show(name, store, Asked(self.account or ()))
+        self.show(name, store, Asked(self.account or (), now=datetime.now(UTC)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,12 +22,16 @@ _WORD = 40
 
 
 class Asked(NamedTuple):
-    """What a command was asked for: accounts by id, name or alias; UTC days, both included; how many periods."""
+    """What a command was asked for: accounts by id, name or alias; UTC days, both included; how many periods.
+
+    `now` is when.
+    """
 
     accounts: Sequence[str] = ()
     first: date | None = None
     last: date | None = None
     newest: int | None = None
+    now: datetime | None = None
 
     @property
     def is_bounded(self) -> bool:

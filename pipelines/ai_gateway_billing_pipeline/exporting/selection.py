@@ -18,7 +18,7 @@ _DAY = (
     "day",
     "billing_month",
     "month",
-    "starts",
+    "starts_at",
     "created_at",
     "valid_from",
     "observed_at",
