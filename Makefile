@@ -17,7 +17,7 @@ COMPILE := $(LOCK) --python-version 3.11
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test slow check lint format types docs record focus-validate report notebooks notebooks-build picture \
-	lock bench bench-views mutants clean
+	lock bench bench-views anomalies mutants clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -88,6 +88,9 @@ bench: build/bench/.sdk ## Time whole loads against peers on this machine; takes
 
 bench-views: $(VENV)/.runtime ## Time every view on ten years of ten accounts
 	@$(BIN)/python tests/benchmarks/views.py $(ARGS)
+
+anomalies: $(VENV)/.runtime ## Measure what spend.anomalies finds in 200 seeded histories
+	@$(BIN)/python tests/benchmarks/anomalies.py $(ARGS)
 
 mutants: $(VENV)/.dev build/mutants/.tool ## Run mutation tests: change the code and show what no test notices; ARGS="--sample 40 --only rows"
 	@PYTHONPATH=tests $(BIN)/python -m support.mutants build/mutants/bin/cosmic-ray $(ARGS)

@@ -86,7 +86,8 @@ charts.by_weekday_and_hour(questions.by_weekday_and_hour(billing, account))
 
 # %% [markdown]
 # ## Unusual days
-# Compared with the median of the same weekday before, so that quiet weekends are not unusual.
+# By `spend.anomalies`: beside the same weekday in eight weeks before, at the level of late. So neither quiet weekends
+# nor slow growth are unusual.
 
 # %%
 charts.unusual_days(questions.unusual_days(billing, account))

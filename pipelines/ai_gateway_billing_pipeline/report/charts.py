@@ -206,7 +206,7 @@ def by_weekday_and_hour(rows: Sequence[Row]) -> Figure:
 def unusual_days(rows: Sequence[Row]) -> Figure:
     """Spend per day beside what the same weekday usually costs."""
     if not any(row["usual"] is not None for row in rows):
-        return nothing("What is usual is known after two weeks of complete days.")
+        return nothing("What is usual is known after four weeks of complete days.")
     currency = rows[-1]["currency"]
     base = alt.Chart(encodings.data(rows)).encode(
         x=encodings.days(rows),
@@ -222,7 +222,7 @@ def unusual_days(rows: Sequence[Row]) -> Figure:
     )
     dots = base.mark_point(color="@accent", filled=True, size=70, opacity=1).encode(y="amount:Q")
     chart = alt.layer(usual, line, dots.transform_filter("datum.is_unusual"))
-    note = "Dashed: the median of the same weekday in up to eight weeks before. Dots: over 50% away from it."
+    note = "Dashed: what such a weekday usually costs, from up to eight weeks before. Dots: far away from it."
     return Figure(sentences.unusual_days(rows), note, encodings.sized(chart))
 
 

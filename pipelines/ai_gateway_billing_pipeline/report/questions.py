@@ -131,9 +131,9 @@ def by_weekday_and_hour(connection: duckdb.DuckDBPyConnection, account: str) -> 
 
 
 def unusual_days(connection: duckdb.DuckDBPyConnection, account: str) -> list[Row]:
-    """A row per complete day of the last 120 with what is usual: the median of up to 8 such weekdays before it.
+    """A row per complete day of the last 120; `usual` and `is_unusual` are what `spend.anomalies` expected and found.
 
-    `is_unusual`: more than half of that away from it, and more than 100 cents; NULL with less than 4 such weekdays.
+    Both are NULL with less than 4 such weekdays before it.
     """
     return _ask(connection, "unusual_days", account)
 
