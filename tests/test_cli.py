@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -16,32 +15,20 @@ import pytest
 import typer
 
 from ai_gateway_billing.api import client
-from ai_gateway_billing.api.client import Client
-from ai_gateway_billing.rows.tables import RESOURCES
-from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, Simulator
+from ai_gateway_billing.simulator import Simulator
 from ai_gateway_billing_pipeline import cli, settings
-from ai_gateway_billing_pipeline.loading import load
 from ai_gateway_billing_pipeline.loading.workspace import Workspace
 from support.command import RECENT, aig, run_python, serving, start_aig
 from support.constants import ACCOUNT, OTHER, TOKEN
 
 DATABASE = Path("billing.duckdb")
 HEAVY = "{'dlt', 'duckdb', 'httpx', 'pandas', 'pyarrow', 'rich.console', 'sqlglot'}"
-NO_WAITING = partial(Client, sleep=lambda _: None)
 
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
     """One account, which the settings name no further."""
     with serving(monkeypatch, ACCOUNT) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    """Two accounts, both chosen."""
-    monkeypatch.setenv("CLOUDFLARE_ACCOUNT_ID", f"{ACCOUNT},{OTHER}")
-    with serving(monkeypatch, ACCOUNT, OTHER) as simulator:
         yield simulator
 
 
@@ -168,58 +155,6 @@ def test_several_accounts_and_no_choice(monkeypatch: pytest.MonkeyPatch) -> None
 # --- loads -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_load_shows_each_resource_and_where_its_rows_are(api: Simulator) -> None:
-    result = aig("load")
-
-    assert result.code == 0, result.err
-    assert f"Account {ACCOUNT}" in result.out
-    assert all(name in result.out for name in RESOURCES if name != "usage_coverage")
-    assert "Published to billing.duckdb" in result.out
-    assert f"{len(api.requests)} requests" in result.out
-    assert f"{ACCOUNT} invoices: done" in result.err
-
-
-def test_a_load_as_json_prints_one_object(two: Simulator) -> None:
-    result = aig("load", "--json")
-
-    assert result.code == 0, result.err
-    assert result.json["status"] == "ok"
-    assert set(result.json["accounts"]) == {ACCOUNT, OTHER}
-    assert result.json["accounts"][ACCOUNT] == {"status": "ok", "error": None, "errors": {}, "skipped": {}}
-    assert result.json["rows"]["usage_hourly"] == count("usage_hourly")
-    assert result.json["requests"] == len(two.requests)
-    assert result.json["seconds"] > 0
-
-
-def test_several_accounts_are_counted_per_resource(two: Simulator) -> None:
-    result = aig("load", "--account", ACCOUNT, "--account", OTHER)
-
-    assert result.code == 0, result.err
-    assert "2 accounts" in result.out
-
-
-def test_options_reach_the_load(api: Simulator) -> None:
-    result = aig("load", "--only", "usage_hourly", "--grouping", "hour", "--lookback", "0", "--wait", "1")
-
-    asked = {request.endpoint for request in api.requests}
-    assert result.code == 0, result.err
-    assert asked == {"accounts", "usage-history"}
-    assert {r.query["value_grouping_window"] for r in api.requests if r.endpoint == "usage-history"} == {"hour"}
-
-
-def test_the_rate_reaches_the_client(api: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    rates = []
-    monkeypatch.setattr(
-        client,
-        "Client",
-        lambda *given, **named: rates.append(named["max_requests_per_second"]) or Client(*given, **named),
-    )
-
-    aig("load", "--only", "credit_balance", "--max-requests-per-second", "50")
-
-    assert rates == [50]
-
-
 def test_nobodys_budget_is_kept_on_loopback_and_cloudflares_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     budgets = []
     monkeypatch.setattr(client, "Client", lambda *given, budget, **named: budgets.append(budget))
@@ -264,124 +199,6 @@ def test_a_destination_that_cannot_be_used_is_a_bad_setting(api: Simulator, dest
 
     assert result.code == 2
     assert re.fullmatch(f"Error: .* destination {destination}.* Use duckdb, .*", result.err.splitlines()[-1])
-
-
-# --- what the API refuses or fails at --------------------------------------------------------------------------------
-
-
-def test_a_wrong_token_ends_with_3_and_publishes_nothing(api: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = "a-wrong-token-0123456789-0123456789"
-    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", wrong)
-
-    result = aig("load", "--account", ACCOUNT)
-
-    assert result.code == 3
-    assert "Check the API token" in result.err
-    assert wrong not in result.err + result.out
-    assert not DATABASE.exists()
-
-
-def test_a_token_that_may_not_list_accounts_is_told_to_name_one(
-    api: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    api.faults.add(403, endpoint="accounts")
-
-    result = aig("load")
-
-    assert result.code == 3
-    assert "--account" in result.err.splitlines()[-1]
-
-
-def test_one_of_two_accounts_forbidden_ends_with_4_and_loads_the_other(two: Simulator) -> None:
-    two.world.tokens[TOKEN].reads.discard(OTHER)
-
-    result = aig("load", "--json")
-
-    assert result.code == 4
-    assert result.json["status"] == "partial"
-    assert result.json["accounts"][ACCOUNT]["status"] == "ok"
-    assert result.json["accounts"][OTHER]["status"] == "failed"
-    assert "permission" in result.json["accounts"][OTHER]["error"]
-    assert result.err.count(f"Failed for {OTHER}") == 1
-    assert count("usage_hourly") > 0
-
-
-def test_a_server_that_is_down_ends_with_6(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(monkeypatch, ACCOUNT):
-        pass
-    monkeypatch.setattr(client, "Client", NO_WAITING)
-
-    result = aig("load", "--json")
-
-    assert result.code == 6
-    assert result.json["status"] == "failed"
-    assert result.json["requests"] > 1
-    assert not DATABASE.exists()
-
-
-def test_a_load_in_which_nothing_could_be_read_keeps_the_published_file(
-    api: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    aig("load")
-    before = DATABASE.stat()
-    monkeypatch.setattr(client, "Client", NO_WAITING)
-    api.faults.add("refused")
-
-    result = aig("load", "--account", ACCOUNT)
-
-    assert result.code == 6
-    assert "The database is unchanged" in result.out
-    assert DATABASE.stat().st_mtime_ns == before.st_mtime_ns
-
-
-# --- what nobody foresaw ---------------------------------------------------------------------------------------------
-
-
-def break_load(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def broken(*_: object) -> None:
-        raise error
-
-    monkeypatch.setattr(load, "load", broken)
-
-
-def test_an_unforeseen_error_is_one_line_without_secrets(api: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    break_load(monkeypatch, RuntimeError(f"boom {TOKEN} at https://api.cloudflare.com/x?y"))
-
-    result = aig("load", "--json")
-
-    assert result.code == 1
-    assert result.err.startswith("Error: Unexpected error: boom *** at ***.")
-    assert "--log-level debug" in result.err
-    assert result.err.count("\n") == 1
-    assert result.json["status"] == "failed"
-
-
-def test_debugging_shows_the_traceback_without_the_token(api: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    break_load(monkeypatch, RuntimeError(f"boom {TOKEN}"))
-
-    result = aig("load", "--log-level", "debug")
-
-    assert result.code == 1
-    assert "Traceback" in result.err
-    assert TOKEN not in result.err
-
-
-def test_the_systems_own_refusal_is_told_in_its_words(api: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    break_load(monkeypatch, PermissionError(13, "Permission denied", "/somewhere"))
-
-    result = aig("load")
-
-    assert result.code == 1
-    assert result.err == "Error: Permission denied (/somewhere).\n"
-
-
-def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    break_load(monkeypatch, KeyboardInterrupt())  # type: ignore[arg-type]
-    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", TOKEN)
-
-    result = aig("load", "--account", ACCOUNT)
-
-    assert result.code == 130
 
 
 # --- processes -------------------------------------------------------------------------------------------------------
@@ -462,42 +279,3 @@ print({"dlt", "httpx", "pandas", "pyarrow", "sqlglot"} & set(sys.modules))
 """)
 
     assert result.out.splitlines()[-1] == "set()", result.err
-
-
-# --- the demo --------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's account, loaded once, in a folder of its own."""
-    database = tmp_path_factory.mktemp("demo") / "billing.duckdb"
-    result = aig("load", "--demo", "--database", str(database))
-    assert result.code == 0, result.err
-    return database
-
-
-def test_the_demo_needs_no_settings_and_heeds_none(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_BASE_URL", "AIG_BILLING_START"):
-        monkeypatch.setenv(name, "nonsense")
-
-    result = aig("load", "--demo", "--database", str(demo), "--json")
-
-    assert result.code == 0, result.err
-    assert list(result.json["accounts"]) == [DEMO_ACCOUNT_ID]
-
-
-def test_the_demo_takes_no_account_of_yours() -> None:
-    result = aig("load", "--demo", "--account", ACCOUNT)
-
-    assert result.code == 2
-    assert "Remove --account" in result.err
-
-
-def test_a_real_account_does_not_get_into_the_demos_database(demo: Path, api: Simulator) -> None:
-    before = demo.read_bytes()
-
-    result = aig("load", "--database", str(demo))
-
-    assert result.code == 2
-    assert "the demo's simulated account" in result.err
-    assert demo.read_bytes() == before

@@ -187,7 +187,6 @@ ELSEWHERE = {
     "rows/ours": "rows/test_tables",
     "rows/stored": "rows/test_invoices",
     "source": "test_resources",
-    "terminal/exits": "test_cli",
 }
 
 

@@ -200,7 +200,7 @@ def edits(text: str) -> Iterator[tuple[int, int, str]]:
 @cache
 def own_copy() -> Path:
     """This worker's copy of the tree, after what all tests import: a test run of its own would take longer for that."""
-    for name in ("dlt.destinations.impl.duckdb.duckdb", "httpx", "hypothesis", "pyarrow.parquet", "pytest", "typer"):
+    for name in ("dlt.destinations.impl.duckdb.duck", "httpx", "hypothesis", "pyarrow.parquet", "pytest", "typer"):
         import_module(name)
     return copy()
 

@@ -39,7 +39,7 @@ _forkserver.set_forkserver_preload(
     [
         "support.processes",
         "ai_gateway_billing_pipeline.cli",
-        "ai_gateway_billing_pipeline.commands.load",
+        "ai_gateway_billing_pipeline.commands.attempt",
         "pyarrow.parquet",
     ]
 )
@@ -137,9 +137,9 @@ def _command(
     os.environ.update(environment)
     os.chdir(output.parent)
     from ai_gateway_billing_pipeline import cli
-    from ai_gateway_billing_pipeline.commands import load
+    from ai_gateway_billing_pipeline.commands import attempt
 
-    load.datetime = FrozenTime  # type: ignore[attr-defined]
+    attempt.datetime = FrozenTime  # type: ignore[attr-defined]
     if prepare:
         prepare()
     cli.main(arguments)

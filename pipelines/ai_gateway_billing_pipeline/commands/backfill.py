@@ -10,7 +10,7 @@ import typer
 from ai_gateway_billing.errors import SettingsError
 
 from . import options
-from .load import attempted
+from .attempt import attempted
 
 if TYPE_CHECKING:
     from ai_gateway_billing_pipeline.settings import Settings
