@@ -28,6 +28,7 @@ OPTIONS = {
         "--only",
         "--shard",
         "--start",
+        "--take-over",
         "--trust-clock",
         "--wait",
         "--with",

@@ -143,6 +143,14 @@ def test_what_all_tests_agree_on_is_written_once() -> None:
 # What is tested under another name: thin layers of what stands beside them, or parts that only make sense together.
 ELSEWHERE = {
     "loading/atomic": "stores/test_postgres",
+    "books": "loading/test_load",
+    "loading/lakes": "stores/test_ducklake",
+    "loading/locks": "stores/test_postgres",
+    "loading/places": "stores/test_postgres",
+    "loading/refusals": "stores/test_postgres",
+    "loading/sql": "stores/test_postgres",
+    "loading/store": "stores/test_postgres",
+    "rows/bookkeeping": "loading/test_load",
     "account/actions": "commands/test_account",
     "account/session": "commands/test_account",
     "account/state": "commands/test_account",

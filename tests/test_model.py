@@ -36,6 +36,7 @@ from ai_gateway_billing import extraction
 from ai_gateway_billing.api.endpoints import ENDPOINTS
 from ai_gateway_billing.simulator import Account, World
 from ai_gateway_billing_pipeline.loading.forget import forget
+from ai_gateway_billing_pipeline.loading.sql import FileSql
 from ai_gateway_billing_pipeline.loading.workspace import Workspace
 from support.bench import SNAPSHOTS, STEPS, TABLES, USAGE, WIDTH, Bench, Fields, Row, invoice_row
 from support.constants import DAY, HOUR
@@ -209,7 +210,7 @@ class Loads(RuleBasedStateMachine):
         if not self.bench.database.exists():
             return
         with Workspace(self.bench.database).changed() as connection:
-            forget(connection, account_id)
+            forget(FileSql(connection), account_id)
         for grouping in USAGE:
             self.series[account_id, grouping] = Series()
         for table in SNAPSHOTS:

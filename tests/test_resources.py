@@ -20,6 +20,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from ai_gateway_billing import ai_gateway_billing
 from ai_gateway_billing.errors import BillingPermissionError, SettingsError
+from ai_gateway_billing.rows import bookkeeping
 from ai_gateway_billing.rows.tables import RESOURCES, TABLES
 from ai_gateway_billing.simulator import Account, Simulator
 from support.bench import USAGE, Bench
@@ -95,9 +96,9 @@ def test_its_names_and_dispositions_are_pinned(simulated: tuple[Bench, str]) -> 
     found = source(simulated)
 
     assert (found.name, found.section) == ("ai_gateway_billing", "ai_gateway_billing")
-    assert tuple(found.resources) == RESOURCES
+    assert tuple(found.resources) == (*RESOURCES, *bookkeeping.FIELDS)
     tables = {name: each.compute_table_schema() for name, each in found.resources.items()}
-    assert {name: table["write_disposition"] for name, table in tables.items()} == dict.fromkeys(RESOURCES, "merge")
+    assert {name: table["write_disposition"] for name, table in tables.items()} == dict.fromkeys(tables, "merge")
     keys = {
         name: [column for column, hint in table["columns"].items() if hint.get("merge_key") or hint.get("primary_key")]
         for name, table in tables.items()
@@ -107,6 +108,9 @@ def test_its_names_and_dispositions_are_pinned(simulated: tuple[Bench, str]) -> 
         "usage_daily": ["account_id", "bucket_start"],
         "usage_coverage": ["account_id", "grouping", "day"],
         "invoices": ["account_id", "id"],
+        "load_status": ["account_id", "resource"],
+        "quarantine": ["account_id", "resource", "field", "reason", "payload"],
+        "unknown_fields": ["table_name", "field"],
     }
     versioned = {name for name, table in tables.items() if table.get("x-merge-strategy") == "scd2"}
     assert versioned == {"invoice_preview", "credit_balance", "topup_config", "spending_limit"}

@@ -1,6 +1,6 @@
 """One run over the API: the client, the accounts, the moment that counts as now, and what came of each answer."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,7 +26,10 @@ Jobs = Mapping[str, Sequence[Callable[[], Answer]]]
 
 @dataclass(slots=True, weakref_slot=True)
 class Extraction:
-    """What all resources of one run share. `strict`: a resource that fails for every account raises its error."""
+    """What all resources of one run share. `strict`: a resource that fails for every account raises its error.
+
+    `names_accounts`: whoever runs it named them, so that nobody listed them. `under_way`: what is being read.
+    """
 
     client: Client
     account_ids: Sequence[str]
@@ -40,11 +43,19 @@ class Extraction:
     usage_under_way: set[Grouping] = field(default_factory=set)
     gaps: list[Row] = field(default_factory=list)
     estimates_under_way: set[str] = field(default_factory=set)
+    under_way: set[str] = field(default_factory=set)
+    names_accounts: bool = False
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WORKERS, "ai-gateway-billing"))
 
     def reading(self, account_id: str) -> Reading:
         """What this account's rows depend on besides the answer."""
         return Reading(account_id, self.extent.now, self.include_sensitive)
+
+    def listed(self) -> Collection[str]:
+        """The accounts that the API listed; of those that were named instead, the ones that it let be read."""
+        if not self.names_accounts:
+            return self.account_ids
+        return {account_id for (account_id, _), outcome in self.outcomes.of.items() if outcome.is_loaded}
 
     def seen_until(self) -> datetime:
         """Now, but never later than the API's clock: a wrong one here must not carry a cursor past unread time."""
@@ -62,10 +73,14 @@ class Extraction:
         Whatever a job or its answer does is the failure of that account's resource alone, and written down here.
         """
         self.outcomes.plan(resource, {account_id: len(own) for account_id, own in jobs.items()})
-        for account_id, answer in parallel.ordered(self._pool, jobs, WORKERS, give_up_after):
-            part = _made(partial(make, account_id), answer)
-            self.outcomes.take(account_id, resource, part)
-            yield account_id, part.content
+        self.under_way.add(resource)
+        try:
+            for account_id, answer in parallel.ordered(self._pool, jobs, WORKERS, give_up_after):
+                part = _made(partial(make, account_id), answer)
+                self.outcomes.take(account_id, resource, part)
+                yield account_id, part.content
+        finally:
+            self.under_way.discard(resource)
         error = self.outcomes.error_of_all(resource, self.account_ids) if self.strict else None
         if error:
             raise error

@@ -16,12 +16,14 @@ from ai_gateway_billing.api import accounts
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.api.endpoints import BASE_URL, PERMISSION
 from ai_gateway_billing.api.inputs import checked_base_url
+from ai_gateway_billing.rows import bookkeeping
 from ai_gateway_billing.rows.tables import DATASET
 from ai_gateway_billing.usage import windows
 from ai_gateway_billing.usage.buckets import TABLE
 from ai_gateway_billing.usage.cursors import Extent
 
 from . import clock
+from .books import books
 from .errors import BillingError, SettingsError, redact
 from .estimates import Wanted, estimates
 from .extraction import Extraction, Runs
@@ -35,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 class BillingSource(DltSource):
-    """A dlt source in which whoever selects usage selects its coverage with it."""
+    """A dlt source in which whoever selects usage selects its coverage with it, and with anything what came of it."""
 
     def with_resources(self, *resource_names: str) -> DltSource:
         """A copy with just these resources selected."""
@@ -45,7 +47,8 @@ class BillingSource(DltSource):
             if set(resource_names) & {"gateway_usage_hourly", "gateway_usage_tags_hourly"}
             else []
         )
-        return super().with_resources(*dict.fromkeys([*resource_names, *coverage, *gaps]))
+        own = bookkeeping.FIELDS if resource_names else ()
+        return super().with_resources(*dict.fromkeys([*resource_names, *coverage, *gaps, *own]))
 
     def clone(self, with_name: str | None = None) -> DltSource:
         """A copy, with all that is selected or changed in it."""
@@ -116,13 +119,14 @@ def ai_gateway_billing(  # noqa: PLR0917  # dlt calls sources with either kind o
                 include_sensitive,
                 outcomes or Outcomes(on_failure=_log_failure),
                 strict=outcomes is None,
+                names_accounts=bool(accounts.named(account_ids)),
             )
             weakref.finalize(run, ours.pop_all().close)  # dlt tells a source no end
         return run
 
     runs = Runs(begin)
     wanted = Wanted(checked_tags(attribution_tags), attribution_tags_hash)
-    return [*resources(runs, include_sensitive), *(estimates(runs, wanted) if attribution else ())]
+    return [*resources(runs, include_sensitive), *(estimates(runs, wanted) if attribution else ()), *books(runs)]
 
 
 def checked_tags(names: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -14,10 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ai_gateway_billing.outcome import Outcomes
-from ai_gateway_billing.rows import values
+from ai_gateway_billing.rows import arrow, bookkeeping, values
 from ai_gateway_billing_pipeline.database import checks, views
-from ai_gateway_billing_pipeline.loading import bookkeeping
 from support.amounts import amount_columns, relation
 from support.constants import ACCOUNT
 from support.raw_tables import Row, at, database, fill, invoice, preview
@@ -138,7 +136,10 @@ def connections(tmp_path_factory: pytest.TempPathFactory) -> dict[str, duckdb.Du
     """A database for each unit of usage, without rows."""
     found = {unit: database(tmp_path_factory.mktemp(unit), usage_unit=unit) for unit in ("cents", "dollars")}
     for connection in found.values():
-        bookkeeping.write(connection, Outcomes(), [], THEN)
+        for table, columns in bookkeeping.COLUMNS.items():
+            empty = arrow.table([], columns)
+            connection.execute(f"create table ai_gateway_billing.{table} as from empty")
+            del empty
     return found
 
 

@@ -103,9 +103,9 @@ STEPS = (
     ("dlt", "Pipeline.extract"),
     ("dlt", "Pipeline.normalize"),
     ("dlt", "Pipeline.load"),
-    ("ai_gateway_billing_pipeline.loading.bookkeeping", "write"),
+    ("ai_gateway_billing_pipeline.loading.bookkeeping", "write_settings"),
     ("ai_gateway_billing_pipeline.database.views", "apply"),
-    ("ai_gateway_billing_pipeline.loading.bookkeeping", "tidy"),
+    ("ai_gateway_billing_pipeline.loading.bookkeeping", "prune"),
     ("ai_gateway_billing_pipeline.loading.workspace", "_inherit"),
     ("ai_gateway_billing_pipeline.loading.workspace", "_sync"),
     ("pathlib", "Path.replace"),
@@ -154,7 +154,9 @@ def test_killed_after_a_step(scene: Scene, tmp_path: Path, step: tuple[str, str]
     scene.check_after(place, which)
 
 
-WRITING = [step for step in STEPS[1:] if EXHAUSTIVE or step[1] in ("Workspace.begin", "Pipeline.load", "tidy", "_sync")]
+WRITING = [
+    step for step in STEPS[1:] if EXHAUSTIVE or step[1] in ("Workspace.begin", "Pipeline.load", "prune", "_sync")
+]
 
 
 @pytest.mark.parametrize(

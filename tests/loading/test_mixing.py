@@ -10,9 +10,9 @@ import pytest
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID
 from ai_gateway_billing_pipeline.loading.mixing import refuse
+from ai_gateway_billing_pipeline.loading.sql import FileSql
 
 REAL = "a" * 32
-PUBLISHED = Path("billing.duckdb")
 
 
 @pytest.fixture
@@ -32,6 +32,11 @@ def hold(database: Path, *account_ids: str) -> None:
             connection.execute("insert into ai_gateway_billing.credit_balance values (?, now())", [account_id])
 
 
+def refuse_in(database: Path, loaded: str, is_demo: bool, *more: str) -> None:
+    with duckdb.connect(str(database)) as connection:
+        refuse(FileSql(connection), "billing.duckdb", [loaded, *more], is_demo)
+
+
 @pytest.mark.parametrize(
     ("held", "loaded", "is_demo", "words"),
     [
@@ -44,7 +49,7 @@ def test_what_would_mix_is_refused(database: Path, held: list[str], loaded: str,
     hold(database, *held)
 
     with pytest.raises(SettingsError, match=words):
-        refuse(database, PUBLISHED, [loaded], is_demo)
+        refuse_in(database, loaded, is_demo)
 
 
 @pytest.mark.parametrize(
@@ -60,8 +65,8 @@ def test_what_would_mix_is_refused(database: Path, held: list[str], loaded: str,
 def test_all_else_is_welcome(database: Path, held: list[str], loaded: str, is_demo: bool) -> None:
     hold(database, *held)
 
-    refuse(database, PUBLISHED, [loaded, REAL] if loaded != REAL and not is_demo else [loaded], is_demo)
+    refuse_in(database, loaded, is_demo, *([REAL] if loaded != REAL and not is_demo else []))
 
 
 def test_a_first_load_has_nothing_to_mix_with(tmp_path: Path) -> None:
-    refuse(tmp_path / "none.duckdb", PUBLISHED, [REAL], is_demo=True)
+    refuse_in(tmp_path / "none.duckdb", REAL, is_demo=True)

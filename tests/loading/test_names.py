@@ -12,6 +12,7 @@ import pytest
 
 from ai_gateway_billing_pipeline.loading import forget
 from ai_gateway_billing_pipeline.loading import load as loading
+from ai_gateway_billing_pipeline.loading.sql import FileSql
 from support.bench import Bench
 from support.constants import ACCOUNT, DAY, NOW, OTHER
 
@@ -137,6 +138,6 @@ def test_a_forgotten_account_has_no_name_left(bench: Bench, tmp_path: Path) -> N
     load(bench, a="Research")
     bench.close()
     with duckdb.connect(str(bench.database)) as connection:
-        forget.forget(connection, ACCOUNT)
+        forget.forget(FileSql(connection), ACCOUNT)
 
         assert connection.execute("select account_id from ai_gateway_billing.account_names").fetchall() == [(OTHER,)]

@@ -175,6 +175,22 @@ OWN = {
             "payload": "The item as JSON, without anything sensitive; the field alone when its row was loaded",
             "first_seen_at": "When it was first seen, UTC",
             "last_seen_at": "When it was last seen, UTC",
+            "withdrawn": "Always NULL here: during a load it marks what was released",
+        },
+    ),
+    "load_settings": (
+        Table("the database", "none", "by every load"),
+        {
+            "usage_unit": "The unit of `aggregated_value` by the load's settings: cents or dollars",
+            "written_by": "The version of this program that loaded last",
+        },
+    ),
+    "shard_accounts": (
+        Table("account", "`account_id`", "by the first load of an account, and by `load --take-over`"),
+        {
+            "account_id": "Cloudflare account id",
+            "shard": "The shard that loads it; empty for the load without one",
+            "since": "When it became that shard's, UTC",
         },
     ),
     "unknown_fields": (

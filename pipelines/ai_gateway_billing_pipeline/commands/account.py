@@ -12,6 +12,7 @@ from . import options
 
 if TYPE_CHECKING:
     from ai_gateway_billing_pipeline.account.session import Asked
+    from ai_gateway_billing_pipeline.settings import Store
 
 app = typer.Typer(
     name="account",
@@ -146,18 +147,19 @@ def topup_eligibility(
 
 @app.command()
 @options.logged
+@options.reading
 def forget(
     *,
     account_id: Annotated[str, typer.Argument(metavar="ID", help="Account ID, as `aig-billing status` shows it.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     wait: options.Wait = 0.0,
-    database: options.Database = None,
+    store: "Store",
     as_json: options.Json = False,
 ) -> None:
-    """Delete an account's data on this machine. Shows it first. Sends nothing and needs no token."""
+    """Delete an account's stored data. Shows it first. Sends nothing and needs no token."""
     from . import forget as command
 
-    command.forget(account_id, database, is_sure=yes, wait_s=wait, as_json=as_json)
+    command.forget(account_id, store, is_sure=yes, wait_s=wait, as_json=as_json)
 
 
 @topup_config.command("set")

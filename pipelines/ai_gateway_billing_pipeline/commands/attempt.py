@@ -101,7 +101,8 @@ def _show(result: "Result", resolved: "Settings") -> None:
     _print_one(result) if len(result.accounts) == 1 else _print_many(result)
     sys.stdout.write(f"\n{result.requests} requests in {result.seconds:.1f} s.\n")
     if not result.worth_publishing:
-        sys.stdout.write("Nothing was published. The database is unchanged.\n")
+        done = "published" if resolved.destination == "duckdb" else "loaded"
+        sys.stdout.write(f"Nothing was {done}. The database is unchanged.\n")
     elif resolved.destination == "duckdb":
         sys.stdout.write(f"Published to {resolved.database}\n")
     else:

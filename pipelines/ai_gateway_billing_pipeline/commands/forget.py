@@ -1,36 +1,48 @@
 """What `aig-billing account forget` does: shows what is stored of an account, asks, deletes."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from ai_gateway_billing.api.inputs import checked_account_id
 from ai_gateway_billing.errors import SettingsError
-from ai_gateway_billing_pipeline import settings
 from ai_gateway_billing_pipeline.database import read
 from ai_gateway_billing_pipeline.loading import forget as stored
-from ai_gateway_billing_pipeline.loading.workspace import Workspace
+from ai_gateway_billing_pipeline.loading import store
+from ai_gateway_billing_pipeline.loading.sql import FileSql, Sql
+from ai_gateway_billing_pipeline.settings import Store
 from ai_gateway_billing_pipeline.terminal import logs, output, values
 
 
-def forget(given: str, database: str | None, *, is_sure: bool, wait_s: float, as_json: bool) -> None:
+def forget(given: str, where: Store, *, is_sure: bool, wait_s: float, as_json: bool) -> None:
     """Raises `SettingsError` when nothing is stored of the account, or nobody says yes."""
-    account_id, path = checked_account_id(given), settings.database_path(database)
-    with read.connect(path) as connection:
-        held = stored.held(connection, account_id)
+    account_id = checked_account_id(given)
+    with _read(where) as sql:
+        held = stored.held(sql, account_id)
     if not held:
         raise SettingsError(
-            f"{path} contains nothing of account {account_id}. `aig-billing status` shows its accounts."
+            f"{where} contains nothing of account {account_id}. `aig-billing status` shows its accounts."
         )
     if not as_json and not (is_sure and logs.is_quiet()):
-        sys.stdout.write(f"Stored of account {account_id} in {path}:\n")
+        sys.stdout.write(f"Stored of account {account_id} in {where}:\n")
         output.print_table(("table", "rows"), list(held.items()), right=[1])
         sys.stdout.flush()
     if not is_sure:
         _ask(as_json)
-    with Workspace(path.resolve()).changed(wait_s, anew=True) as connection:
-        held = stored.held(connection, account_id)  # a load may have come first
-        stored.forget(connection, account_id)
+    with store.changed(where, wait_s, anew=True, forgets=account_id) as sql:
+        held = stored.held(sql, account_id)  # a load may have come first
+        stored.forget(sql, account_id)
     _tell(account_id, held, as_json)
+
+
+@contextmanager
+def _read(where: Store) -> Iterator[Sql]:
+    if where.is_file:
+        with read.connect(where.database) as connection:
+            yield FileSql(connection)
+        return
+    with store.read(where) as sql:
+        yield sql
 
 
 def _ask(as_json: bool) -> None:

@@ -50,6 +50,9 @@ def load(
         str | None,
         typer.Option("--start", metavar="DATE", help="First UTC day of the history.  [default: 2025-08-01]"),
     ] = None,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Load accounts that another shard loads, and make them this one's.")
+    ] = False,
     shared: options.Loading,
 ) -> None:
     """Load what is new and what may have changed. Safe to run at any interval."""
@@ -65,6 +68,7 @@ def load(
             wait_s=shared.wait,
             is_demo=demo,
             trust_clock=shared.trust_clock,
+            take_over=take_over,
         )
         given = shared.settings() | {"start": start}
         source: AbstractContextManager[Settings] = _demo(given) if demo else nullcontext(settings.resolve(**given))

@@ -19,6 +19,8 @@ from dlt.common.schema.utils import get_root_table
 from dlt.common.storages.load_package import LoadJobInfo, LoadPackageStateInjectableContext
 from dlt.load.utils import get_completed_table_chain
 
+from ai_gateway_billing.errors import DatabaseError
+
 Check = Callable[[], None]
 """Raises when the load must not be committed."""
 Guard = Callable[[Any], Any]
@@ -49,13 +51,26 @@ class Merging:
     def complete_load(self, load_id: str) -> None:
         """Merge everything and count the load as done, or neither."""
         client: Any = self
-        with client.sql_client.begin_transaction():
-            for chain in _staged(client, load_id):
-                for job in super().create_table_chain_completed_followup_jobs(chain):  # type: ignore[misc]
-                    statements = Path(job.new_file_path()).read_text("utf-8")
-                    client.sql_client.execute_many([each for each in re.split(r"[;\n]", statements) if each.strip()])
-            super().complete_load(load_id)  # type: ignore[misc]
-            self.before_commit()
+        is_merged = False
+        try:
+            with client.sql_client.begin_transaction():
+                self._merge(client, load_id)
+                super().complete_load(load_id)  # type: ignore[misc]
+                self.before_commit()
+                is_merged = True
+        except Exception as error:
+            if is_merged:
+                raise DatabaseError(
+                    "The connection ended while the load was being committed, so nobody knows whether it is there. "
+                    "Run again: it makes no difference."
+                ) from error
+            raise
+
+    def _merge(self, client: Any, load_id: str) -> None:
+        for chain in _staged(client, load_id):
+            for job in super().create_table_chain_completed_followup_jobs(chain):  # type: ignore[misc]
+                statements = Path(job.new_file_path()).read_text("utf-8")
+                client.sql_client.execute_many([each for each in re.split(r"[;\n]", statements) if each.strip()])
 
 
 def _staged(client: Any, load_id: str) -> Iterator[list[PreparedTableSchema]]:

@@ -2,46 +2,41 @@
 
 from typing import Any, cast
 
-import duckdb
 from dlt.common.pipeline import TPipelineState
 from dlt.common.versioned_state import compress_state, decompress_state
 from dlt.pipeline.state_sync import bump_pipeline_state_version_if_modified
 
-_TABLES = """
-    select table_name
-    from duckdb_columns()
-    where schema_name = 'ai_gateway_billing' and column_name = 'account_id' and database_name = current_database()
-        and table_name in (select table_name from duckdb_tables())
-    order by table_name
-"""
+from .sql import Sql, columns, tables
 
 
-def held(connection: duckdb.DuckDBPyConnection, account_id: str) -> dict[str, int]:
-    """How many rows each table holds of the account, without those that hold none. The connection may be read-only."""
-    counts = {table: _count(connection, table, account_id) for (table,) in connection.execute(_TABLES).fetchall()}
+def held(sql: Sql, account_id: str) -> dict[str, int]:
+    """How many rows each table holds of the account, without those that hold none."""
+    present = tables(sql)
+    found = sorted(table for table, column in columns(sql) if column == "account_id" and table in present)
+    counts = {table: _count(sql, table, account_id) for table in found}
     return {table: rows for table, rows in counts.items() if rows}
 
 
-def forget(connection: duckdb.DuckDBPyConnection, account_id: str) -> None:
+def forget(sql: Sql, account_id: str) -> None:
     """Delete all that is stored of the account. The next load that reads it begins at the start of its history."""
-    for table in held(connection, account_id):
-        statement = f"delete from ai_gateway_billing.{table} where lower(account_id) = ?"  # noqa: S608  # our names
-        connection.execute(statement, [account_id])
-    query = "select rowid, state from ai_gateway_billing._dlt_pipeline_state"
-    try:
-        states = connection.execute(query).fetchall()
-    except duckdb.CatalogException:  # the next load reads everything anyway
+    for table in held(sql, account_id):
+        statement = f"delete from ai_gateway_billing.{table} where lower(account_id) = %s"  # noqa: S608  # our names
+        sql.execute(statement, account_id)
+    if "_dlt_pipeline_state" not in tables(sql):  # the next load reads everything anyway
         return
-    for rowid, stored in states:
-        _forget_state(connection, rowid, stored, account_id)
+    query = "select pipeline_name, _dlt_load_id, version, state from ai_gateway_billing._dlt_pipeline_state"
+    for name, load_id, number, stored in sql.execute(query):
+        _forget_state(sql, (name, load_id, number), stored, account_id)
 
 
-def _forget_state(connection: duckdb.DuckDBPyConnection, rowid: int, stored: str, account_id: str) -> None:
+def _forget_state(sql: Sql, row: tuple[str, str, int], stored: str, account_id: str) -> None:
     state = cast(TPipelineState, _without(decompress_state(stored), account_id))
     version, mark, _ = bump_pipeline_state_version_if_modified(state)
-    connection.execute(
-        "update ai_gateway_billing._dlt_pipeline_state set state = ?, version = ?, version_hash = ? where rowid = ?",
-        [compress_state(state), version, mark, rowid],
+    sql.execute(
+        "update ai_gateway_billing._dlt_pipeline_state set state = %s, version = %s, version_hash = %s "
+        "where pipeline_name = %s and _dlt_load_id = %s and version = %s",
+        *(compress_state(state), version, mark),
+        *row,
     )
 
 
@@ -54,7 +49,7 @@ def _without(value: Any, account_id: str) -> Any:
     return value
 
 
-def _count(connection: duckdb.DuckDBPyConnection, table: str, account_id: str) -> int:
-    query = f"select count(*) from ai_gateway_billing.{table} where lower(account_id) = ?"  # noqa: S608  # our names
-    ((rows,),) = connection.execute(query, [account_id]).fetchall()
+def _count(sql: Sql, table: str, account_id: str) -> int:
+    query = f"select count(*) from ai_gateway_billing.{table} where lower(account_id) = %s"  # noqa: S608  # our names
+    ((rows,),) = sql.execute(query, account_id)
     return int(rows)

@@ -1,32 +1,26 @@
-"""Load and backfill: source, dlt, bookkeeping, views, publish. Nothing is published that is not complete."""
+"""Load and backfill: source, dlt, bookkeeping, publish. Nothing is published that is not complete."""
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-import dlt
 import duckdb
-from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.extract import DltSource
-from dlt.load.exceptions import LoadClientJobException
-from dlt.pipeline.exceptions import PipelineStepFailed
 
 from ai_gateway_billing import clock
 from ai_gateway_billing.api import accounts
 from ai_gateway_billing.api.client import Client
-from ai_gateway_billing.errors import ApiError, BillingError, DatabaseError, redact
+from ai_gateway_billing.errors import ApiError, redact
 from ai_gateway_billing.outcome import Outcomes, Progress
-from ai_gateway_billing.rows.tables import DATASET
 from ai_gateway_billing.source import Grouping, ai_gateway_billing, first_day
-from ai_gateway_billing_pipeline.database import views
 from ai_gateway_billing_pipeline.settings import Settings
 
-from . import bookkeeping, destinations, mixing, shards, times
+from . import bookkeeping, mixing, places, refusals, shards, times
 from .result import Result, exit_code, nothing_loaded
-from .workspace import Workspace, remove, unwritable
+from .sql import Sql
+from .workspace import unwritable
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +39,7 @@ class Options:
     wait_s: float = 0.0
     is_demo: bool = False
     trust_clock: bool = False
+    take_over: bool = False
 
 
 def load(
@@ -54,26 +49,22 @@ def load(
     now: Callable[[], datetime],
     listener: Listener = lambda _: None,
 ) -> Result:
-    """One load from the API to the published file.
+    """One load from the API to where the settings say.
 
     Raises `DatabaseBusyError`, `DatabaseError`, `SettingsError`, and `ApiError` when not even the accounts could be
     read. Everything that one account or resource fails at is in the result.
     """
     began = time.monotonic()
     first_day(settings.start, None)  # whether it lies ahead, only the API knows
-    workspace = Workspace(settings.database.resolve())  # a link stays one: what it leads to is replaced
     try:
-        with destinations.opened(settings.destination, settings.shard) as destination:
-            if destination and settings.destination not in destinations.SUPPORTED:
-                log.warning("%s %s", settings.destination, destinations.UNTESTED)
-            workspace.create()
-            run = _Run(settings, options, client, workspace, now, now(), Outcomes(listener), destination)
-            with workspace.locked(options.wait_s):
-                run.to_other() if destination else run.to_duckdb()
+        with places.opened(settings) as place:
+            run = _Run(settings, options, client, now, now(), Outcomes(listener), place)
+            with place.held(options.wait_s):
+                run.run()
     except OSError as error:
-        raise unwritable(workspace.folder, error) from error
+        raise unwritable(settings.database.resolve(), error) from error
     except duckdb.Error as error:
-        raise _unwritten(error) from error
+        raise refusals.unwritten(error) from error
     return Result(run.outcomes, run.account_ids, client.requests, time.monotonic() - began)
 
 
@@ -82,71 +73,88 @@ class _Run:
     settings: Settings
     options: Options
     client: Client
-    workspace: Workspace
     here: Callable[[], datetime]
     now: datetime
     outcomes: Outcomes
-    destination: destinations.Target | None  # of its own, instead of the DuckDB file
+    place: places.Place
     account_ids: Sequence[str] = ()
+    claimed: Sequence[str] = ()
 
-    def to_duckdb(self) -> None:
-        """Into a copy of the published file, which then replaces it."""
-        connection = self.workspace.begin()
-        try:
-            with connection:
-                self._check_state(connection)
-                is_complete = self._load(connection)
-                if is_complete:
-                    self._finish(connection)
-            if is_complete:
-                self.workspace.publish()
-        finally:
-            with suppress(OSError):  # the next load removes it, too
-                self.workspace.discard()
+    def run(self) -> None:
+        """Read the API and write what it said; nothing when it said nothing of use.
 
-    def to_other(self) -> None:
-        """Into a destination with readers and writers of its own: no working copy, no views."""
-        remove(self.workspace.dlt)
-        self._load()
-
-    def _load(self, connection: duckdb.DuckDBPyConnection | None = None) -> bool:
-        """Read the API and write what it said. False, and nothing written, when it said nothing of use.
-
-        dlt's folder is a new one each time and takes its state from the destination: what a dead load had read but
-        not written is read again, as it is by then.
+        dlt takes its state from the destination: what a dead load had read but not written is read again, as it is by
+        then.
         """
-        pipeline = self._pipeline()
-        self._extract(pipeline, connection)
-        if exit_code(self.outcomes) not in (0, 4):
-            return False
-        with _dug_out():
-            pipeline.normalize()
-            pipeline.load()
-        return True
-
-    def _pipeline(self) -> dlt.Pipeline:
-        destination = self.destination or dlt.destinations.duckdb(str(self.workspace.working))
-        name = shards.pipeline_name(self.settings.shard)
-        return dlt.pipeline(name, pipelines_dir=str(self.workspace.dlt), destination=destination, dataset_name=DATASET)
-
-    def _extract(self, pipeline: dlt.Pipeline, connection: duckdb.DuckDBPyConnection | None) -> None:
-        self.account_ids = self._choose()
-        if not self.destination:
-            mixing.refuse(self.workspace.working, self.workspace.published, self.account_ids, self.options.is_demo)
-        self.now = self._agreed(connection)
-        with _dug_out():
+        self._begin()
+        pipeline = self.place.pipeline()
+        with refusals.dug_out(self.place.ending):
             pipeline.sync_destination()
             pipeline.extract(self._source())
+        if exit_code(self.outcomes) not in (0, 4):
+            self._give_back()
+            return
+        with refusals.dug_out(self.place.ending):
+            pipeline.normalize()
+            pipeline.load()
+        with self.place.sql() as sql:
+            if sql:
+                self._finish(sql, pipeline.pipeline_name)
+        self.place.publish()
 
-    def _agreed(self, connection: duckdb.DuckDBPyConnection | None) -> datetime:
-        """The moment that all of this load is dated by."""
-        now, is_sure = clock.now_at(self.client, self.here, self.options.trust_clock)
-        first_day(self.settings.start, now)
-        if connection is None:
-            return now
-        if is_sure:
-            times.mend(connection, now)
-        return times.newest(connection, now)
+    def _begin(self) -> None:
+        """Find out who is read and when it is, and bring in order what earlier loads left."""
+        with self.place.sql() as sql:
+            if sql:
+                self._heal(sql)
+        self.account_ids = self._choose()
+        moment, is_sure = clock.now_at(self.client, self.here, self.options.trust_clock)
+        first_day(self.settings.start, moment)
+        self.now = moment
+        with self.place.sql() as sql:
+            if sql:
+                mixing.refuse(sql, self.place.named, self.account_ids, self.options.is_demo)
+                self._claim(sql)
+                if is_sure:
+                    times.mend(sql, moment)
+                self.now = times.newest(sql, moment)
+
+    def _heal(self, sql: Sql) -> None:
+        sql.execute(f"drop schema if exists {shards.staging_dataset(self.settings.shard)} cascade")
+        lost = bookkeeping.lost_tables(sql)
+        if lost:
+            self.place.alone()
+            log.warning("Missing in %s: %s. Reading everything again.", self.place.named, ", ".join(lost))
+            bookkeeping.forget_state(sql)
+
+    def _claim(self, sql: Sql) -> None:
+        with self.place.changing(sql):
+            self.claimed = shards.claim(
+                sql, self.settings.shard, self.account_ids, self.now, take_over=self.options.take_over
+            )
+
+    def _give_back(self) -> None:
+        with self.place.sql() as sql:
+            if sql:
+                shards.release(sql, self.claimed)
+
+    def _finish(self, sql: Sql, pipeline_name: str) -> None:
+        with self.place.changing(sql):
+            bookkeeping.write_settings(sql, self.settings.usage_unit)
+        self._name_accounts(sql)
+        if self.settings.budgets or not self.settings.shard:  # else they are told by another writer
+            bookkeeping.write_budgets(sql, self.settings.budgets)
+        bookkeeping.prune(sql, pipeline_name, self.now)
+        sql.execute(f"drop schema if exists {shards.staging_dataset(self.settings.shard)} cascade")
+        self.place.finish(sql)
+
+    def _name_accounts(self, sql: Sql) -> None:
+        owners, ours = shards.owners(sql), self.settings.shard or ""
+        known = [account_id for account_id, owner in owners.items() if owner == ours]
+        bookkeeping.write_names(sql, known, self.client.account_names, self.settings.aliases, self.now)
+        strange = sorted(self.settings.aliases.keys() - owners.keys())
+        if strange:
+            log.warning("No such account here, so its alias is of no use: %s.", ", ".join(map(redact, strange)))
 
     def _choose(self) -> Sequence[str]:
         try:
@@ -177,58 +185,3 @@ class _Run:
             attribution_tags_hash=self.settings.attribution_tags_hash,
         )
         return source.with_resources(*self.options.only) if self.options.only else source
-
-    def _check_state(self, connection: duckdb.DuckDBPyConnection) -> None:
-        lost = bookkeeping.lost_tables(connection)
-        if lost:
-            log.warning("Missing in %s: %s. Reading everything again.", self.workspace.published, ", ".join(lost))
-            bookkeeping.forget_state(connection)
-
-    def _finish(self, connection: duckdb.DuckDBPyConnection) -> None:
-        bookkeeping.write(connection, self.outcomes, self._listed(), self.now)
-        self._name_accounts(connection)
-        bookkeeping.write_budgets(connection, self.settings.budgets)
-        for table, name in bookkeeping.new_fields(connection, self.outcomes, self.now):
-            log.warning("The API sent a new field: %s.%s. It is kept as a column.", table, name)
-        views.apply(connection, self.settings.usage_unit)
-        bookkeeping.tidy(connection)
-
-    def _name_accounts(self, connection: duckdb.DuckDBPyConnection) -> None:
-        strange = bookkeeping.write_names(connection, self.client.account_names, self.settings.aliases, self.now)
-        if strange:
-            log.warning("No such account here, so its alias is of no use: %s.", ", ".join(map(redact, strange)))
-
-    def _listed(self) -> Collection[str]:
-        """The accounts that the API listed; of those that were named instead, the ones that it let be read."""
-        if not accounts.named(self.settings.accounts):
-            return self.account_ids
-        return {account_id for (account_id, _), outcome in self.outcomes.of.items() if outcome.is_loaded}
-
-
-@contextmanager
-def _dug_out() -> Iterator[None]:
-    """Raise the error that a user can do something about instead of dlt's own around it."""
-    try:
-        yield
-    except PipelineStepFailed as error:
-        raise _cause(error) from error
-
-
-def _cause(error: PipelineStepFailed) -> Exception:
-    found: BaseException | None = error
-    unwritten = None
-    while found is not None:
-        if isinstance(found, (BillingError, OSError, ConfigurationException)):
-            return found
-        if isinstance(found, duckdb.Error):
-            return _unwritten(found)
-        if isinstance(found, LoadClientJobException):
-            unwritten = found = found.client_exception
-        else:
-            found = found.__cause__ or found.__context__
-    return error if unwritten is None else _unwritten(unwritten)
-
-
-def _unwritten(error: BaseException) -> DatabaseError:
-    reason = redact(str(error).partition("\n")[0])
-    return DatabaseError(f"The database could not be written: {reason}. Nothing was published; run again.")

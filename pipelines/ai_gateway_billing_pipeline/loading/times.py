@@ -7,9 +7,9 @@ import logging
 from collections.abc import Iterator
 from datetime import datetime
 
-import duckdb
-
 from ai_gateway_billing.clock import EXACT, TOLD_FROM
+
+from .sql import Sql, columns
 
 _VERSIONS = ("invoice_preview", "credit_balance", "topup_config", "spending_limit")
 _BOUNDED = {
@@ -28,82 +28,94 @@ _BOUNDED = {
 
 # An inverted version began just before it ended, and so the one before it ended then: one pass for each in a row.
 _INVERTED = """
-create or replace temp table wrong as
-select account_id, _dlt_valid_from as old, max(_dlt_valid_to) - to_milliseconds(1) as new
-from ai_gateway_billing.{table} where _dlt_valid_from > _dlt_valid_to group by all
+select account_id, _dlt_valid_from as old, max(_dlt_valid_to) - interval '1 millisecond' as new
+from ai_gateway_billing.{table} where _dlt_valid_from > _dlt_valid_to group by account_id, _dlt_valid_from
 """
 _LATE = """
-create or replace temp table wrong as
-select account_id, old, $2::timestamptz - to_milliseconds(dense_rank() over (order by old desc)) as new
-from ({moments}) where old > $1
+select account_id, old, %s::timestamptz - dense_rank() over (order by old desc) * interval '1 millisecond' as new
+from ({moments}) as moments where old > %s
 """
 _MOMENTS = "select account_id, {column} as old from ai_gateway_billing.{table}"
 _RIGHT = """
 update ai_gateway_billing.{table} as mended set {column} = wrong.new
 from wrong where wrong.account_id = mended.account_id and wrong.old = mended.{column}
 """
-_BOUND = "update ai_gateway_billing.{table} set {column} = $2 where {column} > $1"
-_NOT_BEGUN = "delete from ai_gateway_billing.{table} where day > $1::date"
+_BOUND = "update ai_gateway_billing.{table} set {column} = %s where {column} > %s"
+_NOT_BEGUN = "delete from ai_gateway_billing.usage_coverage where day > %s::date"
 _NOT_ENDED = """
-update ai_gateway_billing.{table}
-set read_until = greatest(day::timestamptz, date_trunc("grouping", $1::timestamptz))
-where read_until > $1
+update ai_gateway_billing.usage_coverage
+set read_until = greatest(day::timestamptz, date_trunc("grouping", %s::timestamptz))
+where read_until > %s
 """
 
 log = logging.getLogger(__name__)
 
 
-def mend(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
+def mend(sql: Sql, now: datetime) -> None:
     """Change the tables so that nothing in them is later than now, and warn if anything was."""
-    connection.execute("set timezone = 'UTC'")
-    changed = sum(_changes(connection, now))
+    changed = sum(_changes(sql, now))
     if changed:
         log.warning("A wrong clock once wrote %d times that cannot be. They count as just before now.", changed)
 
 
-def newest(connection: duckdb.DuckDBPyConnection, now: datetime) -> datetime:
+def newest(sql: Sql, now: datetime) -> datetime:
     """Now, or the last load's moment where that is seconds later: no clock is more exact, and loads have an order."""
-    try:
-        ((last,),) = connection.execute("select max(last_attempt_at) from ai_gateway_billing.load_status").fetchall()
-    except duckdb.CatalogException:
+    if ("load_status", "last_attempt_at") not in columns(sql):
         return now
+    ((last,),) = sql.execute("select max(last_attempt_at) from ai_gateway_billing.load_status")
     return last if last and now < last <= now + EXACT else now
 
 
-def _changes(connection: duckdb.DuckDBPyConnection, now: datetime) -> Iterator[int]:
+def _changes(sql: Sql, now: datetime) -> Iterator[int]:
     """How many times each step has changed."""
-    query = "select table_name, column_name from duckdb_columns() where schema_name = 'ai_gateway_billing'"
-    present = set(connection.execute(query).fetchall())
+    present = columns(sql)
     for table in _VERSIONS:
         if (table, "_dlt_valid_to") in present:
-            yield from _in_order(connection, table, ["_dlt_valid_to", "_dlt_valid_from"], now)
+            yield from _in_order(sql, table, ["_dlt_valid_to", "_dlt_valid_from"], now)
     if ("invoices", "last_listed_at") in present:
-        yield from _not_late(connection, "invoices", ["last_listed_at"], now)
+        yield from _not_late(sql, "invoices", ["last_listed_at"], now)
     if ("usage_coverage", "read_until") in present:
-        yield _count(connection, _NOT_BEGUN, "usage_coverage", now)
-        yield _count(connection, _NOT_ENDED, "usage_coverage", now)
+        yield _changed(sql, "usage_coverage", "day > %s::date", now, (_NOT_BEGUN, [now]))
+        yield _changed(sql, "usage_coverage", "read_until > %s", now, (_NOT_ENDED, [now, now]))
     for table, column in sorted(_BOUNDED & present):
-        changed = _count(connection, _BOUND.replace("{column}", column), table, now + TOLD_FROM, now)
+        statement, limit = _BOUND.format(table=table, column=column), now + TOLD_FROM
+        changed = _changed(sql, table, f"{column} > %s", limit, (statement, [now, limit]))
         yield 0 if table.startswith("_dlt") else changed  # dlt always goes by this machine's clock
 
 
-def _in_order(connection: duckdb.DuckDBPyConnection, table: str, columns: list[str], now: datetime) -> Iterator[int]:
-    while _count(connection, _INVERTED, table):
-        yield from _righted(connection, table, columns)
-    yield from _not_late(connection, table, columns, now)
-
-
-def _not_late(connection: duckdb.DuckDBPyConnection, table: str, columns: list[str], now: datetime) -> Iterator[int]:
-    moments = " union ".join(_MOMENTS.replace("{column}", column) for column in columns)
-    if _count(connection, _LATE.replace("{moments}", moments), table, now + EXACT, now):
-        yield from _righted(connection, table, columns)
-
-
-def _righted(connection: duckdb.DuckDBPyConnection, table: str, columns: list[str]) -> Iterator[int]:
-    for column in columns:
-        yield _count(connection, _RIGHT.replace("{column}", column), table)
-
-
-def _count(connection: duckdb.DuckDBPyConnection, statement: str, table: str, *values: datetime) -> int:
-    ((count,),) = connection.execute(statement.format(table=table), list(values)).fetchall()
+def _changed(sql: Sql, table: str, condition: str, limit: datetime, change: tuple[str, list[datetime]]) -> int:
+    """How many rows the condition is true of; then the change is made."""
+    query = f"select count(*) from ai_gateway_billing.{table} where {condition}"  # noqa: S608  # our names
+    ((count,),) = sql.execute(query, limit)
+    if count:
+        sql.execute(change[0], *change[1])
     return int(count)
+
+
+def _in_order(sql: Sql, table: str, moments: list[str], now: datetime) -> Iterator[int]:
+    while _is_wrong(sql, _INVERTED.format(table=table)):
+        yield from _righted(sql, table, moments)
+    yield from _not_late(sql, table, moments, now)
+
+
+def _not_late(sql: Sql, table: str, moments: list[str], now: datetime) -> Iterator[int]:
+    union = " union ".join(_MOMENTS.format(column=column, table=table) for column in moments)
+    if _is_wrong(sql, _LATE.format(moments=union), now, now + EXACT):
+        yield from _righted(sql, table, moments)
+
+
+def _is_wrong(sql: Sql, query: str, *values: datetime) -> bool:
+    """Whether the query finds moments that cannot be: they go to the table `wrong`, with what is right instead."""
+    if not sql.execute(f"select 1 from ({query}) as found limit 1", *values):  # noqa: S608  # one of those above
+        return False
+    sql.execute("drop table if exists wrong")
+    sql.execute(f"create temporary table wrong as {query}", *values)
+    return True
+
+
+def _righted(sql: Sql, table: str, moments: list[str]) -> Iterator[int]:
+    for column in moments:
+        query = f"select count(*) from wrong join ai_gateway_billing.{table} as mended using (account_id)"  # noqa: S608
+        ((count,),) = sql.execute(f"{query} where wrong.old = mended.{column}")
+        sql.execute(_RIGHT.format(table=table, column=column))
+        yield int(count)

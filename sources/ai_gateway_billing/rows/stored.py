@@ -66,6 +66,11 @@ def _utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def rows(columns: Sequence[str]) -> Sequence[Sequence[Any]]:
+    """Everything in the table of the resource that is read, by these columns."""
+    return _ask(_VERSIONS, columns=columns)
+
+
 def _ask(query: str, *values: str, columns: Sequence[str] = STORED) -> Sequence[Sequence[Any]]:
     """Nothing when no pipeline runs, when its destination takes no SQL, or before the first load."""
     if not Container()[PipelineContext].is_active():

@@ -128,10 +128,10 @@ def _is_digits(value: Any) -> bool:
 
 
 def text(value: Any) -> str:
-    """A JSON string."""
+    """A JSON string, without NUL, which not every database can store."""
     if type(value) is not str:
         raise ValueError(f"contains {kind(value)} instead of text")
-    return value
+    return value.replace("\0", "")
 
 
 def code(value: Any) -> str:

@@ -1,0 +1,42 @@
+"""What only a DuckLake has: a catalog in another database, a past, and many small files."""
+
+import logging
+from typing import Any
+
+from dlt.destinations.exceptions import DatabaseException
+
+from ai_gateway_billing.errors import redact
+
+from .sql import Sql
+
+KEPT = "1 day"
+"""How long a version of the lake can still be asked for: longer than any reader takes."""
+
+_TIDYING = (
+    "call ducklake_merge_adjacent_files('{lake}')",
+    f"call ducklake_expire_snapshots('{{lake}}', older_than => now() - interval '{KEPT}')",
+    f"call ducklake_cleanup_old_files('{{lake}}', older_than => now() - interval '{KEPT}')",
+)
+
+log = logging.getLogger(__name__)
+
+
+def catalog_url(credentials: Any) -> str:
+    """The address of the database that is the lake's catalog, with its password."""
+    return str(credentials.catalog.to_url().render_as_string(hide_password=False))
+
+
+def name(credentials: Any) -> str:
+    """What tells lakes apart that share a catalog."""
+    return str(credentials.metadata_schema or credentials.ducklake_name)
+
+
+def tidy(sql: Sql, lake: str) -> None:
+    """Join small files, and drop versions and files that nobody reads any more. What goes wrong is a warning."""
+    for statement in _TIDYING:
+        try:
+            sql.execute(statement.format(lake=lake))
+        except DatabaseException as error:
+            reason = redact(str(error).partition("\n")[0])
+            log.warning("The lake was loaded, but not tidied up: %s. The next load tries again.", reason)
+            return

@@ -1,0 +1,61 @@
+"""SQL on the tables that loads write, wherever they are: statements that DuckDB and Postgres read alike."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import duckdb
+from dlt.destinations.sql_client import SqlClientBase
+
+from ai_gateway_billing.rows.tables import DATASET
+
+_TABLES = """
+select table_name from information_schema.tables
+where table_schema = %s and table_catalog = current_database() and table_type = 'BASE TABLE'
+"""
+_COLUMNS = """
+select table_name, column_name from information_schema.columns
+where table_schema = %s and table_catalog = current_database()
+"""
+
+Rows = Sequence[tuple[Any, ...]]
+
+
+class Sql(Protocol):
+    """A connection in UTC. Tables are written with their schema, as `ai_gateway_billing.load_status`."""
+
+    def execute(self, query: str, *values: object) -> Rows:
+        """The rows that a statement gives; of one that changes something they mean nothing. `%s` stands for a value."""
+
+
+class FileSql:
+    """A DuckDB file."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        connection.execute("set timezone = 'UTC'")
+
+    def execute(self, query: str, *values: object) -> Rows:
+        """As `Sql` says. Raises `duckdb.Error`."""
+        return self._connection.execute(query.replace("%s", "?"), list(values)).fetchall()
+
+
+class ClientSql:
+    """Whatever dlt has a client for."""
+
+    def __init__(self, client: SqlClientBase[Any]) -> None:
+        self._client = client
+        client.execute_sql("set timezone = 'UTC'")
+
+    def execute(self, query: str, *values: object) -> Rows:
+        """As `Sql` says. Raises dlt's `DestinationException`."""
+        return [tuple(row) for row in self._client.execute_sql(query, *values) or ()]
+
+
+def tables(sql: Sql) -> set[str]:
+    """The raw tables that there are, dlt's own included."""
+    return {name for (name,) in sql.execute(_TABLES, DATASET)}
+
+
+def columns(sql: Sql) -> set[tuple[str, str]]:
+    """Each table with each of its columns."""
+    return {(table, column) for table, column in sql.execute(_COLUMNS, DATASET)}
