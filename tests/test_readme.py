@@ -8,10 +8,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import time_machine
 
 from ai_gateway_billing_pipeline.commands import demo
 from support.command import aig, ending, serving
-from support.constants import ACCOUNT, ROOT
+from support.constants import ACCOUNT, NOW, ROOT
+from support.demo_history import built
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -26,6 +28,17 @@ def commands() -> list[list[str]]:
     lines = [shlex.split(line, comments=True) for block in blocks("sh") for line in block.splitlines()]
     given = [words for words in lines if words[:1] == ["aig-billing"]]
     return [words for words in given if words[1] != "report" or find_spec("altair")]
+
+
+@pytest.mark.parametrize("command", ["today", "models"])
+def test_answers_are_shown_as_they_are_printed(command: str) -> None:
+    """On the demo's account as a fixed day saw it."""
+    assert [words[1] for words in commands()].count(command) == 1
+    with time_machine.travel(NOW, tick=False):
+        ran = aig(command, "--database", str(built("demo")))
+
+    assert ran.code == 0
+    assert ran.out in blocks("")
 
 
 def test_the_commands_work_from_top_to_bottom(monkeypatch: pytest.MonkeyPatch) -> None:
