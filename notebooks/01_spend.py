@@ -53,6 +53,14 @@ sections.per_model(billing, account, days)
 sections.per_model_and_day(billing, account, days)
 
 # %% [markdown]
+# ## Who spent it
+# An estimate: the billed amount is exact, but only Cloudflare's sampled analytics know the gateway. `aig-billing load
+# --with attribution` keeps them.
+
+# %%
+sections.who_spent_it(billing, account, days)
+
+# %% [markdown]
 # ## The most expensive hours
 
 # %%

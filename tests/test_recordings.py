@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ai_gateway_billing.api.analytics import DIMENSIONS, SUMS
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.errors import (
     AuthenticationError,
@@ -260,3 +261,52 @@ def _new_account() -> World:
     world.add_account(NEW_ACCOUNT)
     world.add_token(DEMO_TOKEN)
     return world
+
+
+# --- attribution -----------------------------------------------------------------------------------------------------
+
+HOURS = (datetime(2026, 11, 20, 9, tzinfo=UTC), datetime(2026, 11, 20, 11, tzinfo=UTC))
+
+
+def test_the_analytics_tell_what_they_offer(asking: Ask) -> None:
+    with asking() as client:
+        offer = client.analytics.offer(account())
+
+    assert set(offer.fields) == {*SUMS, *DIMENSIONS}
+    assert (offer.page_size, offer.kept_s) == (10_000, 31 * 86_400)
+
+
+def test_estimates_of_two_hours_come_with_every_digit(asking: Ask) -> None:
+    with asking() as client:
+        rows = client.analytics.groups(account(), ("cost", "datetimeHour", "gateway", "wholesale"), *HOURS, 100)
+
+    assert {row["dimensions"]["datetimeHour"] for row in rows} == {"2026-11-20T09:00:00Z", "2026-11-20T10:00:00Z"}
+    assert {row["dimensions"]["gateway"] for row in rows} == {"production", "support-bot", "experiments"}
+    assert all(isinstance(row["sum"]["cost"], Decimal) for row in rows)
+
+
+def test_a_query_without_the_permission_gives_no_rows_and_no_error(asking: Ask) -> None:
+    world = demo_world()
+    world.add_token("silent", analytics="silent")
+
+    with asking(world, "silent") as client:
+        assert client.analytics.groups(account(), ("cost",), *HOURS, 100) == []
+
+
+def test_a_refusal_of_the_analytics_comes_with_200(asking: Ask) -> None:
+    world = demo_world()
+    world.add_token("refused", analytics="refused")
+
+    with asking(world, "refused") as client, pytest.raises(BillingPermissionError) as refused:
+        client.analytics.groups(account(), ("cost",), *HOURS, 100)
+
+    assert refused.value.status == 200
+
+
+def test_gateways_come_with_their_limits_in_dollars(asking: Ask) -> None:
+    with asking() as client:
+        production, support, experiments = client.analytics.gateways(account())
+
+    assert [rule["limit"] for rule in production["spend_limit_rules"]] == [2500, 150]
+    assert support["spend_limit_rules"][0]["limit"] == Decimal("40.5")
+    assert experiments["byok_only"] is True

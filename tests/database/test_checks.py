@@ -163,6 +163,33 @@ def test_every_check_says_what_it_promises(name: str) -> None:
     assert checks.promise_of(name).endswith(".")
 
 
+def test_hours_of_estimates_that_were_lost_are_a_warning(database: Path) -> None:
+    with duckdb.connect(str(database)) as connection:
+        connection.execute(
+            f"create table {RAW}.gateway_usage_gaps as select '{DEMO_ACCOUNT_ID}' as account_id, "
+            "'gateway_usage_hourly' as resource, timestamptz '2026-10-01 05:00:00+00' as gap_start, "
+            "timestamptz '2026-10-02 00:00:00+00' as gap_end, timestamptz '2026-11-20 00:00:00+00' as noticed_at"
+        )
+
+    (finding,) = of(found(database), "lost_estimates")
+    assert finding.severity == "warning"
+    assert "between 2026-10-01 05:00 and 2026-10-02 00:00 (UTC)" in finding.finding
+
+
+def test_a_bill_without_any_estimate_is_a_warning_where_attribution_is_on(database: Path) -> None:
+    assert of(found(database), "missing_estimates") == []
+    change(
+        database,
+        f"insert into {RAW}.load_status (account_id, resource, status, last_attempt_at, last_success_at) "
+        f"select account_id, 'gateway_usage_hourly', 'ok', last_attempt_at, last_success_at "
+        f"from {RAW}.load_status where resource = 'usage_daily'",
+    )
+
+    (finding,) = of(found(database), "missing_estimates")
+    assert finding.severity == "warning"
+    assert "may lack the permission" in finding.finding
+
+
 # --- the same matter stays the same finding -------------------------------------------------------------------------
 
 

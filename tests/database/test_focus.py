@@ -7,7 +7,7 @@ from the view. `make focus-validate` asks the official validator besides.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -449,11 +449,36 @@ def test_sums_are_those_of_the_raw_amounts_in_dollars(
 @pytest.mark.slow
 def test_the_demo_conforms_and_sums_to_its_raw_tables() -> None:
     assert aig("load", "--demo").code == 0
-    with duckdb.connect("billing.duckdb", read_only=True) as connection:
-        usage = connection.execute("select sum(aggregated_value) from ai_gateway_billing.usage_hourly").fetchall()
+    with duckdb.connect("demo.duckdb", read_only=True) as connection:
+        used = "select sum(spend.amount(aggregated_value * 0.01)) from ai_gateway_billing.usage_hourly"
+        usage = connection.execute(used).fetchall()
         due = "select sum(amount_due) from ai_gateway_billing.invoices where status in ('paid', 'open')"
         ((billed,),) = connection.execute(due).fetchall()
 
         assert_conforms(connection)
-        assert sums(connection) == (billed / 100, usage[0][0] / 100)
+        assert sums(connection) == (billed / 100, usage[0][0])
         assert {row["ChargeCategory"] for row in charges(connection)} == {"Usage", "Purchase"}
+
+
+def test_usage_is_split_by_gateway_only_where_the_parts_add_up(tmp_path: Path) -> None:
+    """Days with an estimate are shared out to the last digit; a day without one stays whole, and names no gateway."""
+    estimates = [
+        {"account_id": ACCOUNT, "hour": at(f"2026-11-01T0{hour}:00"), "gateway": name, "provider": "openai",
+         "model": "gpt-5", "wholesale": True, "requests": 1, "cost_usd_estimate": Decimal(1)}
+        for hour, name in enumerate("abc")
+    ]  # fmt: skip
+    usage = [used("2026-11-01", "100"), used("2026-11-02", "7")]
+    with database(tmp_path, usage_daily=usage, gateway_usage_hourly=estimates) as connection:
+        found = connection.execute(
+            "select ChargePeriodStart::date, x_GatewayName, x_GatewayIsEstimate, EffectiveCost from spend.focus "
+            "order by all"
+        ).fetchall()
+
+        assert_conforms(connection)
+    first, second = date(2026, 11, 1), date(2026, 11, 2)
+    assert found == [
+        (first, "a", True, Decimal("0.3333333334")),
+        (first, "b", True, Decimal("0.3333333333")),
+        (first, "c", True, Decimal("0.3333333333")),
+        (second, None, False, Decimal("0.07")),
+    ]

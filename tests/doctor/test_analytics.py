@@ -1,41 +1,64 @@
-"""What the doctor says of gateways and analytics, where attribution is on."""
+"""What the doctor says of attribution: whether the token may, and what no rows without an error look like."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Iterator
 
 import pytest
 
 from ai_gateway_billing.simulator import Simulator
-from support.constants import TOKEN
-from support.doctor import examine
+from support.constants import ACCOUNT, TOKEN
+from support.doctor import answering, examine
 
 
-@pytest.fixture(autouse=True)
-def attribution(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIG_BILLING_ATTRIBUTION", "true")
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    with answering(monkeypatch) as simulator:
+        yield simulator
 
 
-def test_gateways_and_estimates_are_told_beside_the_bill(api: Simulator) -> None:
-    result, checks = examine()
-
-    assert result.code == 0, checks
-    assert checks["gateways a"].startswith("ok: answers")
-    assert checks["analytics a"].startswith("ok: answers: about $")
-    assert "billed: " in checks["analytics a"]
-
-
-def test_silence_beside_a_bill_is_a_missing_permission(api: Simulator) -> None:
-    api.world.tokens[TOKEN].analytics = "silent"
-
-    result, checks = examine()
-
-    assert result.code == 4, checks
-    assert checks["analytics a"].startswith("fail: It gives no rows and no error")
-    assert "Account Analytics Read" in checks["analytics a"]
-
-
-def test_nothing_is_asked_where_attribution_is_off(api: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AIG_BILLING_ATTRIBUTION")
-
+def test_attribution_is_not_examined_unless_it_is_on(api: Simulator) -> None:
     _, checks = examine()
 
-    assert "analytics a" not in checks
+    assert not {"analytics a", "gateways a"} & set(checks)
+    assert {each.endpoint for each in api.requests} & {"graphql", "gateways"} == set()
+
+
+def test_attribution_that_works_shows_estimate_and_bill(api: Simulator) -> None:
+    result, checks = examine("--with", "attribution")
+
+    assert result.code == 0
+    assert checks["gateways a"] == "ok: answers, 3 gateway(s)"
+    assert re.fullmatch(
+        r"ok: answers: about \$[\d.]+ in 3 days, own provider keys included; billed: [\d.]+", checks["analytics a"]
+    )
+
+
+def test_no_rows_beside_a_bill_is_what_a_missing_permission_looks_like(api: Simulator) -> None:
+    api.world.tokens[TOKEN].analytics = "silent"
+
+    result, checks = examine("--with", "attribution")
+
+    assert result.code == 4
+    assert re.search(r"no rows and no error, although [\d.]+ was billed in the same 3 days", checks["analytics a"])
+    assert '"AI Gateway Read"' in checks["analytics a"]
+
+
+def test_no_rows_without_a_bill_tell_nothing(api: Simulator) -> None:
+    api.world.accounts.clear()
+    api.world.add_account(ACCOUNT)
+
+    _, checks = examine("--with", "attribution")
+
+    assert checks["analytics a"] == "ok: answers, nothing there yet"
+
+
+def test_a_refused_permission_is_named(api: Simulator) -> None:
+    api.world.tokens[TOKEN].analytics = "refused"
+
+    result, checks = examine("--with", "attribution")
+
+    assert result.code == 4
+    assert checks["analytics a"].startswith("fail:")
+    assert '"Account Analytics Read"' in checks["analytics a"]

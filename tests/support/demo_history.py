@@ -34,6 +34,7 @@ def build(folder: Path, days_of_loads: int = DAYS_OF_LOADS) -> Path:
     """The demo's account: its preview and balance read on every day before, and everything at `NOW`."""
     bench = Bench(folder, demo_world(), start=f"{DEMO_START:%Y-%m-%d}")
     bench.token = DEMO_TOKEN
+    bench.attribution = {"attribution": True, "attribution_tags": ("team",)}
     for days in range(days_of_loads, 0, -1):
         load(bench, NOW - timedelta(days=days), only=("invoice_preview", "credit_balance"))
     load(bench, NOW)

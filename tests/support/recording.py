@@ -20,6 +20,8 @@ _LINK = re.compile(r"https?://[^\s\"'\\<>]+")
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
 _OPAQUE = re.compile(r"\b(in|mtrusg|upcoming_in|cbtxn|pi|pm|cus|ii|il)_(?![0-9a-f]{16}\b)[A-Za-z0-9_]{4,}")
 _SECRET_FIELDS = re.compile(r'("(?:last4|client_secret|created_by|name|email|brand)"\s*:\s*)"(?:[^"\\]|\\.)*"')
+_SECRET_OBJECTS = re.compile(r'("(?:otel|stripe)"\s*:\s*)(?:\[[^\[\]]*\]|\{[^{}]*\})')
+"""Of a gateway: where its traces and usage events go, with what opens these places."""
 
 
 def scrub_request(request: Any) -> Any:
@@ -49,6 +51,7 @@ def scrub_text(text: str) -> str:
     What has been scrubbed stays as it is: a cassette is scrubbed again when it is read, and so is what a test asks
     with an id out of it.
     """
+    text = _SECRET_OBJECTS.sub(r'\1"scrubbed"', text)
     text = _SECRET_FIELDS.sub(r'\1"scrubbed"', text)
     text = _LINK.sub("scrubbed:link", text)
     text = _MAIL.sub("scrubbed:mail", text)

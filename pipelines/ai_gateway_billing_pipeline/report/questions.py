@@ -18,7 +18,7 @@ Row = dict[str, Any]
 LARGEST = 6
 """Models that are named; the rest is one of `OTHER_MODELS`."""
 OTHER_MODELS = "other models"
-_FREE_TEXT = {"model", "description", "status", "origin", "auto_topup_reason"}
+_FREE_TEXT = {"gateway", "model", "description", "status", "origin", "auto_topup_reason"}
 
 
 class Days(NamedTuple):
@@ -93,6 +93,15 @@ def per_model_and_day(connection: duckdb.DuckDBPyConnection, account: str, days:
         into["gross"] += row["gross"]
         into["is_estimate"] |= row["is_estimate"]
     return list(sums.values())
+
+
+def per_gateway(connection: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> list[Row]:
+    """A row per currency and gateway with its share of the bill, an estimate, by default of the last 30 days.
+
+    What has no estimate stands last. No row where the analytics told nothing of these days.
+    """
+    rows = _ask(connection, "per_gateway", account, days)
+    return rows if any(row["is_attributed"] for row in rows) else []
 
 
 def expensive_hours(connection: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> list[Row]:

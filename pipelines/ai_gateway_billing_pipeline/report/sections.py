@@ -13,7 +13,7 @@ import duckdb
 
 from ai_gateway_billing_pipeline.terminal.values import cut
 
-from . import charts, charts_by_model, formats, questions, sentences
+from . import charts, charts_by_model, formats, questions, sentences, sentences_by_model
 from .drawing import Figure, nothing
 from .questions import ALL, Days, Row
 
@@ -120,6 +120,22 @@ def invoices(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL)
     return Table(sentences.invoices(totals), note, columns, [_invoice(row) for row in rows], [3, 4, 5])
 
 
+def who_spent_it(billing: duckdb.DuckDBPyConnection, account: str, days: Days = ALL) -> Figure | Table:
+    """The bill shared out over gateways by what the analytics estimate."""
+    rows = questions.per_gateway(billing, account, days)
+    if not rows:
+        return nothing(
+            "Estimates by gateway are not loaded: run `aig-billing load --with attribution`. The bill itself names no "
+            "gateway."
+        )
+    columns = ["gateway", "share of the bill, estimate", "requests, estimate", "own provider keys, estimate"]
+    note = (
+        "Estimate: the billed amount is exact, and shared out in proportion to what Cloudflare's sampled analytics "
+        "estimate. Requests on own provider keys are billed by the provider."
+    )
+    return Table(sentences_by_model.per_gateway(rows), note, columns, [_gateway(row) for row in rows], [1, 2, 3])
+
+
 def reconciliation(billing: duckdb.DuckDBPyConnection, account: str) -> Figure | Table:
     """What different parts of the API report for each month. Not part of the report."""
     rows = questions.reconciliation(billing, account)
@@ -145,6 +161,7 @@ SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
         "Spend per month": per_month,
         "By model": per_model,
         "By model and day": per_model_and_day,
+        "Who spent it (estimate)": who_spent_it,
         "Most expensive hours": expensive_hours,
         "Credit and top-ups": balances,
         "Invoices": invoices,
@@ -167,6 +184,12 @@ def _runway(row: Row) -> list[list[str]]:
         cost = f"{_date(row, 'next_topup_date')}, costs {amount('next_topup_cost')} with the fee".removeprefix(", ")
         return [*lines, ["Next top-up", amount("next_topup_amount"), cost]]
     return [*lines, ["Automatic top-up", row["auto_topup"], row["auto_topup_reason"] or ""]]
+
+
+def _gateway(row: Row) -> list[str]:
+    own_keys = "" if row["own_keys_usd"] is None else formats.money(row["own_keys_usd"], "USD")
+    requests = "" if row["requests"] is None else f"{row['requests']:,}"
+    return [row["gateway"] or "not named", _amount(row, "amount"), requests, own_keys]
 
 
 def _used_up(row: Row) -> str:

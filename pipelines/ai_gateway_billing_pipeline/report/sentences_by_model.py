@@ -19,6 +19,13 @@ def per_model_and_day(rows: Sequence[Row]) -> str:
     return f"{f'On {first}' if first == last else f'From {first} to {last}'}, {_by_currency(rows)}"
 
 
+def per_gateway(rows: Sequence[Row]) -> str:
+    """The share of the gateway that spent most, by estimate, for each currency."""
+    named = [{**row, "model": row["gateway"] or "an unnamed gateway", "gross": row["amount"]} for row in rows]
+    first, last = day_name(rows[0]["first_day"]), day_name(rows[0]["last_day"])
+    return f"By estimate, {f'on {first}' if first == last else f'from {first} to {last}'}, {_by_currency(named)}"
+
+
 def _by_currency(rows: Sequence[Row]) -> str:
     totals: dict[str, dict[str, Decimal]] = {}
     for row in rows:

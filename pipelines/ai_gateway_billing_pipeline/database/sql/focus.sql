@@ -1,4 +1,4 @@
--- spend.focus: one row per account, UTC day and currency of usage, and one per invoice that asked for money: the charges as a FOCUS 1.3 Cost and Usage table. Within one BillingCurrency sum BilledCost (money asked for) or EffectiveCost (money used), never both together; ListCost and ContractedCost only within one ChargeCategory.
+-- spend.focus: one row per account, UTC day, currency, gateway and model of usage, and one per invoice that asked for money: the charges as a FOCUS 1.3 Cost and Usage table. Within one BillingCurrency sum BilledCost (money asked for) or EffectiveCost (money used), never both together; ListCost and ContractedCost only within one ChargeCategory.
 -- BilledCost: major units. Usage: 0, because credit or the invoice of its month covers it. Purchase: what was paid, and what is still due of an open invoice, the purchase fee included. Adjustment: the same of a usage invoice, as far as credit did not cover it
 -- BillingAccountId: Cloudflare account id
 -- BillingAccountName: the alias from the settings, else the account's name at Cloudflare; NULL when neither is known
@@ -29,6 +29,10 @@
 -- SubAccountName: as BillingAccountName; the id where no name is known, as FOCUS wants one beside every SubAccountId
 -- x_BillingPeriodSource: `invoice preview` when a preview's period contains the day, else `calendar month`
 -- x_CurrencyIsAssumed: true when the API names no currency for the account, so that USD is a guess
+-- x_GatewayIsEstimate: true when the day's usage was shared out over gateways and models by Cloudflare's analytics: each row is an estimate, the day's sum is exact; NULL for invoices
+-- x_GatewayModel: model that the row is the share of; NULL where nothing is known of it
+-- x_GatewayName: gateway that the row is the share of; NULL without attribution, and for usage that has no estimate
+-- x_GatewayProvider: provider of that model
 -- x_InvoiceOrigin: where the invoice came from, as sent; NULL for usage
 -- x_InvoiceStatus: status of the invoice, as sent; NULL for usage
 -- x_IsFinal: Usage: closed and past the 35 days of late events. Others: nothing more is to be paid
@@ -46,29 +50,34 @@
 -- their rows go if that is nothing. A status that the API adds counts with what was paid. A statement that credit
 -- covers in full bills nothing and has no row, nor has an invoice without a date (spend.invoices shows both).
 -- Usage is at the grain of a day, each from spend.daily, which never adds the API's daily and hourly figures. Days
--- without spend have no row. The API gives usage without model, gateway or user, and the preview's lines per model have
--- no days: nothing here is split by model.
+-- without spend have no row. The API gives usage without model, gateway or user: only where spend.attribution shares a
+-- day out by estimate has it a row for each gateway and model, and these add up to the day to the last digit.
 create or replace view spend.focus as
 with
 usage as (
   select
     account_id,
     day,
-    currency,
+    attribution.currency,
     'Usage' as category,
     'AI Gateway usage, drawn from credit' as description,
     'Usage-Based' as frequency,
     0 as billed,
-    amount as effective,
-    amount as face_value,
+    attribution.amount as effective,
+    attribution.amount as face_value,
     null as invoice_id,
     null as invoice_origin,
     null as invoice_status,
-    currency_is_assumed,
-    is_final,
-    source as usage_source,
-    unit as usage_unit
-  from spend.daily
+    attribution.currency_is_assumed,
+    attribution.is_final,
+    daily.source as usage_source,
+    unit as usage_unit,
+    case when is_attributed then gateway end as gateway,
+    provider,
+    model,
+    is_attributed
+  from spend.attribution
+  join spend.daily using (account_id, day)
   cross join spend.usage_unit
 ),
 asked_for as (
@@ -89,7 +98,11 @@ asked_for as (
     invoices.currency = '' and accounts.currency_is_assumed as currency_is_assumed,
     is_settled as is_final,
     null as usage_source,
-    null as usage_unit
+    null as usage_unit,
+    null as gateway,
+    null as provider,
+    null as model,
+    null as is_attributed
   from spend.invoices
   join spend.accounts using (account_id)
   where created_at is not null
@@ -139,6 +152,10 @@ select
   coalesce(accounts.account_name, charges.account_id) as SubAccountName,
   case when ends_at > day then 'invoice preview' else 'calendar month' end as x_BillingPeriodSource,
   charges.currency_is_assumed as x_CurrencyIsAssumed,
+  is_attributed as x_GatewayIsEstimate,
+  model as x_GatewayModel,
+  gateway as x_GatewayName,
+  provider as x_GatewayProvider,
   invoice_origin as x_InvoiceOrigin,
   invoice_status as x_InvoiceStatus,
   is_final as x_IsFinal,
