@@ -17,7 +17,7 @@ COMPILE := $(LOCK) --python-version 3.11
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test slow check lint format types docs record focus-validate report notebooks notebooks-build picture \
-	lock bench bench-views anomalies mutants clean
+	lock bench bench-publish bench-life bench-views anomalies mutants clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -85,6 +85,13 @@ lock: $(VENV)/.dev ## Compile requirements/ from pyproject.toml; UPGRADE=1 upgra
 
 bench: build/bench/.sdk ## Time whole loads against peers on this machine; takes minutes; ARGS="--cases a,d" picks some
 	@build/bench/bin/python tests/benchmarks/bench.py $(ARGS)
+	@test -n "$(ARGS)" || $(MAKE) --no-print-directory bench-publish bench-life
+
+bench-publish: $(VENV)/.runtime ## Time publishing files of 10 MB and 1 GB beside cp; ARGS="--folder PLACE 10000" picks others
+	@$(BIN)/python tests/benchmarks/publish.py $(ARGS)
+
+bench-life: $(VENV)/.dev ## Live two simulated years of loads: what a load costs at both ends, and what grows
+	@$(BIN)/python tests/benchmarks/life.py $(ARGS)
 
 bench-views: $(VENV)/.runtime ## Time every view on ten years of ten accounts
 	@$(BIN)/python tests/benchmarks/views.py $(ARGS)
