@@ -82,6 +82,11 @@ def snapshots(amounts: list[Decimal]) -> dict[str, list[Row]]:
         "spending_limit": [
             version(moments[0], None, 0, enabled=True, config__amount=amounts[0], config__duration="daily")
         ],
+        "usage_reported": [
+            {"account_id": ACCOUNT, "grouping": "hour", "period": "day", "starts": THEN.date(), "first_usage": first}
+            | {"first_seen_at": THEN, "last_usage": LARGEST, "last_seen_at": THEN}
+            for first in (STEP,)
+        ],
         "budgets": [
             {
                 "name": f"{period} {amount}",

@@ -17,6 +17,7 @@ NO_AMOUNTS: dict[str, set[str]] = {
     "runway": {"days_left"},
     "anomalies": {"score"},
     "changes": {"change_percent"},
+    "restatements": {"change_percent"},
     "budget": {"share", "forecast_share", "threshold_crossed"},
     "comparisons": {"ratio", "deviation"},
     "reconciliation": RATIOS,

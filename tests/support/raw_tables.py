@@ -144,6 +144,11 @@ def _empty(usage_unit: str) -> bytes:
                 connection.execute(f"create table ai_gateway_billing.{table} ({declared})")
             names = "account_id varchar, name varchar, alias varchar, named_at timestamptz"
             connection.execute(f"create table ai_gateway_billing.account_names ({names})")
+            reported = (
+                'account_id varchar, "grouping" varchar, period varchar, starts date, first_usage decimal(38, 18), '
+                "first_seen_at timestamptz, last_usage decimal(38, 18), last_seen_at timestamptz"
+            )
+            connection.execute(f"create table ai_gateway_billing.usage_reported ({reported})")
             texts = ", ".join(
                 f"{name} varchar" for name in ("name", "currency", "period", "accounts", "model", "thresholds")
             )

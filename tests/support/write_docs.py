@@ -178,6 +178,35 @@ OWN = {
             "withdrawn": "Always NULL here: during a load it marks what was released",
         },
     ),
+    "budgets": (
+        Table("budget of the settings", "`name`", "by every load: those of before are replaced"),
+        {
+            "name": "Its name in the settings",
+            "amount": "What may be spent in a period, in major units (dollars) of `currency`",
+            "currency": "ISO 4217 code, upper case",
+            "period": "`day`, `week` or `month`",
+            "accounts": "Ids or names of the accounts it is for, one a line; NULL for all",
+            "model": "The model it is for; NULL for all spend",
+            "thresholds": "Per cent of the amount at which it warns, rising, with commas",
+        },
+    ),
+    "usage_reported": (
+        Table(
+            "account, grouping, period and its first day",
+            "`account_id`, `grouping`, `period`, `starts`",
+            "by every load: periods that have become complete, and sums that changed since",
+        ),
+        {
+            "account_id": "Cloudflare account id",
+            "grouping": "`hour` or `day`: the usage table that is summed",
+            "period": "`day` or `month`",
+            "starts": "First UTC day of the period",
+            "first_usage": "Sum of aggregated_value when the period was first read completely, in its unit",
+            "first_seen_at": "When that was, UTC; for what was complete before this table was kept, when that began",
+            "last_usage": "The same sum as the newest load knows it",
+            "last_seen_at": "When a load first saw last_usage, UTC",
+        },
+    ),
     "load_settings": (
         Table("the database", "none", "by every load"),
         {

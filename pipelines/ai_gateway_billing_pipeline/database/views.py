@@ -76,6 +76,12 @@ _COLUMNS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("account_id", "resource", "field", "reason", "payload"), "varchar"),
         **dict.fromkeys(("first_seen_at", "last_seen_at"), "timestamptz"),
     },
+    "usage_reported": {
+        **dict.fromkeys(("account_id", "grouping", "period"), "varchar"),
+        "starts": "date",
+        **dict.fromkeys(("first_usage", "last_usage"), "decimal(38, 18)"),
+        **dict.fromkeys(("first_seen_at", "last_seen_at"), "timestamptz"),
+    },
     "budgets": dict.fromkeys(("name", "accounts", "model", "currency", "period", "thresholds"), "varchar")
     | {"amount": "decimal(38, 18)"},
     "unknown_fields": dict.fromkeys(("table_name", "field", "data_type"), "varchar") | {"first_seen_at": "timestamptz"},
@@ -266,7 +272,7 @@ def _relation(table: str, present: Present) -> str:
 
 
 def _nulls(columns: dict[str, str]) -> str:
-    return ", ".join(f"null::{kind} as {name}" for name, kind in columns.items())
+    return ", ".join(f'null::{kind} as "{name}"' for name, kind in columns.items())
 
 
 def _comments(kind: str, name: str, contract: str, columns: dict[str, str]) -> Iterator[str]:

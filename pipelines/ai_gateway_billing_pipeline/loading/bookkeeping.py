@@ -1,7 +1,7 @@
 """Keeps in order what earlier loads left: tables that were lost, and states of dlt that pile up.
 
 `load_settings`: how the tables are to be read. `account_names`: what Cloudflare and the settings call the accounts.
-`budgets`: those of the settings.
+`budgets`: those of the settings. `usage_reported`: see reported.py.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -24,6 +24,10 @@ _TABLES = {
         "thresholds varchar"
     ),
     "load_settings": "usage_unit varchar, written_by varchar",
+    "usage_reported": (
+        'account_id varchar, "grouping" varchar, period varchar, starts date, first_usage decimal(38, 18), '
+        "first_seen_at timestamptz, last_usage decimal(38, 18), last_seen_at timestamptz"
+    ),
 }
 _KEYED = """
 select distinct table_name from information_schema.table_constraints

@@ -17,7 +17,7 @@ from ai_gateway_billing.outcome import Outcomes, Progress
 from ai_gateway_billing.source import Grouping, ai_gateway_billing, first_day
 from ai_gateway_billing_pipeline.settings import Settings
 
-from . import bookkeeping, mixing, places, refusals, shards, times
+from . import bookkeeping, mixing, places, refusals, reported, shards, times
 from .result import Result, exit_code, nothing_loaded
 from .sql import Sql
 from .workspace import unwritable
@@ -144,6 +144,7 @@ class _Run:
         self._name_accounts(sql)
         if self.settings.budgets or not self.settings.shard:  # else they are told by another writer
             bookkeeping.write_budgets(sql, self.settings.budgets)
+        reported.record(sql, self.account_ids, self.now)
         bookkeeping.prune(sql, pipeline_name, self.now)
         sql.execute(f"drop schema if exists {shards.staging_dataset(self.settings.shard)} cascade")
         self.place.finish(sql)

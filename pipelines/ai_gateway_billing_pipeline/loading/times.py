@@ -20,6 +20,8 @@ _BOUNDED = {
     ("quarantine", "first_seen_at"),
     ("quarantine", "last_seen_at"),
     ("unknown_fields", "first_seen_at"),
+    ("usage_reported", "first_seen_at"),
+    ("usage_reported", "last_seen_at"),
     ("usage_coverage", "read_at"),
     ("_dlt_loads", "inserted_at"),
     ("_dlt_version", "inserted_at"),

@@ -1,0 +1,97 @@
+"""What a day and a month said first stays known, whatever the API says of them later."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from support.bench import Bench
+from support.constants import ACCOUNT, HOUR, TODAY
+from support.postgres import Database
+from support.raw_tables import at
+
+DAYS = "select starts::varchar, first_amount, amount, is_restated from spend.restatements where period = 'day'"
+MONTHS = "select starts::varchar, first_amount, amount, is_restated from spend.restatements where period = 'month'"
+YESTERDAY = TODAY - timedelta(days=1)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    made = Bench(tmp_path, start="2026-11-20")
+    made.account().set_hour(YESTERDAY, 500)
+    return made
+
+
+def test_a_day_is_recorded_once_it_is_complete(bench: Bench) -> None:
+    bench.load_well(grouping="hour")
+
+    assert sorted(bench.rows(DAYS)) == [("2026-11-20", 0, 0, False), ("2026-11-21", 5, 5, False)]
+
+
+@pytest.mark.parametrize(("hour", "values", "now"), [(1, (250,), "7.5"), (0, (), "0"), (0, (300,), "3")], ids=str)
+def test_late_changed_and_withdrawn_usage_changes_what_it_says_now(
+    bench: Bench, hour: int, values: tuple[int, ...], now: str
+) -> None:
+    bench.load_well(grouping="hour")
+    bench.world.accounts[ACCOUNT].set_hour(YESTERDAY + hour * HOUR, *values)
+    bench.now += HOUR
+    bench.load_well(grouping="hour")
+
+    assert sorted(bench.rows(DAYS))[1] == ("2026-11-21", 5, Decimal(now), True)
+    seen = "select changed_at - first_seen_at from spend.restatements where is_restated"
+    assert bench.rows(seen) == [(HOUR,)]
+
+
+def test_a_load_without_news_changes_nothing(bench: Bench) -> None:
+    bench.load_well(grouping="hour")
+    before = bench.rows("from ai_gateway_billing.usage_reported order by all")
+    bench.now += HOUR
+    bench.load_well(grouping="hour")
+
+    assert bench.rows("from ai_gateway_billing.usage_reported order by all") == before
+
+
+def test_a_month_is_recorded_when_its_last_day_is_over_as_it_is_then(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, start="2026-10-01", now=at("2026-10-31T10:00"))
+    account = bench.account()
+    account.set_hour(at("2026-10-05"), 100)
+    bench.load_well(grouping="hour")
+    assert bench.rows(MONTHS) == []
+
+    account.set_hour(at("2026-10-30"), 200)
+    bench.now = at("2026-11-01T00:30")
+    bench.load_well(grouping="hour")
+    account.set_hour(at("2026-10-31T03:00"), 50)
+    bench.now += HOUR
+    bench.load_well(grouping="hour")
+
+    assert bench.rows(MONTHS) == [("2026-10-01", 3, Decimal("3.5"), True)]
+
+
+def test_a_database_from_before_takes_what_it_has_as_first_seen(bench: Bench) -> None:
+    bench.load_well(grouping="hour")
+    bench.close()
+    with duckdb.connect(str(bench.database)) as connection:
+        connection.execute("drop table ai_gateway_billing.usage_reported")
+    bench.now += HOUR
+    bench.load_well(grouping="hour")
+
+    query = "select starts::varchar, first_amount, first_seen_at from spend.restatements order by starts"
+    assert bench.rows(query) == [("2026-11-20", 0, bench.now), ("2026-11-21", 5, bench.now)]
+
+
+def test_another_destination_keeps_the_same(tmp_path: Path, postgres: Database) -> None:
+    bench = Bench(tmp_path, start="2026-11-20")
+    bench.account().set_hour(YESTERDAY, 500)
+    bench.load_well(grouping="hour", destination="postgres")
+    bench.world.accounts[ACCOUNT].set_hour(YESTERDAY, 750)
+    first, bench.now = bench.now, bench.now + HOUR
+    bench.load_well(grouping="hour", destination="postgres")
+
+    query = "select starts, first_usage, first_seen_at, last_usage, last_seen_at from ai_gateway_billing.usage_reported"
+    found = sorted(postgres.rows(query))
+    assert found == [(date(2026, 11, 20), 0, first, 0, first), (date(2026, 11, 21), 500, first, 750, bench.now)]
