@@ -156,6 +156,7 @@ ELSEWHERE = {
     "account/state": "commands/test_account",
     "answers/columns": "answers/test_layouts",
     "answers/printing": "commands/test_answering",
+    "alerts/sending": "alerts/test_addresses",
     "alerts/stored": "alerts/test_alerting",
     "alerts/survey": "commands/test_check",
     "api/accounts": "api/test_client",

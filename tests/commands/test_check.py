@@ -210,3 +210,23 @@ def test_a_limit_that_is_no_number_is_refused(variable: str, account: Account, m
 
     assert ran.code == 2
     assert variable in ran.err
+
+
+@pytest.mark.parametrize("words", [["load"], ["check", "--json"]])
+def test_an_address_without_its_option_is_not_quoted(words: list[str]) -> None:
+    ran = aig(*words, f"slack://{SECRET}/{SECRET}")
+
+    assert ran.code == 2
+    assert SECRET not in ran.err
+
+
+def test_a_load_without_a_token_is_told_by_the_memory_of_the_database_that_was_named(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("billing.duckdb").rename("mine.duckdb")
+    monkeypatch.delenv("CLOUDFLARE_API_TOKEN")
+
+    assert [aig("load", "--database", "mine.duckdb").code for _ in range(2)] == [2, 2]
+
+    assert len(heard(account).received) == 1
+    assert "mine.duckdb on" in heard(account).messages[0]

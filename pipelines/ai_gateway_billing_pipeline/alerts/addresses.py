@@ -1,28 +1,32 @@
 """Where alerts go: services that Apprise knows, and a plain webhook. Nobody ever sees an address, which opens a door.
 
-Apprise logs addresses and quotes them in errors. So nothing at all is logged while it is at work, and what it says is
-no part of any message.
+Apprise logs addresses and quotes them in errors. So it sends in a process of its own whose words nobody hears, and
+nothing at all is logged while it looks at an address here.
 """
 
 import hashlib
+import json
 import logging
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing_pipeline.loading import notify
 from ai_gateway_billing_pipeline.terminal import logs
 
-from . import texts
+from . import sending, texts
 from .news import Kind, News
 
 TIME_LIMIT_S = 20.0
 _EXTRA = "--notify needs Apprise. Run: pip install 'cloudflare-ai-gateway-billing[notify]'"
-_TALKERS = ("apprise", "requests", "requests_oauthlib", "urllib3")
+_STARTS_S = 30.0
+"""How long the process may take beside the sending: it imports much."""
 
 log = logging.getLogger(__name__)
 
@@ -50,25 +54,20 @@ def addressed(urls: Sequence[str], webhook: str | None) -> list[Address]:
 def _of_apprise(url: str, number: int) -> "Service":
     logs.conceal(url)
     try:
-        import apprise  # noqa: PLC0415  # an extra, and slow
+        with _silence():
+            service = sending.service_of(url, TIME_LIMIT_S)
     except ImportError:
         raise SettingsError(_EXTRA) from None
-    with _silence():
-        asset = apprise.AppriseAsset(http_redirects=False, service_timeout=TIME_LIMIT_S)
-        service = apprise.Apprise.instantiate(url, asset=asset)
     if service is None:
         raise SettingsError(
             f"Address {number} of --notify is none that Apprise can use. It is not shown, because it may hold secrets. "
             "See https://appriseit.com/services/ for how to write it."
         )
-    service.redirects = False  # whatever the address asks for
-    return Service(url, number, service)
+    return Service(url, number, str(service.service_name), int(service.body_maxlen))
 
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    for name in _TALKERS:  # also of threads that go on after the time limit
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -85,7 +84,8 @@ class Service:
 
     url: str
     number: int
-    service: Any
+    name: str
+    longest: int
 
     def __repr__(self) -> str:
         return f"Service({self.number})"
@@ -93,40 +93,46 @@ class Service:
     @property
     def mark(self) -> str:
         """The service's name, and a digest that takes long to calculate."""
-        return _mark(str(self.service.service_name), self.url)
+        return _mark(self.name, self.url)
 
     def send(self, items: Sequence[News], place: texts.Place, since: Mapping[str, datetime]) -> bool:
         """One message."""
-        import apprise  # noqa: PLC0415
+        limit = min(texts.BODY_BYTES, self.longest)
+        return self.say(texts.title(items), texts.body(items, place, since, limit), _kind(items))
 
-        limit = min(texts.BODY_BYTES, self.service.body_maxlen)
-        return self.say(texts.title(items), texts.body(items, place, since, limit), _kind(items, apprise.NotifyType))
-
-    def say(self, title: str, body: str, kind: Any = "info") -> bool:
+    def say(self, title: str, body: str, kind: str = "info") -> bool:
         """Any message."""
-        import apprise  # noqa: PLC0415
-
-        clean = logs.without_secrets(body)
-        try:
-            with _silence():
-                sender = apprise.Apprise()
-                sender.add(self.service)
-                answer = sender.notify(
-                    clean, title, notify_type=kind, body_format=apprise.NotifyFormat.TEXT, timeout=TIME_LIMIT_S
-                )
-            taken = bool(answer)
-        except Exception:  # noqa: BLE001  # its words may quote the address, and nothing may fail for it
-            taken = False
+        given = {"url": self.url, "title": title, "body": logs.without_secrets(body), "kind": kind}
+        taken = _sent(json.dumps(given | {"time_limit_s": TIME_LIMIT_S}))
         if not taken:
-            log.warning("Address %d of --notify (%s) did not take the message.", self.number, self.service.service_name)
+            log.warning("Address %d of --notify (%s) did not take the message.", self.number, self.name)
         return taken
 
 
-def _kind(items: Sequence[News], kinds: Any) -> Any:
+def _sent(message: str) -> bool:
+    """Whether a process took it and ended well. The address is on its standard input, where no list of processes is."""
+    command = [sys.executable, "-P", "-m", sending.__name__]
+    try:
+        done = subprocess.run(  # noqa: S603  # ourselves
+            command,
+            input=message,
+            text=True,
+            check=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=TIME_LIMIT_S + _STARTS_S,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0
+
+
+def _kind(items: Sequence[News]) -> str:
+    """What Apprise calls it."""
     there = {item.finding.severity for item in items if item.kind is not Kind.OVER}
     if not there:
-        return kinds.SUCCESS
-    return kinds.FAILURE if "error" in there else kinds.WARNING if "warning" in there else kinds.INFO
+        return "success"
+    return "failure" if "error" in there else "warning" if "warning" in there else "info"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ai_gateway_billing.outcome import Outcome
     from ai_gateway_billing_pipeline.loading.load import Options
     from ai_gateway_billing_pipeline.loading.result import Result
-    from ai_gateway_billing_pipeline.settings import Settings, Store
+    from ai_gateway_billing_pipeline.settings import Settings
 
 STOPPED = "Stopped. The database still contains the last complete load. Run again."
 _FAILURES_TOLD = 20
@@ -33,7 +33,7 @@ class Attempt:
         self._as_json = shared.as_json
         self._notify_url = shared.notify_url
         self._addresses = telling.addressed(shared.notify)
-        self._store: Store | None = None
+        self._store = telling.named(shared.database, shared.destination) if self._addresses else None
         self._client: Client | None = None
         self._began = time.monotonic()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ai_gateway_billing.errors import BillingError, DatabaseBusyError
+from ai_gateway_billing.errors import BillingError, DatabaseBusyError, SettingsError
 from ai_gateway_billing_pipeline.terminal import exits
 
 if TYPE_CHECKING:
@@ -31,9 +31,19 @@ def addressed(notify: Sequence[str] | None, webhook: str | None = None) -> "list
     return addresses.addressed(urls, webhook)
 
 
+def named(database: str | None, destination: str | None) -> "Store | None":
+    """The store that the options name, before a load knows all its settings; nothing for what can be no file."""
+    from ai_gateway_billing_pipeline import settings
+
+    try:
+        return settings.store(database, destination)
+    except SettingsError:
+        return None
+
+
 def after_load(addresses: "Sequence[Address]", store: "Store | None", error: BillingError | None) -> None:
     """Tell of all findings and, when the load failed, of its error. What goes wrong is a warning."""
-    if not addresses or isinstance(error, DatabaseBusyError):  # another load is at work and tells what there is
+    if not addresses or store is None or isinstance(error, DatabaseBusyError):  # busy: another load tells what there is
         return
     try:
         _after_load(addresses, store, error)
@@ -41,28 +51,26 @@ def after_load(addresses: "Sequence[Address]", store: "Store | None", error: Bil
         log.warning("No alerts were sent: %s", exits.as_billing_error(problem))
 
 
-def _after_load(addresses: "Sequence[Address]", store: "Store | None", error: BillingError | None) -> None:
-    from ai_gateway_billing_pipeline import settings
+def _after_load(addresses: "Sequence[Address]", store: "Store", error: BillingError | None) -> None:
     from ai_gateway_billing_pipeline.alerts import survey
 
     now = datetime.now(UTC)
     there = _there(store, now)
     failures = [survey.failure(error)] if error else []
     there = there._replace(found=[*failures, *there.found], checks=[survey.LOAD, *there.checks])
-    tell(addresses, store or settings.store(None, None), there, now)
+    tell(addresses, store, there, now)
 
 
-def _there(store: "Store | None", now: datetime) -> "Survey":
+def _there(store: "Store", now: datetime) -> "Survey":
     """What the checks find; nothing where the database cannot be read, of which the load itself has told."""
     from ai_gateway_billing_pipeline.alerts import survey
     from ai_gateway_billing_pipeline.database import stores
     from ai_gateway_billing_pipeline.loading import remotes
 
-    if store is None or (store.is_file and not store.database.exists()):
+    if store.is_file and not store.database.exists():
         return survey.NOTHING
     try:
-        store = store if store.is_file else remotes.found(store)
-        with stores.connect(store) as connection:
+        with stores.connect(store if store.is_file else remotes.found(store)) as connection:
             return survey.survey(connection, now, limits())
     except BillingError as error:
         log.warning("The findings could not be read: %s", error)

@@ -15,6 +15,7 @@ from . import logs
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
+_USAGE = 1_000
 
 
 def run(command: Callable[[], object]) -> int:
@@ -70,7 +71,8 @@ def report(error: Exception) -> int:
         logs.tell(logs.traceback_of(error))
     usage = getattr(error, "format_message", None)
     if usage is not None:
-        _say(f"Error: {usage().rstrip('.')}. See --help.")
+        words = redact(usage().rstrip("."), limit=_USAGE)  # a misplaced word may be an address that opens a door
+        _say(f"Error: {words}. See --help.")
         return 2
     if isinstance(error, BillingError):
         _say("\n".join([f"Error: {error}", *getattr(error, "__notes__", [])]))
