@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ai_gateway_billing_pipeline import metrics
-from ai_gateway_billing_pipeline.database import checks
+from ai_gateway_billing_pipeline.database import checks, views
 from support.command import aig, start_aig
 from support.constants import ACCOUNT, NOW, OTHER
 from support.raw_tables import Row, at, covered, database, fill, named, preview, used
@@ -122,6 +122,21 @@ def test_models_are_told_apart(tmp_path: Path) -> None:
     found = gauges(connection)["aig_billing_model_spend_month"]
 
     assert found == {(ACCOUNT, "USD", "openai/gpt-5.5"): 7.0, (ACCOUNT, "USD", "@cf/meta/llama"): 0.5}
+
+
+def test_budgets_are_told_as_ratios(filled: duckdb.DuckDBPyConnection) -> None:
+    team = {"name": "team", "amount": Decimal(80), "currency": "USD", "period": "month", "thresholds": "50,80,100"}
+    filled.execute(
+        "create table if not exists ai_gateway_billing.budgets (name varchar, amount decimal(38, 18), "
+        "currency varchar, period varchar, accounts varchar, model varchar, thresholds varchar)"
+    )
+    fill(filled, budgets=[team])
+    views.apply(filled, "cents")
+
+    found = gauges(filled)
+
+    assert found["aig_billing_budget_ratio"] == {("", "team", "USD", "", "month"): 0.55}
+    assert found["aig_billing_budget_forecast_ratio"][("", "team", "USD", "", "month")] > 0.7
 
 
 def test_what_is_not_known_is_absent(filled: duckdb.DuckDBPyConnection) -> None:

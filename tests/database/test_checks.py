@@ -67,7 +67,8 @@ BROKEN = {
     "misplaced_buckets": f"update {RAW}.usage_hourly set start_time = start_time + interval 7 minute "
     "where bucket_start = '2026-10-02 10:00:00+00'",
     "wrong_times": f"update {RAW}.credit_balance set _dlt_valid_to = _dlt_valid_from - interval 1 hour",
-    "quarantine": f"insert into {RAW}.quarantine values "
+    "quarantine": f"insert into {RAW}.quarantine "
+    "(account_id, resource, field, reason, payload, first_seen_at, last_seen_at) values "
     f"('{DEMO_ACCOUNT_ID}', 'invoices', 'amount_due', 'contains text instead of a number', '{{}}', now(), now())",
     "unit_errors": "create or replace table spend.usage_unit as select 'dollars' as unit",
     "invoice_sums": f"update {RAW}.invoices set amount_paid = amount_paid + 1 "
@@ -283,7 +284,7 @@ def test_a_note_is_no_error(database: Path) -> None:
 SAME = {
     "quarantine": (
         BROKEN["quarantine"],
-        f"insert into {RAW}.quarantine from {RAW}.quarantine select * replace ('more' as payload)",
+        f"insert into {RAW}.quarantine by name from {RAW}.quarantine select * replace ('more' as payload)",
     ),
     "invoice_sums": (
         BROKEN["invoice_sums"],
@@ -310,8 +311,8 @@ def test_ten_times_as_many_are_worse(database: Path) -> None:
     (few,) = of(found(database), "quarantine")
     change(
         database,
-        f"insert into {RAW}.quarantine select account_id, resource, field, reason, n::varchar, now(), now() "
-        f"from {RAW}.quarantine, range(9) as numbers(n)",
+        f"insert into {RAW}.quarantine by name from {RAW}.quarantine, range(9) as numbers(n) "
+        "select quarantine.* replace (n::varchar as payload)",
     )
 
     (many,) = of(found(database), "quarantine")
@@ -325,3 +326,89 @@ def test_no_two_findings_share_an_id(database: Path, name: str) -> None:
 
     ids = [finding.id for finding in found(database)]
     assert len(ids) == len(set(ids))
+
+
+# --- budgets and unusual days ----------------------------------------------------------------------------------------
+
+
+def budget(
+    database: Path, times_spent: str, *, period: str = "month", thresholds: str = "50,80,100"
+) -> list[checks.Finding]:
+    """What is found with a budget of so many times what the running month has cost."""
+    change(
+        database,
+        f"delete from {RAW}.budgets",
+        f"insert into {RAW}.budgets (name, amount, currency, period, thresholds) "
+        f"select 'team', {times_spent} * month_to_date, 'USD', '{period}', '{thresholds}' from spend.runway",
+    )
+    return [each for each in of(found(database), "budgets") if '"team"' in each.finding]
+
+
+def test_each_threshold_of_a_budget_makes_the_same_finding_worse(database: Path) -> None:
+    assert budget(database, "4") == []
+    ((half,), (most,), (over,)) = (budget(database, times) for times in ("1.9", "1.1", "0.9"))
+
+    assert len({half.id, most.id, over.id}) == 1
+    assert [each.severity for each in (half, most, over)] == ["warning", "warning", "error"]
+    assert set(half.reached) < set(most.reached) < set(over.reached)
+    assert {"50", "80", "100", "forecast"} <= set(over.reached)
+    assert "USD (111 %) are spent in the month from 2026-11-01" in over.finding
+
+
+def test_a_budget_that_will_be_exceeded_is_a_warning_before_it_is(database: Path) -> None:
+    (finding,) = budget(database, "1.1", thresholds="100")
+
+    assert (finding.severity, finding.reached) == ("warning", ("warning", "forecast"))
+    assert "are to be expected by its end" in finding.finding
+
+
+def test_a_period_of_last_week_is_told_when_it_cost_too_much_and_forgotten_then(database: Path) -> None:
+    """Late events may bring that."""
+    days = budget(database, "0.0001", period="day")
+
+    assert {each.severity for each in days if "are to be expected" not in each.finding} == {"warning"}
+    assert len(days) == len({each.id for each in days}) == 8
+    later = [each for each in of(found(database, NOW + timedelta(days=30)), "budgets") if '"team"' in each.finding]
+    assert later == []
+
+
+def test_a_budget_that_counts_no_account_is_told(database: Path) -> None:
+    change(
+        database,
+        f"insert into {RAW}.budgets (name, amount, currency, period, thresholds, accounts) "
+        "values ('team', 10, 'USD', 'month', '100', 'nobody')",
+    )
+
+    (finding,) = of(found(database), "idle_budgets")
+    assert 'Budget "team" counts nothing' in finding.finding
+
+
+def spike(database: Path, times: int) -> None:
+    """Thursday cost so many times as much."""
+    for table in ("usage_hourly", "usage_daily"):
+        change(
+            database,
+            f"update {RAW}.{table} set aggregated_value = {times} * aggregated_value "
+            "where (bucket_start at time zone 'UTC')::date = '2026-11-19'",
+        )
+
+
+def test_a_day_that_cost_unusually_much_is_a_warning_for_a_week(database: Path) -> None:
+    assert of(found(database), "anomalies") == []
+    spike(database, 10)
+
+    (finding,) = of(found(database), "anomalies")
+    assert (finding.severity, finding.account_id) == ("warning", DEMO_ACCOUNT_ID)
+    assert "2026-11-19 cost" in finding.finding
+    assert "usual for such a Thursday" in finding.finding
+    assert of(found(database, NOW + timedelta(days=5)), "anomalies") == []
+
+
+def test_a_spike_that_grows_by_late_events_stays_one_finding(database: Path) -> None:
+    spike(database, 10)
+    (first,) = of(found(database), "anomalies")
+    spike(database, 2)
+
+    (second,) = of(found(database), "anomalies")
+    assert (second.id, second.reached) == (first.id, first.reached)
+    assert second.finding != first.finding

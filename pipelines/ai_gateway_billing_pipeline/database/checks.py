@@ -27,6 +27,8 @@ Severity = Literal["error", "warning", "info"]
 CHECKS = (
     "low_credit",
     "automatic_topup",
+    "budgets",
+    "anomalies",
     "stopped_schedule",
     "stale_data",
     "failed_load",
@@ -43,6 +45,7 @@ CHECKS = (
     "mixed_currencies",
     "lost_estimates",
     "missing_estimates",
+    "idle_budgets",
     "new_fields",
 )
 _STEPS: dict[Severity, tuple[str, ...]] = {"info": (), "warning": ("warning",), "error": ("warning", "error")}
