@@ -154,8 +154,9 @@ def dagster(tmp_path: Path, postgres: Database, simulator: str) -> Orchestrated:
     return found
 
 
-STAGING = "select 1 from information_schema.schemata where schema_name = 'ai_gateway_billing_staging_america'"
-"""Where rows are between the first that a load writes and the last."""
+def is_loading(postgres: Database, shard: str) -> bool:
+    """Does a load hold the lock of this shard?"""
+    return bool(postgres.rows("select 1 from pg_stat_activity where application_name like %s", f"%{shard}%"))
 
 
 def materialize(shard: str) -> tuple[str, ...]:
@@ -177,7 +178,8 @@ def test_two_shards_at_once_one_killed_and_run_again_load_every_account(
 ) -> None:
     killed = dagster.start(*materialize("america"), log="america")
     other = dagster.start(*materialize("europe"), log="europe")
-    until(lambda: postgres.rows(STAGING), seconds=120)
+    until(lambda: is_loading(postgres, "america"), seconds=120)
+    until(lambda: is_loading(postgres, "europe"), seconds=120)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
     assert other.wait() == 0, (dagster.folder / "europe").read_text()[-5000:]

@@ -412,6 +412,7 @@ def test_several_tokens_share_the_accounts_out_among_them(capsys: pytest.Capture
     main(["--accounts", "5", "--tokens", "2"], visit)
 
     assert [len(ids) for ids in seen] == [3, 2]
+    assert DEMO_ACCOUNT_ID not in {each for ids in seen for each in ids}
     assert len({each for ids in seen for each in ids}) == 5
 
 

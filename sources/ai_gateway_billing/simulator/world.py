@@ -187,11 +187,12 @@ class World:
 def demo_world(accounts: int = 1, *, start: datetime = DEMO_START, writable: bool = False, tokens: int = 1) -> World:
     """The account of the demo, and more of other sizes after it; `DEMO_TOKEN` reads them all.
 
-    Several `tokens` (`DEMO_TOKEN`, `DEMO_TOKEN-2`, …) share the accounts out among them, each in a row. `writable`: a
-    token may also change its accounts.
+    Several `tokens` (`DEMO_TOKEN`, `DEMO_TOKEN-2`, …) share the accounts out among them, each in a row; the demo's own
+    account is then left out, as nothing else is loaded beside it. `writable`: a token may also change its accounts.
     """
     world = World()
-    for place in range(accounts):
+    first = int(tokens > 1)
+    for place in range(first, first + accounts):
         account_id = f"{int(DEMO_ACCOUNT_ID, 16) + place:032x}"
         name = "Demo account (simulated)" if not place else f"Demo account {place + 1} (simulated)"
         size = _SIZES[place % len(_SIZES)]
