@@ -368,13 +368,13 @@ def check_invoices(answer: Any, result: Any) -> str:
     return outcome
 
 
-def check_object(resource: str, convert: Callable[[Any, Reading], Any], fields: dict[str, Field]) -> Any:
+def check_object(resource: str, fields: dict[str, Field]) -> Any:
     def check(answer: Any, result: Any) -> str:
         assert answer == result
         if answer is None:
             return "nothing"
         try:
-            row = convert(answer, READING)
+            row = records.row(resource, answer, READING)
         except RecordError:
             with pytest.raises(BrokenError):
                 object_of(fields, answer)
@@ -411,22 +411,22 @@ def good_answers() -> dict[str, Endpoint]:
         "invoice-preview": Endpoint(
             lambda client: client.invoice_preview(ACCOUNT),
             [*truths["invoice-preview"], None],
-            check_object("invoice_preview", records.invoice_preview, PREVIEW),
+            check_object("invoice_preview", PREVIEW),
         ),
         "credit-balance": Endpoint(
             lambda client: client.credit_balance(ACCOUNT),
             truths["credit-balance"],
-            check_object("credit_balance", records.credit_balance, BALANCE),
+            check_object("credit_balance", BALANCE),
         ),
         "topup/config": Endpoint(
             lambda client: client.topup_config(ACCOUNT),
             truths["topup/config"],
-            check_object("topup_config", records.topup_config, TOPUP),
+            check_object("topup_config", TOPUP),
         ),
         "spending-limit": Endpoint(
             lambda client: client.spending_limit(ACCOUNT),
             truths["spending-limit"],
-            check_object("spending_limit", records.spending_limit, LIMIT),
+            check_object("spending_limit", LIMIT),
         ),
     }
 

@@ -562,7 +562,7 @@ def walk(examples: int, steps: int, record: Record) -> None:
 
 def test_after_every_load_the_tables_equal_the_world(record_property: Record) -> None:
     """A hundred steps; `-m slow` takes thousands."""
-    walk(examples=4, steps=30, record=record_property)
+    walk(examples=6, steps=30, record=record_property)
 
 
 @pytest.mark.slow

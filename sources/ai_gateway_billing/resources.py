@@ -1,6 +1,6 @@
 """The dlt source `ai_gateway_billing`: every resource with its grain, key, write disposition and cursor."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -14,7 +14,7 @@ from ai_gateway_billing.invoicing.load import InvoiceLoad, State
 from ai_gateway_billing.invoicing.reading import InvoiceReader
 from ai_gateway_billing.rows import arrow, identity, records, stored, unknown, versions
 from ai_gateway_billing.rows.fields import Columns
-from ai_gateway_billing.rows.records import Reading, Row
+from ai_gateway_billing.rows.records import Reading
 from ai_gateway_billing.rows.tables import TABLES, columns_of
 from ai_gateway_billing.rows.versions import hints
 from ai_gateway_billing.usage import buckets
@@ -29,7 +29,7 @@ from .merging import VERSIONS
 from .merging import date_versions as _date_versions
 from .merging import is_made as _is_made
 from .merging import markers_go as _markers_go
-from .outcome import Part, Rejected
+from .outcome import Part
 
 _GIVE_UP_AFTER = 3
 """After this many failed windows the rest of an account's usage waits for the next load."""
@@ -74,7 +74,7 @@ def resources(runs: Runs, include_sensitive: bool) -> Sequence[DltResource]:  # 
     )
     def invoice_preview() -> Iterator[Any]:
         """One row per account and version of the running month's statement, with its lines and their credits."""
-        yield from _snapshots(runs.of("invoice_preview"), "invoice_preview", records.invoice_preview)
+        yield from _snapshots(runs.of("invoice_preview"), "invoice_preview")
 
     balance_columns = columns_of("credit_balance", include_sensitive)
 
@@ -83,14 +83,14 @@ def resources(runs: Runs, include_sensitive: bool) -> Sequence[DltResource]:  # 
     )
     def credit_balance() -> Iterator[Any]:
         """One row per account and version of its prepaid credit."""
-        yield from _snapshots(runs.of("credit_balance"), "credit_balance", records.credit_balance)
+        yield from _snapshots(runs.of("credit_balance"), "credit_balance")
 
     @dlt.resource(
         name="topup_config", write_disposition=VERSIONS, file_format="parquet", columns=hints(TABLES["topup_config"])
     )
     def topup_config() -> Iterator[Any]:
         """One row per account and version of its automatic top-up."""
-        yield from _snapshots(runs.of("topup_config"), "topup_config", records.topup_config)
+        yield from _snapshots(runs.of("topup_config"), "topup_config")
 
     @dlt.resource(
         name="spending_limit",
@@ -100,7 +100,7 @@ def resources(runs: Runs, include_sensitive: bool) -> Sequence[DltResource]:  # 
     )
     def spending_limit() -> Iterator[Any]:
         """One row per account and version of its spending limit."""
-        yield from _snapshots(runs.of("spending_limit"), "spending_limit", records.spending_limit)
+        yield from _snapshots(runs.of("spending_limit"), "spending_limit")
 
     return (
         usage_hourly,
@@ -185,19 +185,7 @@ def _invoice_tables(run: Extraction, columns: Columns) -> Iterator[pa.Table]:
     yield from _parts(run, "invoices", jobs, load.part)
 
 
-def _accepted(
-    convert: Callable[[Any, Reading], Row], items: Iterable[Any], reading: Reading
-) -> tuple[list[Row], list[Rejected]]:
-    rows, rejected = [], []
-    for item in items:
-        try:
-            rows.append(convert(item, reading))
-        except RecordError as error:
-            rejected.append(unknown.rejected(error, item))
-    return rows, rejected
-
-
-def _snapshots(run: Extraction, resource: str, convert: Callable[[Any, Reading], Row]) -> Iterator[Any]:
+def _snapshots(run: Extraction, resource: str) -> Iterator[Any]:
     nothing = OF_RESOURCE[resource].nothing
     seen_types, markers_go = _seen_types(), _markers_go()
     current, is_made = stored.open_versions() if markers_go else {}, _is_made(resource)
@@ -208,13 +196,14 @@ def _snapshots(run: Extraction, resource: str, convert: Callable[[Any, Reading],
         if nothing and nothing.is_said_in(answer):
             is_news = account_id in current or not is_made
             return Part(marker if is_news else [], skipped=nothing.words)
-        rows, rejected = _accepted(convert, [answer], reading)
-        if not rows:
-            return Part(rejected=rejected)
-        counts = versions.row_counts(resource, rows[0])
-        row = identity.identified(resource, rows[0]) if markers_go else rows[0]
+        try:
+            row = records.row(resource, answer, reading)
+        except RecordError as error:
+            return Part(rejected=[unknown.rejected(error, answer)])
+        counts, is_whole = versions.row_counts(resource, row), versions.reaches_every_table(resource, row)
+        row = identity.identified(resource, row) if markers_go else row
         item, kinds = versions.hinted(resource, row, seen_types)
-        content = [*([] if versions.reaches_every_table(resource, rows[0]) else marker), item]
+        content = [*([] if is_whole else marker), item]
         if account_id in current and row["_dlt_id"] == current[account_id]:  # dlt would find out, and take its time
             content, counts = [], dict.fromkeys(counts, 0)
         return Part(content, counts, told=reading.unreadable(), unknown=kinds)

@@ -69,13 +69,7 @@ ANSWERS = {"invoice_preview": preview, "credit_balance": balance, "topup_config"
 
 
 def marked(table: str, answer: Any, account_id: str = ACCOUNT) -> dict[str, Any]:
-    convert: dict[str, Callable[[Any, Reading], Any]] = {
-        "invoice_preview": records.invoice_preview,
-        "credit_balance": records.credit_balance,
-        "topup_config": records.topup_config,
-        "spending_limit": records.spending_limit,
-    }
-    return identified(table, convert[table](answer, Reading(account_id, NOW)))
+    return identified(table, records.row(table, answer, Reading(account_id, NOW)))
 
 
 def ids(row: Any) -> list[str]:

@@ -6,6 +6,7 @@ import json
 from copy import deepcopy
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -78,10 +79,10 @@ LIMIT: dict[str, Any] = {"enabled": True, "config": {"amount": 50_000, "duration
 
 ANSWERS = {
     "invoices": (records.invoice, INVOICE),
-    "invoice_preview": (records.invoice_preview, PREVIEW),
-    "topup_config": (records.topup_config, TOPUP),
-    "credit_balance": (records.credit_balance, BALANCE),
-    "spending_limit": (records.spending_limit, LIMIT),
+    "invoice_preview": (partial(records.row, "invoice_preview"), PREVIEW),
+    "topup_config": (partial(records.row, "topup_config"), TOPUP),
+    "credit_balance": (partial(records.row, "credit_balance"), BALANCE),
+    "spending_limit": (partial(records.row, "spending_limit"), LIMIT),
 }
 
 

@@ -188,3 +188,9 @@ def test_periods_that_end_within_two_years_are_no_error() -> None:
     now = datetime(2026, 11, 22, tzinfo=UTC)
 
     assert values.instant(int(datetime(2028, 11, 21, tzinfo=UTC).timestamp()), now).year == 2028
+
+
+@pytest.mark.parametrize("sent", ["10", "1E1", "10.0", "1.0e+1"])
+def test_ten_has_no_exponent_however_it_is_written(sent: str) -> None:
+    """Databases read one as a float."""
+    assert str(values.decimal(Decimal(sent))) == "10"

@@ -1,7 +1,7 @@
 """What commands share that tell people of findings: the addresses, and the telling, which makes no command fail."""
 
 import logging
-import socket
+import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -128,7 +128,7 @@ def examine(notify: Sequence[str] | None, *, is_test: bool) -> "Iterator[Check]"
 def _tried(address: "Address", number: int) -> "Check":
     from ai_gateway_billing_pipeline.doctor.machine import Check
 
-    text = f"This is a test from {socket.gethostname()}. Alerts of aig-billing will arrive here."
+    text = f"This is a test from {os.uname().nodename}. Alerts of aig-billing will arrive here."
     if address.say("AI Gateway billing: test", text):
         return Check("notify", "ok", f"address {number} took the test message")
     return Check("notify", "fail", f"Address {number} did not take the test message. Correct it.", exit_code=1)

@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any, NamedTuple
 
 from ai_gateway_billing.errors import RecordError
@@ -83,19 +82,6 @@ def surrogate_id(row: Mapping[str, Any]) -> str:
     """A stable id for an invoice that has none: from created, currency, description and amount due, not its status."""
     identity = unknown.as_json([str(row["created"]), row["currency"], row["description"], row["amount_due"]])
     return "surrogate_" + hashlib.sha256(identity.encode()).hexdigest()[:32]
-
-
-topup_config = partial(row, "topup_config")
-"""One row per account: when and by how many cents the credit is topped up by itself. Source: topup/config."""
-
-credit_balance = partial(row, "credit_balance")
-"""One row per account: prepaid credit in cents, fractional, maybe negative. Source: credit-balance."""
-
-spending_limit = partial(row, "spending_limit")
-"""One row per account: its spending limit in cents, without meaning unless enabled. Source: spending-limit."""
-
-invoice_preview = partial(row, "invoice_preview")
-"""One row per account: the running month's statement in cents, its lines gross. Source: invoice-preview."""
 
 
 def _row(table: str, fields: Fields, item: Any, reading: Reading) -> Row:
