@@ -148,6 +148,27 @@ def test_a_load_leaves_no_secret_anywhere(place: Place) -> None:
     assert (place.folder / "billing.duckdb.load/dlt/ai_gateway_billing/trace.pickle").exists()
 
 
+OF_GATEWAYS = ("sim-otel-authorization-0123456789", "sim-otel-header-secret-0123456789", "simStripeAuthorization")
+NAMED = ("user-1@example.test", "user-4@example.test")
+"""People in the metadata of requests."""
+
+
+def with_teams() -> None:
+    os.environ["AIG_BILLING_ATTRIBUTION_TAGS"] = "team"
+
+
+@pytest.mark.parametrize("fault", [None, "graphql_error", "truncated_json"])
+def test_attribution_leaves_neither_secrets_of_gateways_nor_people_anywhere(place: Place, fault: str | None) -> None:
+    if fault:
+        place.simulator.faults.add(fault, endpoint="graphql", every=2)
+        place.simulator.faults.add(fault if fault != "graphql_error" else 500, endpoint="gateways", times=1)
+
+    ending = load(place, "--json", "--with", "attribution", prepare=with_teams)
+
+    assert ending.code in (0, 4), ending
+    assert_nothing_leaked(place, ending, *SECRETS, *OF_GATEWAYS, *NAMED)
+
+
 def test_sensitive_data_that_is_asked_for_stays_in_the_tables(place: Place) -> None:
     """And in the packages that dlt makes the tables from: not in logs, traces and states."""
     ending = load(place, prepare=sensitive)

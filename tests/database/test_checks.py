@@ -191,6 +191,23 @@ def test_a_bill_without_any_estimate_is_a_warning_where_attribution_is_on(databa
     assert "may lack the permission" in finding.finding
 
 
+def test_attribution_that_was_switched_off_is_neither_stale_nor_failed(database: Path) -> None:
+    change(
+        database,
+        f"insert into {RAW}.load_status (account_id, resource, status, error, last_attempt_at, last_success_at) values "
+        f"('{DEMO_ACCOUNT_ID}', 'gateways', 'failed', 'refused', '2026-10-02 00:00:00+00', '2026-10-01 00:00:00+00')",
+    )
+    assert of(found(database), "stale_data", "failed_load") == []
+    change(
+        database, f"update {RAW}.load_status set last_attempt_at = (select max(last_attempt_at) from {RAW}.load_status)"
+    )
+
+    assert {finding.check for finding in of(found(database), "stale_data", "failed_load")} == {
+        "stale_data",
+        "failed_load",
+    }
+
+
 # --- the same matter stays the same finding -------------------------------------------------------------------------
 
 

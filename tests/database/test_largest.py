@@ -40,6 +40,13 @@ COVERAGE = """
     from generate_series($2::timestamptz, $3::timestamptz, interval 1 day) as time(day),
         (values ('hour'), ('day')) as grains("grouping")
 """
+ESTIMATES = """
+    insert into ai_gateway_billing.gateway_usage_{table}hourly by name
+    select
+        $1 as account_id, hour, 'g' || n as gateway, 'openai' as provider, 'gpt-5' as model, n < 2 as wholesale,
+        4611686018427387 as requests, 1 as tokens_in, 1 as tokens_out, $4 as cost_usd_estimate {tag}
+    from generate_series($2::timestamptz, $3::timestamptz, interval 1 hour) as times(hour), range(3) as ids(n)
+"""
 
 
 def version(start: datetime, end: datetime | None, number: int, **fields: Any) -> Row:
@@ -107,8 +114,29 @@ def snapshots(amounts: list[Decimal]) -> dict[str, list[Row]]:
     }
 
 
-def fill_days(connection: duckdb.DuckDBPyConnection, usage: Decimal, amounts: list[Decimal], days: int) -> None:
+def gateways(dollars: Decimal) -> dict[str, list[Row]]:
+    rule = {"account_id": ACCOUNT, "limit_usd": dollars, "window_seconds": 86_400, "kind": "fixed"}
+    return {
+        "gateways": [version(at("2026-09-01"), None, 0, gateway="g1")],
+        "gateways__spend_limit_rules": [rule | {"_dlt_parent_id": "0", "_dlt_id": "r", "_dlt_list_idx": 0}],
+        "gateway_usage_hourly": [],
+        "gateway_usage_tags_hourly": [],
+    }
+
+
+def fill_days(
+    connection: duckdb.DuckDBPyConnection,
+    usage: Decimal,
+    amounts: list[Decimal],
+    days: int,
+    dollars: Decimal = LARGEST,
+) -> None:
+    """`dollars`: what each hour of a gateway costs, by estimate, and its limit."""
     fill(connection, **previews(amounts), **snapshots(amounts), usage_hourly=[], usage_daily=[], usage_coverage=[])
+    fill(connection, **gateways(dollars))
+    for table, tag in {"": "", "tags_": ", 'team' as tag, 'a' as value, false as is_hashed"}.items():
+        estimates = ESTIMATES.format(table=table, tag=tag)
+        connection.execute(estimates, [ACCOUNT, THEN - timedelta(days=62), THEN, dollars])
     start = THEN.replace(hour=0) - timedelta(days=days)
     connection.execute(COVERAGE, [ACCOUNT, start, THEN])
     connection.execute(BUCKETS.format(grain="hourly", step="hour"), [ACCOUNT, start, THEN - timedelta(hours=1), usage])
@@ -169,7 +197,7 @@ def test_every_amount_below_a_billion_can_be_squared_and_converted(
     """Half a million an hour, and invoices of fifty million, with as many digits as can be sent."""
     connection, largest = connections["cents"], Decimal(0)
     rate = Decimal("7.123456789012345678")
-    fill_days(connection, Decimal("4e7") + STEP, [Decimal("5e9") - STEP], 70)
+    fill_days(connection, Decimal("4e7") + STEP, [Decimal("5e9") - STEP], 70, Decimal(5000))
     connection.execute("update ai_gateway_billing.budgets set amount = 987654321.0123456789")
     for view, column in amounts_of_all_views(connection):
         query = (

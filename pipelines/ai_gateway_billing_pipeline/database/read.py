@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from ai_gateway_billing.errors import DatabaseBusyError, DatabaseError, SettingsError
-from ai_gateway_billing.rows.tables import DATASET, RESOURCES, TABLES
+from ai_gateway_billing.rows.tables import ATTRIBUTION, DATASET, RESOURCES, TABLES
 
 from . import confinement, storage
 
@@ -44,6 +44,9 @@ _UNKNOWN_FIELDS = """
 """
 _USAGE = {"usage_hourly": "hour", "usage_daily": "day"}
 _NEWEST = {
+    "gateway_usage_hourly": "hour",
+    "gateway_usage_tags_hourly": "hour",
+    "gateway_usage_gaps": "gap_end",
     "usage_hourly": "start_time",
     "usage_daily": "start_time",
     "usage_coverage": "read_until",
@@ -235,7 +238,8 @@ def unknown_fields(connection: duckdb.DuckDBPyConnection) -> list[UnknownField]:
 
 
 def _position(resource: str) -> int:
-    return RESOURCES.index(resource) if resource in RESOURCES else len(RESOURCES)
+    known = (*RESOURCES, *ATTRIBUTION)
+    return known.index(resource) if resource in known else len(known)
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
@@ -249,7 +253,7 @@ def _counts(connection: duckdb.DuckDBPyConnection, tables: set[str]) -> dict[tup
     parts = [
         f"select account_id, '{table}', count(*), max({_NEWEST.get(table, '_dlt_valid_from')}) "  # noqa: S608 - names of ours
         f"from {SCHEMA}.{table} group by all"
-        for table in RESOURCES
+        for table in (*RESOURCES, *ATTRIBUTION)
         if table in tables
     ]
     return {row[:2]: row[2:] for row in _own(connection, " union all ".join(parts))} if parts else {}

@@ -11,9 +11,10 @@ from ai_gateway_billing.clock import EXACT, TOLD_FROM
 
 from .sql import Sql, columns
 
-_VERSIONS = ("invoice_preview", "credit_balance", "topup_config", "spending_limit")
+_VERSIONS = ("invoice_preview", "credit_balance", "topup_config", "spending_limit", "gateways")
 _BOUNDED = {
     ("account_names", "named_at"),
+    ("gateway_usage_gaps", "noticed_at"),
     ("load_status", "last_attempt_at"),
     ("load_status", "last_listed_at"),
     ("load_status", "last_success_at"),

@@ -28,4 +28,8 @@ from ai_gateway_billing.load_status
 left join listed using (account_id)
 where (last_success_at is null or last_success_at < $now - to_hours($stale_after::integer))
   and (select last_attempt_at from attempts) >= $now - to_hours($stale_after::integer)  -- else the schedule stopped
+  and (
+    resource not in ('gateway_usage_hourly', 'gateway_usage_tags_hourly', 'gateways')  -- attribution may be switched off
+    or last_attempt_at >= $now - to_hours($stale_after::integer)
+  )
 group by account_id, last_success_at is null
