@@ -1,6 +1,6 @@
 """Two simulated years of loads of one account: what a load costs in the second month and in the last, and what grows.
 
-A load each day, and in those two months one each hour of a day, which are timed. Every hour brings usage, a changed
+A load every few days, and in those two months one each hour of a day, which are timed. Each hour brings usage, another
 preview and balance, every few days an invoice. All in one process, without a network, so that years take minutes.
 Prints figures; asserts nothing.
 """
@@ -29,15 +29,14 @@ MONTH = 30 * DAY
 OWN = ("_dlt_pipeline_state", "_dlt_loads", "_dlt_version", "load_status", "credit_balance", "invoice_preview")
 
 
-def moments(years: float) -> Iterator[tuple[datetime, str]]:
+def moments(years: float, every: timedelta) -> Iterator[tuple[datetime, str]]:
     """When loads run, and which of them are timed as what."""
-    end = BEGIN + timedelta(days=round(years * 365))
-    timed = {BEGIN + MONTH + 15 * DAY: "second month", end - 15 * DAY: "last month"}
-    day = BEGIN
-    while day < end:
+    count = round(years * 365) * DAY // every
+    timed = {45 * DAY // every: "second month", count - 15 * DAY // every: "last month"}
+    for number in range(count):
+        day = BEGIN + number * every
         yield day, ""
-        yield from ((day + hour * HOUR, timed[day]) for hour in range(1, 24) if day in timed)
-        day += DAY
+        yield from ((day + hour * HOUR, timed[number]) for hour in range(1, 24) if number in timed)
 
 
 def size(bench: Bench) -> str:
@@ -51,7 +50,7 @@ def size(bench: Bench) -> str:
     return f"{bench.database.stat().st_size / 1e6:.1f} MB; {len(beside)} files beside it; {rows}"
 
 
-def main(years: float = 2) -> None:
+def main(years: float = 2, days_between: float = 2) -> None:
     """Live the years and print."""
     costs: dict[str, list[float]] = {}
     told = 0
@@ -59,7 +58,7 @@ def main(years: float = 2) -> None:
         bench = Bench(Path(folder), World(), now=BEGIN, start=f"{BEGIN:%Y-%m-%d}")
         bench.world.add_generated_account(ACCOUNT, start=BEGIN, size=1000)
         bench.world.add_token(TOKEN)
-        for number, (bench.now, label) in enumerate(moments(years)):
+        for number, (bench.now, label) in enumerate(moments(years, days_between * DAY)):
             gc.collect()
             began = time.process_time()
             bench.load_well()

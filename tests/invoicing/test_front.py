@@ -60,12 +60,15 @@ def test_nothing_is_enough_when_the_total_is_another(total: Any) -> None:
 
 
 @pytest.mark.parametrize("status", ["open", "draft", None, "something new", 5])
-def test_an_open_invoice_behind_the_page_is_looked_at(status: Any) -> None:
+def test_news_are_followed_past_pages_with_invoices_that_may_still_change(status: Any) -> None:
     items = [item | {"status": status} if place in (3, 60) else item for place, item in enumerate(ITEMS)]
     known = remembered(items)
+    first, second, third = (page(([invoice(400), *items])[at : at + 50], 301) for at in (0, 50, 100))
 
-    assert not known.is_enough([page(items[:50], 300)])
-    assert known.is_enough([page(items[:50], 300), page(items[50:100], 300, 2)])
+    assert known.is_enough([page(items[:50], 300)]), "nothing is new"
+    assert not known.is_enough([first])
+    assert not known.is_enough([first, second])
+    assert known.is_enough([first, second, third])
 
 
 def test_news_are_followed_to_a_page_without_any() -> None:

@@ -684,6 +684,29 @@ def test_where_the_page_is_ignored_the_first_is_loaded_and_nothing_taken_for_del
     bench.assert_equals_world()
 
 
+@pytest.mark.parametrize("count", [40, 500])
+@pytest.mark.parametrize("accounts", ["all", (ACCOUNT,)])
+def test_a_load_that_finds_nothing_new_sends_eight_requests_whatever_the_history(
+    bench: Bench, count: int, accounts: Any
+) -> None:
+    account = bench.account()
+    fill(account)
+    for number in range(count):
+        status = "open" if number % 7 else "paid"
+        account.put_invoice(invoice(f"in_{number:04}", created=1_780_000_000 + number, status=status))
+    bench.load_well(accounts)
+    before = bench.everything()
+    bench.now += HOUR
+
+    result = bench.load_well(accounts)
+
+    assert result.requests <= 8
+    assert result.outcomes.rows["invoices"] == result.outcomes.rows["credit_balance"] == 0
+    after = bench.everything()
+    for table in ("invoices", "invoice_preview", "credit_balance", "topup_config", "spending_limit"):
+        assert after[table] == before[table]
+
+
 def test_an_account_that_the_api_spells_in_capitals_is_the_same_one(bench: Bench) -> None:
     fill(bench.account())
     bench.load_well()

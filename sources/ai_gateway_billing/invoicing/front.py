@@ -1,6 +1,6 @@
 """The newest invoices of an account as a load left them: by these the next one knows where to stop reading.
 
-Kept in dlt's state as text, in the order of the API: 18 letters for an invoice, and no more invoices than three pages
+Kept in dlt's state as text, in the order of the API: 17 letters for an invoice, and no more invoices than three pages
 hold.
 """
 
@@ -14,22 +14,17 @@ from ai_gateway_billing.rows import invoice_kinds, unknown
 
 SIZE = 150
 _MARK = 8
-_RECORD = 2 * _MARK + 2
-_STATES = "~."
-"""Open, final."""
+_RECORD = 2 * _MARK + 1
 _FINAL = frozenset({"paid", "void", "uncollectible"})
-_PAGES = 2
-"""So many are read at most while nothing on them is new."""
 
 Item = dict[str, Any]
 
 
 class Known(NamedTuple):
-    """What is remembered of an invoice: a mark of its content, its kind, and whether it keeps its status."""
+    """What is remembered of an invoice: a mark of its content, and its kind."""
 
     content: str
     kind: str
-    is_final: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +37,15 @@ class Front:
     def is_enough(self, pages: Sequence[Page]) -> bool:
         """Whether what lies behind these pages is as it was, as far as can be told without reading it.
 
-        The announced total has to fit. Then it is enough to have read a page with nothing but final invoices that are
-        as they were; or, while nothing is new, to know that the next page would be one. Invoices without an id are
-        never enough.
+        The announced total has to fit. Then the first page is enough while nothing on it is new; where something is, a
+        page with nothing but final invoices that are as they were. Invoices without an id are never enough. A change
+        behind that is found by the next whole list.
         """
         items = [item for page in pages for item in page.rows]
-        marks = {mark(item) for item in items}
-        if not all(item.get("id") for item in items) or pages[-1].total != self.count + len(marks - {*self.invoices}):
+        fresh = {mark(item) for item in items} - self.invoices.keys()
+        if not all(item.get("id") for item in items) or pages[-1].total != self.count + len(fresh):
             return False
-        if all(self.is_known(item) and is_final(item) for item in pages[-1].rows):
-            return True
-        if not all(map(self.is_known, items)):
-            return False
-        return len(pages) >= _PAGES or self._continues_final(marks, len(pages[-1].rows))
+        return all(map(self.is_known, items)) or all(self.is_known(it) and is_final(it) for it in pages[-1].rows)
 
     def is_known(self, item: Item) -> bool:
         """Whether the invoice is what it was."""
@@ -74,19 +65,13 @@ class Front:
         """As it is kept: only the newest."""
         newest = list(self.invoices.items())[:SIZE]
         letters = {kind: letter for letter, kind in invoice_kinds.OF_LETTER.items()}
-        return "".join(f"{name}{each.content}{letters[each.kind]}{_STATES[each.is_final]}" for name, each in newest)
-
-    def _continues_final(self, read: set[str], length: int) -> bool:
-        """Whether as many as a page holds, or all that are left, follow, and none of them is open."""
-        rest = [known.is_final for name, known in self.invoices.items() if name not in read][:length]
-        return all(rest) and (len(rest) == length or len(read) + len(rest) == self.count)
+        return "".join(f"{name}{each.content}{letters[each.kind]}" for name, each in newest)
 
 
 def from_text(text: str, count: int) -> Front:
     """The front that was kept."""
     records = [text[at : at + _RECORD] for at in range(0, len(text), _RECORD)]
-    kinds = invoice_kinds.OF_LETTER
-    known = {each[:_MARK]: Known(each[_MARK:-2], kinds[each[-2]], each[-1] == _STATES[True]) for each in records}
+    known = {each[:_MARK]: Known(each[_MARK:-1], invoice_kinds.OF_LETTER[each[-1]]) for each in records}
     return Front(known, count)
 
 
@@ -101,7 +86,7 @@ def is_final(item: Item) -> bool:
 
 
 def _known(item: Item, kind: str) -> Known:
-    return Known(_content(item), kind, is_final(item))
+    return Known(_content(item), kind)
 
 
 def _content(item: Item) -> str:
