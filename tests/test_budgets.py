@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from support.bench import Bench
 from support.command import aig
 from support.constants import ACCOUNT, TODAY
 
+README = Path(__file__).parents[1] / "README.md"
 CONFIG = """
 [sources.ai_gateway_billing.budgets.everything]
 amount = 250.10
@@ -50,6 +53,17 @@ def test_budgets_are_read_from_the_settings_as_they_are_written() -> None:
             (Decimal("33.3"), Decimal(100), Decimal(120)),
         ),
     )
+
+
+def test_what_the_readme_shows_is_read() -> None:
+    shown = re.findall(r"```toml\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    (text,) = (block for block in shown if ".budgets." in block)
+
+    found = budgets.budgets_in(tomllib.loads(text)["sources"]["ai_gateway_billing"]["budgets"])
+    assert [(each.name, each.amount, each.period) for each in found] == [
+        ("everything", 250, "month"),
+        ("research", 20, "week"),
+    ]
 
 
 def test_no_budget_is_set_where_none_is_written() -> None:

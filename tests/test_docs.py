@@ -72,7 +72,7 @@ def test_there_are_twenty_questions_each_with_a_query_on_the_views() -> None:
     asked = set(re.findall(r"spend\.(\w+)", "".join(questions())))
     interface = {
         "hourly", "daily", "monthly", "by_model", "by_model_daily", "invoices", "balance", "runway", "reconciliation",
-        "focus", "daily_in",
+        "focus", "daily_in", "anomalies",
     }  # fmt: skip
     assert asked == interface
     assert not [sql for sql in questions() if views.DATASET in sql], "raw tables are not for questions"

@@ -49,22 +49,33 @@ spans as (
   from starts
   where starts_at is not null
 ),
+-- Days that hours are known of are taken from these, others as a whole; none before the first that is asked for.
+recent as (
+  select
+    daily.account_id,
+    daily.day,
+    daily.amount,
+    daily.source,
+    daily.is_complete
+  from spend.daily
+  where daily.day >= (select min(previous_starts_at)::date from spans)
+),
 hours as (
   select
-    account_id,
-    hour at time zone 'UTC' as began,
+    hourly.account_id,
+    hourly.hour at time zone 'UTC' as began,
     interval 1 hour as lasts,
     hourly.amount
   from spend.hourly
-  join spend.daily using (account_id, day)
-  where hourly.is_complete and daily.source = 'hour'
+  join recent using (account_id, day)
+  where hourly.is_complete and recent.source = 'hour' and hourly.day >= (select min(previous_starts_at)::date from spans)
   union all
   select
     account_id,
     day::timestamp as began,
     interval 1 day as lasts,
     amount
-  from spend.daily
+  from recent
   where is_complete and source = 'day'
 ),
 sums as (
@@ -123,6 +134,11 @@ earlier as (
   where previews.observed_at at time zone 'UTC' between moment - interval 1 day and moment
   qualify row_number() over (partition by shown.account_id order by previews.observed_at desc) = 1
 ),
+compared as (
+  select account_id, billing_month, observed_at, true as is_now from shown
+  union all
+  select account_id, billing_month, observed_at, false as is_now from earlier
+),
 months as (
   select
     account_id,
@@ -130,16 +146,9 @@ months as (
     currency,
     sum(gross) filter (where is_now) as amount,
     sum(gross) filter (where not is_now) as previous_amount
-  from (
-    select account_id, model, currency, gross, true as is_now
-    from spend.preview_models
-    semi join shown using (account_id, billing_month, observed_at)
-    union all
-    select account_id, model, currency, gross, false as is_now
-    from spend.preview_models
-    semi join earlier using (account_id, billing_month, observed_at)
-  )
-  group by all
+  from spend.preview_models
+  join compared using (account_id, billing_month, observed_at)
+  group by account_id, model, currency
 ),
 months_changed as (
   select
