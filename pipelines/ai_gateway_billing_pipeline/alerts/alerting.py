@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ai_gateway_billing.errors import BillingError, DatabaseBusyError, SettingsError
-from ai_gateway_billing_pipeline.loading.workspace import Workspace
+from ai_gateway_billing.errors import BillingError, DatabaseBusyError
+from ai_gateway_billing_pipeline.database.checks import Executor
 from ai_gateway_billing_pipeline.settings import Store
 from ai_gateway_billing_pipeline.terminal import exits
 
@@ -118,14 +118,14 @@ class _NowhereError(Exception):
 
 
 @contextmanager
-def _changed(store: Store, wait_s: float) -> Iterator[stored.Executor]:
-    if not store.is_file:
-        raise SettingsError(f"Alerts are remembered in the DuckDB file only, not in {store}.")
-    if not store.database.exists():
+def _changed(store: Store, wait_s: float) -> Iterator[Executor]:
+    """The database to write into. Neither a load nor a second teller writes meanwhile."""
+    from ai_gateway_billing_pipeline.loading import store as places  # noqa: PLC0415  # brings dlt, which takes time
+
+    if store.is_file and not store.database.exists():
         raise _NowhereError
-    with Workspace(store.database.resolve()).changed(wait_s) as connection:
-        connection.execute("set timezone = 'UTC'")
-        yield stored.Plain(connection)
+    with places.changed(store, wait_s) as sql:
+        yield sql
 
 
 def _words(error: Exception) -> str:

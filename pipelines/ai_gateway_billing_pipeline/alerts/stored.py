@@ -7,11 +7,11 @@ per finding and address. An address is kept as the service's name and a digest t
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import duckdb
 
-from ai_gateway_billing_pipeline.database.checks import Finding, Severity
+from ai_gateway_billing_pipeline.database.checks import Executor, Finding, Severity
 
 from .news import Told
 
@@ -32,13 +32,6 @@ _FORGET = (
     "delete from ai_gateway_billing.alerts where gone_at < %s",
     "delete from ai_gateway_billing.alert_notices where id not in (select id from ai_gateway_billing.alerts)",
 )
-
-
-class Executor(Protocol):
-    """Something that runs SQL on the database, with `%s` for each value."""
-
-    def execute(self, sql: str, *values: Any) -> Sequence[tuple[Any, ...]]:
-        """The rows that come back."""
 
 
 class Alert(NamedTuple):
@@ -79,10 +72,10 @@ class Plain:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
 
-    def execute(self, sql: str, *values: Any) -> Sequence[tuple[Any, ...]]:
+    def execute(self, query: str, *values: object) -> Sequence[tuple[Any, ...]]:
         """The rows that come back."""
         try:
-            return self._connection.execute(sql.replace("%s", "?"), values).fetchall()
+            return self._connection.execute(query.replace("%s", "?"), values).fetchall()
         except duckdb.CatalogException:
             return []
 

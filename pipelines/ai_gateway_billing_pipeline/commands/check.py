@@ -75,18 +75,16 @@ def check(
 
 
 def _accept(store: "Store", found: "Sequence[Finding]", ids: Sequence[str], now: datetime) -> "list[Finding]":
-    """Write it into the published file as a load would, which carries it over from then on. Returns all, marked."""
+    """Write it where the load wrote, which carries it over from then on. Returns all, marked."""
     from ai_gateway_billing_pipeline.database import checks
-    from ai_gateway_billing_pipeline.loading.workspace import Workspace
+    from ai_gateway_billing_pipeline.loading import store as places
 
-    if not store.is_file:
-        raise SettingsError("--accept works on the DuckDB file only.")
     known = {finding.id for finding in found}
     for name in ids:
         if name not in known:
             raise SettingsError(f"--accept {name}: no such finding. `aig-billing check` lists the IDs.")
-    with Workspace(store.database.resolve()).changed() as connection:
+    with places.changed(store) as database:
         for finding in found:
             if finding.id in ids:
-                checks.accept(connection, finding, now)
+                checks.accept(database, finding, now)
     return [finding._replace(accepted=finding.accepted or finding.id in ids) for finding in found]

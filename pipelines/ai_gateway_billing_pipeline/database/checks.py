@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib import resources
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import duckdb
 
@@ -57,9 +57,13 @@ _LISTED = 50
 
 _ACCEPTED = """
     create table if not exists ai_gateway_billing._accepted_findings (
-        id varchar primary key, check_name varchar, account_id varchar, finding varchar, accepted_at timestamptz
+        id varchar, check_name varchar, account_id varchar, finding varchar, accepted_at timestamptz
     );
-    alter table ai_gateway_billing._accepted_findings add column if not exists reached varchar;
+    alter table ai_gateway_billing._accepted_findings add column if not exists reached varchar
+"""
+_ACCEPT = """
+    insert into ai_gateway_billing._accepted_findings (id, check_name, account_id, finding, accepted_at, reached)
+    values (%s, %s, %s, %s, %s, %s)
 """
 _GONE = f"""
     select account_id
@@ -104,6 +108,13 @@ class Finding(NamedTuple):
     reached: tuple[str, ...] = ()
 
 
+class Executor(Protocol):
+    """Something that runs SQL on the database, with `%s` for each value."""
+
+    def execute(self, query: str, *values: object) -> Sequence[tuple[Any, ...]]:
+        """The rows that come back."""
+
+
 def findings(connection: duckdb.DuckDBPyConnection, now: datetime, limits: Limits | None = None) -> Iterator[Finding]:
     """Run every check, errors of a check before its warnings. The connection may be read-only.
 
@@ -137,11 +148,13 @@ def id_of(check: str, account_id: str, matter: str) -> str:
     return hashlib.sha256(f"{check}\n{account_id}\n{matter}".encode()).hexdigest()[:8]
 
 
-def accept(connection: duckdb.DuckDBPyConnection, found: Finding, now: datetime) -> None:
+def accept(database: Executor, found: Finding, now: datetime) -> None:
     """Keep in the database that a finding may stay as it is, until it gets worse."""
-    connection.execute(_ACCEPTED)
-    values = [found.id, found.check, found.account_id, found.finding, now, json.dumps(found.reached)]
-    connection.execute("insert or replace into ai_gateway_billing._accepted_findings values (?, ?, ?, ?, ?, ?)", values)
+    for statement in _ACCEPTED.split(";"):
+        database.execute(statement)
+    database.execute("delete from ai_gateway_billing._accepted_findings where id = %s", found.id)
+    steps = json.dumps(found.reached)
+    database.execute(_ACCEPT, found.id, found.check, found.account_id, found.finding, now, steps)
 
 
 def names(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
