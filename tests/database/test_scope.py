@@ -64,6 +64,15 @@ def test_a_name_that_two_accounts_have_asks_for_the_id(tmp_path: Path) -> None:
         assert chosen(connection, "Other") == [OTHER]
 
 
+def test_no_message_holds_a_mail_address(tmp_path: Path) -> None:
+    names = [named(ACCOUNT, "ann@example.com's Account")]
+    with two_accounts(tmp_path, account_names=names) as connection, pytest.raises(SettingsError) as error:
+        chosen(connection, "x")
+
+    assert "@" not in str(error.value)
+    assert "'s Account" in str(error.value)
+
+
 def test_of_many_accounts_ten_are_listed(tmp_path: Path) -> None:
     rows = [used("2026-11-21", "1", f"{number:032x}") for number in range(12)]
     with database(tmp_path, usage_daily=rows) as connection, pytest.raises(SettingsError, match="and 2 more"):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from ai_gateway_billing.errors import SettingsError
+from ai_gateway_billing.errors import SettingsError, redact
 from ai_gateway_billing_pipeline.terminal.values import cut
 
 Row = dict[str, Any]
@@ -101,7 +101,10 @@ def _meant(word: str, known: Sequence[Account]) -> Sequence[Account]:
 
 
 def _listed(accounts: Sequence[Account]) -> str:
-    words = [f"{each.id} ({cut(each.name, _WORD)})" if each.name else each.id for each in accounts[:_NAMED_AT_MOST]]
+    """Without mail addresses, as a log may be where this goes."""
+    words = [
+        f"{each.id} ({cut(redact(each.name), _WORD)})" if each.name else each.id for each in accounts[:_NAMED_AT_MOST]
+    ]
     rest = len(accounts) - len(words)
     return ", ".join(words) + (f" and {rest} more" if rest else "")
 

@@ -19,6 +19,8 @@ _DAY = (
     "billing_month",
     "month",
     "starts_at",
+    "starts",
+    "period_start",
     "created_at",
     "valid_from",
     "observed_at",
