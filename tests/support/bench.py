@@ -111,7 +111,12 @@ class Bench:
         return Client(self.token, transport=transport, sleep=clock.sleep, clock=clock.monotonic, budget=None)
 
     def load(
-        self, accounts: Sequence[str] | str | None = "all", *, destination: str = "duckdb", **options: Any
+        self,
+        accounts: Sequence[str] | str | None = "all",
+        *,
+        destination: str = "duckdb",
+        shard: str | None = None,
+        **options: Any,
     ) -> Result:
         """One load, as `Options` say."""
         settings = Settings(
@@ -124,6 +129,7 @@ class Bench:
             include_sensitive=self.sensitive,
             usage_unit="cents",
             budgets=self.budgets,
+            shard=shard,
             **self.attribution,
         )
         with self.client() as client:

@@ -63,6 +63,7 @@ class Place:
     simulator: Simulator
     options: list[str] = field(default_factory=lambda: ["--start", "2026-09-01"])
     runs: int = 0
+    settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def database(self) -> Path:
@@ -81,6 +82,7 @@ class Place:
             "CLOUDFLARE_API_TOKEN": TOKEN,
             "CLOUDFLARE_BASE_URL": self.url,
             "CLOUDFLARE_ACCOUNT_ID": ",".join(self.simulator.world.accounts),
+            **self.settings,
         }
         process = _forkserver.Process(target=_command, args=(arguments, environment, output, prepare))
         process.start()

@@ -30,6 +30,7 @@ from ai_gateway_billing_pipeline.settings import Settings, client_for
 from ai_gateway_billing_pipeline.terminal import exits, output
 
 from . import analytics
+from .capacity import capacity
 from .machine import Check, failed, network, storage
 
 EXPIRES_SOON = timedelta(days=14)
@@ -93,6 +94,8 @@ def _api(client: Client, settings: Settings, now: Callable[[], datetime], found:
     yield from _clock(client, now)
     token = _token(client, found, settings, now())
     yield token
+    if found:
+        yield capacity(len(found))
     if token.exit_code != 6 and found:
         yield from _endpoints(client, found, settings, now())
 

@@ -1,0 +1,137 @@
+"""Several writers at once: each with its accounts, none in the way of another."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dlt.destinations.sql_jobs import SqlMergeFollowupJob
+
+from ai_gateway_billing.errors import SettingsError
+from support.bench import Bench
+from support.constants import ACCOUNT, DAY, HOUR, OTHER
+from support.postgres import Database
+from support.processes import LOOPBACK, Ending, Place, at, die
+
+pytestmark = LOOPBACK
+
+
+def full(account: Any, bench: Bench) -> None:
+    for hour in range(24):
+        account.set_hour(bench.now.replace(hour=0, minute=0) - DAY + hour * HOUR, hour + 1)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    made = Bench(tmp_path, start="2026-11-20")
+    for account_id in (ACCOUNT, OTHER):
+        full(made.account(account_id), made)
+    return made
+
+
+def hours(postgres: Database) -> dict[str, int]:
+    return dict(postgres.rows("select account_id, count(*) from ai_gateway_billing.usage_hourly group by 1"))
+
+
+def test_an_account_of_another_shard_is_refused_until_it_is_taken_over(bench: Bench, postgres: Database) -> None:
+    bench.load_well([ACCOUNT], destination="postgres", shard="eu")
+    with pytest.raises(SettingsError, match=f"Account {ACCOUNT} belongs to shard eu.*--take-over"):
+        bench.load([ACCOUNT, OTHER], destination="postgres", shard="us")
+    assert hours(postgres) == {ACCOUNT: 24}
+
+    bench.load_well([ACCOUNT, OTHER], destination="postgres", shard="us", take_over=True)
+
+    assert hours(postgres) == {ACCOUNT: 24, OTHER: 24}
+    assert postgres.rows("select distinct shard from ai_gateway_billing.shard_accounts") == [("us",)]
+    with pytest.raises(SettingsError, match="belongs to shard us"):
+        bench.load([ACCOUNT], destination="postgres", shard="eu")
+    with pytest.raises(SettingsError, match="belongs to shard us"):
+        bench.load([OTHER], destination="postgres")
+
+
+def test_shards_of_one_file_load_one_after_the_other(bench: Bench) -> None:
+    for _ in range(2):
+        bench.load_well([ACCOUNT], shard="eu")
+        bench.load_well([OTHER], shard="us")
+        bench.now += HOUR
+
+    bench.now -= HOUR
+    bench.assert_equals_world()
+    with pytest.raises(SettingsError, match="belongs to shard eu"):
+        bench.load([ACCOUNT])
+
+
+def test_a_table_that_is_lost_is_read_again_by_each_shard(bench: Bench, postgres: Database) -> None:
+    for shard, account_id in (("eu", ACCOUNT), ("us", OTHER)):
+        bench.load_well([account_id], destination="postgres", shard=shard)
+    postgres.rows("drop table ai_gateway_billing.usage_hourly")
+
+    for shard, account_id in (("eu", ACCOUNT), ("us", OTHER)):
+        bench.load_well([account_id], destination="postgres", shard=shard)
+
+    assert hours(postgres) == {ACCOUNT: 24, OTHER: 24}
+
+
+def served(bench: Bench, folder: Path, url: str) -> Place:
+    """Loads of the same world into the same database, in processes of their own."""
+    place = Place(folder, url, bench.simulator, ["--start", bench.start, "--destination", "postgres"])
+    name = "DESTINATION__POSTGRES__CREDENTIALS"
+    place.settings = {name: os.environ[name]}
+    return place
+
+
+def meanwhile(bench: Bench, folder: Path, patch: pytest.MonkeyPatch, *options: str) -> Ending:
+    """Load shard eu, and a second one by these options when the rows of the first are staged and not yet merged."""
+    make: Any = SqlMergeFollowupJob.generate_sql.__func__  # type: ignore[attr-defined]
+    endings: list[Ending] = []
+
+    with bench.simulator.serve() as url:
+        place = served(bench, folder, url)
+
+        def pausing(cls: Any, *arguments: Any) -> Any:
+            if not endings:
+                endings.append(place.run(*options))
+            return make(cls, *arguments)
+
+        patch.setattr(SqlMergeFollowupJob, "generate_sql", classmethod(pausing))
+        bench.load_well([ACCOUNT], destination="postgres", shard="eu")
+    return endings[0]
+
+
+def test_a_shard_that_loads_between_anothers_staging_and_merge_loses_nothing(
+    bench: Bench, postgres: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ending = meanwhile(bench, tmp_path, monkeypatch, "--shard", "us", "--account", OTHER)
+
+    assert ending.code == 0, ending
+    assert hours(postgres) == {ACCOUNT: 24, OTHER: 24}
+
+
+def test_the_same_shard_is_busy_meanwhile_and_named(
+    bench: Bench, postgres: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ending = meanwhile(bench, tmp_path, monkeypatch, "--shard", "eu", "--account", ACCOUNT)
+
+    assert ending.code == 5, ending
+    assert "In postgres, shard eu is in use by aig-billing eu, process" in ending.err
+    assert hours(postgres) == {ACCOUNT: 24}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "step", ["Pipeline.sync_destination", "Pipeline.extract", "Pipeline.normalize", "Pipeline.load"]
+)
+def test_a_load_that_is_killed_and_run_again_leaves_what_one_leaves(
+    bench: Bench, postgres: Database, tmp_path: Path, step: str
+) -> None:
+    with bench.simulator.serve() as url:
+        place = served(bench, tmp_path, url)
+        killed = place.run("--shard", "eu", prepare=at(("dlt", step), die))
+        place.load_well("--shard", "eu")
+
+    assert killed.code == -9
+    assert hours(postgres) == {ACCOUNT: 24, OTHER: 24}
+    statuses = postgres.rows("select distinct status, last_success_at is null from ai_gateway_billing.load_status")
+    assert sorted(statuses) == [("ok", False), ("skipped", False)]
