@@ -429,3 +429,11 @@ def test_a_spike_that_grows_by_late_events_stays_one_finding(database: Path) -> 
     (second,) = of(found(database), "anomalies")
     assert (second.id, second.reached) == (first.id, first.reached)
     assert second.finding != first.finding
+
+
+def test_every_check_runs_where_no_load_has_made_a_table() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("create schema ai_gateway_billing")
+        views.apply(connection, "cents")
+
+        assert list(checks.findings(connection, datetime(2026, 11, 22, tzinfo=UTC))) == []

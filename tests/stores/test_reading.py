@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from datetime import timedelta
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ai_gateway_billing_pipeline.database.postgres import Tables
 from ai_gateway_billing_pipeline.loading import remotes
 from ai_gateway_billing_pipeline.settings import Store
 from support.bench import Bench
-from support.command import aig
+from support.command import aig, reading_commands
 from support.constants import ACCOUNT, OTHER
 from support.postgres import Database
 from support.poured import pour_into_lake, pour_into_postgres
@@ -43,12 +44,14 @@ HOSTILE = [
 LARGEST = Decimal("99999999999999999999.999999999999999999")
 BOTH = ["postgres", "ducklake"]
 VIEWS = [name for name in views.VIEWS if name not in views.MACROS]
-COMMANDS = [
-    ("query", "select * from spend.daily_in('Asia/Kolkata') order by all", "--json"),
-    ("export", "focus", "--output", "-", "--format", "csv"),
-    ("check", "--json"),
-    ("status",),
-]
+ASKED = {
+    "check": ["--json"],
+    "export": ["focus", "--output", "out.csv", "--force"],
+    "metrics": ["--output", "out.prom", "--force"],
+    "query": ["select * from spend.daily_in('Asia/Kolkata') order by all", "--json"],
+    "report": ["--output", "out.html", "--force"],
+}
+"""What a command is given so that it says much. Others show what they show."""
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +107,16 @@ def test_every_view_and_table_is_equal_digit_by_digit(file: Path, poured: str) -
 
 
 def test_every_reading_command_says_the_same(poured: str) -> None:
-    for command in COMMANDS:
-        here, there = aig(*command), aig(*command, "--destination", poured)
+    commands = [name for name in reading_commands() if name != "report" or find_spec("altair")]
+    assert len(commands) > 10
+    for name in commands:
+        command = [name, *ASKED.get(name, [])]
+        here, files = aig(*command), [path.read_bytes() for path in sorted(Path().glob("out.*"))]
+        there = aig(*command, "--destination", poured)
 
+        assert here.out or files, (command, here)
         assert (there.code, there.out) == (here.code, here.out), (command, there)
+        assert [path.read_bytes() for path in sorted(Path().glob("out.*"))] == files
 
 
 def test_a_query_reads_no_more_than_it_names(poured: str) -> None:

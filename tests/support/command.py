@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import typer
 
 from ai_gateway_billing.simulator import Simulator, World
 from ai_gateway_billing_pipeline import cli
@@ -66,6 +67,18 @@ def run_python(code: str) -> Ran:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=dict(os.environ)
     )
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def reading_commands() -> list[str]:
+    """Every command that reads where `load` wrote, and writes nothing there."""
+
+    def walk(name: str, command: Any) -> Iterator[str]:
+        if {"--database", "--destination"} <= {option for each in command.params for option in each.opts}:
+            yield name
+        for child, inner in getattr(command, "commands", {}).items():
+            yield from walk(f"{name} {child}".strip(), inner)
+
+    return sorted(set(walk("", typer.main.get_command(cli.app))) - {"backfill", "doctor", "load", "publish"})
 
 
 @contextmanager

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 @options.logged
 @options.reading
 def publish(*, store: "Store", wait: options.Wait = 0.0, as_json: options.Json = False) -> None:
-    """Write the views of spend as tables into Postgres, for programs that cannot run DuckDB. Replaces older ones."""
+    """Write the views as tables into Postgres. For programs that cannot run DuckDB; replaces what it wrote before."""
     from ai_gateway_billing_pipeline.loading import publishing
     from ai_gateway_billing_pipeline.terminal import output, values
 

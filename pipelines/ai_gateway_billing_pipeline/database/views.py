@@ -93,7 +93,7 @@ _RAW = re.compile(rf"\b{DATASET}\.(\w+)")
 _COMMENT = re.compile(r"--.*")
 _SPELLING = {r"[()\s]": "", "crossjoin": ",", "timestamp_us": "timestamp"}
 """What DuckDB writes otherwise once it has read a view from the file again."""
-_STORED = "select view_name, sql from duckdb_views() where schema_name = 'spend' and database_name = current_database()"
+_BODY = re.compile(r"^create or replace view spend\.\w+ as$", re.MULTILINE)
 _COLUMN = re.compile(r"^-- (?P<name>\w+): (?P<text>.+)$")
 
 
@@ -178,26 +178,22 @@ def once(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> li
     """The statements as they read temporary tables in place of the views of `spend`, each of which is worked out once.
 
     A view is planned anew wherever it is read, with all below it, which takes longer than its rows do. The connection
-    may be read-only. What it has of these tables afterwards stays as it is now.
+    may be read-only. What it has of these tables afterwards stays as it is now. In a file whose macros are those of
+    another version the statements stay as they are.
     """
-    bodies = {name: sql.partition(" AS ")[2].rstrip("; \n") for name, sql in connection.execute(_STORED).fetchall()}
-    reads = {name: set(_OWN.findall(body)) & bodies.keys() for name, body in bodies.items()}
-    wanted: set[str] = set()
-    left = set(_OWN.findall(" ".join(map(_uncommented, statements)))) & bodies.keys()
-    while left:
-        wanted |= left
-        left = set().union(*(reads[name] for name in left)) - wanted
-    for name in TopologicalSorter({name: sorted(reads[name]) for name in sorted(wanted)}).static_order():
-        connection.execute(f'create or replace temp table "{name}" as {_of_temp(bodies[name], wanted)}')
-    return [_of_temp(statement, wanted) for statement in statements]
+    wanted, _ = below(set(_OWN.findall(_COMMENT.sub("", "\n".join(statements)))) & set(VIEWS))
+    tables = [name for name in VIEWS if name in wanted and name not in MACROS]
+    try:
+        for name in tables:
+            body = _BODY.split(bound(connection, definition(name).statement), maxsplit=1)[1].rstrip("; \n")
+            connection.execute(f'create or replace temp table "{name}" as {_of_temp(body, tables)}')
+    except (duckdb.BinderException, duckdb.CatalogException):
+        return list(statements)
+    return [_of_temp(statement, tables) for statement in statements]
 
 
 def _of_temp(sql: str, names: Collection[str]) -> str:
     return _OWN.sub(lambda found: f'temp."{found[1]}"' if found[1] in names else found[0], sql)
-
-
-def _uncommented(sql: str) -> str:
-    return _COMMENT.sub("", sql)
 
 
 def _foundation(usage_unit: str) -> Iterator[str]:

@@ -50,7 +50,11 @@ def publish(store: Store, now: datetime, wait_s: float = 0.0) -> dict[str, int]:
             published = {name for (name,) in cursor.fetchall()}
             for name in sorted(published - set(TABLES)):
                 cursor.execute(f"drop table if exists {_named(name)}")
-            rows = {name: _replace(name, source, cursor, store, name in published) for name in TABLES}
+            queries = zip(TABLES, views.once(source, [f"from spend.{name}" for name in TABLES]), strict=True)
+            rows = {
+                name: _replace(name, query, source, cursor, store=store, is_ours=name in published)
+                for name, query in queries
+            }
         cursor.execute("delete from spend.published")
         cursor.executemany("insert into spend.published values (%s, %s, %s)", [(*each, now) for each in rows.items()])
     return rows
@@ -70,8 +74,10 @@ def _lock(cursor: Any, store: Store, wait_s: float) -> None:
         ) from error
 
 
-def _replace(name: str, source: duckdb.DuckDBPyConnection, cursor: Any, store: Store, is_ours: bool) -> int:
-    wanted = {column: _type(kind) for column, kind, *_ in source.execute(f"describe spend.{name}").fetchall()}
+def _replace(
+    name: str, query: str, source: duckdb.DuckDBPyConnection, cursor: Any, *, store: Store, is_ours: bool
+) -> int:
+    wanted = {column: _type(kind) for column, kind, *_ in source.execute(f"describe {query}").fetchall()}
     cursor.execute(_EXISTING, [_named(name)])
     existing = dict(cursor.fetchall())
     if existing and not is_ours:
@@ -81,8 +87,8 @@ def _replace(name: str, source: duckdb.DuckDBPyConnection, cursor: Any, store: S
     for statement in (*_shaped(name, wanted, existing), *_comments(name)):
         cursor.execute(statement)
     columns = ", ".join(map(_column, wanted))
-    query = f"select {columns} from spend.{name}"  # noqa: S608 - names of ours
-    postgres.send(query, source, f"{_named(name)} ({columns})", cursor)
+    ordered = f"{query} select {columns}"
+    postgres.send(ordered, source, f"{_named(name)} ({columns})", cursor)
     return int(cursor.rowcount)
 
 

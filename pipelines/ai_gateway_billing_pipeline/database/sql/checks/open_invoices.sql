@@ -7,6 +7,6 @@ select
     || upper(invoices.currency) || ' are to be paid.' as finding,
   invoices.id as matter,
   []::varchar[] as reached
-from ai_gateway_billing.invoices
+from ai_gateway_billing.invoices as invoices
 left join spend.currencies on currencies.currency = upper(invoices.currency)
 where lower(status) = 'open' and created < $now - interval 30 day
