@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, DEMO_TOKEN, Simulator, demo_world
 from ai_gateway_billing_pipeline import cli, settings
-from ai_gateway_billing_pipeline.database import checks, read
+from ai_gateway_billing_pipeline.database import checks, read, views
 from ai_gateway_billing_pipeline.loading import load
 from support.constants import NOW
 

@@ -78,7 +78,9 @@ def reading_commands() -> list[str]:
         for child, inner in getattr(command, "commands", {}).items():
             yield from walk(f"{name} {child}".strip(), inner)
 
-    return sorted(set(walk("", typer.main.get_command(cli.app))) - {"backfill", "doctor", "load", "publish"})
+    return sorted(
+        set(walk("", typer.main.get_command(cli.app))) - {"account forget", "backfill", "doctor", "load", "publish"}
+    )
 
 
 @contextmanager

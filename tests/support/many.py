@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 
+from ai_gateway_billing_pipeline.database import views
 from support.raw_tables import database
 
 LAST = "timestamptz '2026-11-22 00:00:00+00'"
@@ -69,4 +70,5 @@ def many(folder: Path, count: int) -> Path:
     with database(folder) as connection:
         for statement in duckdb.extract_statements(_ACCOUNTS.replace("$count", str(count)) + _ROWS):
             connection.execute(statement)
+        views.apply(connection, "cents")  # with the tables that were not there before
     return folder / "billing.duckdb"

@@ -57,9 +57,10 @@ from ({found}) as found
 left join ai_gateway_billing.usage_reported as old on {same}
 where old.starts is null
 """
+# DuckDB 1 counts the values of an update from its tables on, not from its beginning: all of them stand there.
 _CHANGE = """
-update ai_gateway_billing.usage_reported as old set last_usage = found.usage, last_seen_at = %s
-from ({found}) as found
+update ai_gateway_billing.usage_reported as old set last_usage = found.usage, last_seen_at = found.seen_at
+from (select *, cast(%s as timestamptz) as seen_at from ({found}) as found) as found
 where {same} and old.last_usage <> found.usage
 """
 
