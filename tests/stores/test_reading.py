@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import time_machine
 
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing_pipeline.database import read, stores, views
@@ -19,7 +20,7 @@ from ai_gateway_billing_pipeline.loading import remotes
 from ai_gateway_billing_pipeline.settings import Store
 from support.bench import Bench
 from support.command import aig, reading_commands
-from support.constants import ACCOUNT, OTHER
+from support.constants import ACCOUNT, NOW, OTHER
 from support.postgres import Database
 from support.poured import pour_into_lake, pour_into_postgres
 
@@ -106,6 +107,7 @@ def test_every_view_and_table_is_equal_digit_by_digit(file: Path, poured: str) -
         assert len(rows(there, "from spend.daily")) > 15
 
 
+@time_machine.travel(NOW + timedelta(hours=8), tick=False)
 def test_every_reading_command_says_the_same(poured: str) -> None:
     commands = [name for name in reading_commands() if name != "report" or find_spec("altair")]
     assert len(commands) > 10
