@@ -93,7 +93,7 @@ bench-publish: $(VENV)/.runtime ## Time publishing files of 10 MB and 1 GB besid
 bench-life: $(VENV)/.dev ## Live two simulated years of loads: what a load costs at both ends, and what grows
 	@$(BIN)/python tests/benchmarks/life.py $(ARGS)
 
-bench-views: $(VENV)/.runtime ## Time every view on ten years of ten accounts
+bench-views: $(VENV)/.runtime ## Time every view on ten years of ten accounts; ARGS="12 10 10": loads a day, accounts, years
 	@$(BIN)/python tests/benchmarks/views.py $(ARGS)
 
 anomalies: $(VENV)/.runtime ## Measure what spend.anomalies finds in 200 seeded histories
