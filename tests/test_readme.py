@@ -30,7 +30,7 @@ def commands() -> list[list[str]]:
     return [words for words in given if words[1] != "report" or find_spec("altair")]
 
 
-@pytest.mark.parametrize("command", ["today", "models"])
+@pytest.mark.parametrize("command", ["today", "models", "check"])
 def test_answers_are_shown_as_they_are_printed(command: str) -> None:
     """On the demo's account as a fixed day saw it."""
     assert [words[1] for words in commands()].count(command) == 1

@@ -8,6 +8,7 @@ steps that it has reached, so that one more is worse. It may use `$now`, the lim
 import hashlib
 import json
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +19,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import duckdb
 
 from ai_gateway_billing.redaction import redact
-from ai_gateway_billing_pipeline.terminal import output
+from ai_gateway_billing_pipeline.terminal import values
 
 from . import views
 
@@ -52,6 +53,7 @@ _STEPS: dict[Severity, tuple[str, ...]] = {"info": (), "warning": ("warning",), 
 """What a severity adds to the steps that a finding has reached."""
 SEVERITIES = tuple(reversed(_STEPS))
 _LONGEST = 2_000
+_WIDTH = 100
 _LISTED = 50
 """Of more findings the first of each check are shown, and the others counted."""
 
@@ -203,19 +205,24 @@ def as_json(found: Sequence[Finding], names: Mapping[str, str], since: Mapping[s
 
 
 def show(found: Sequence[Finding], names: Mapping[str, str]) -> None:
-    """Print the findings that nobody accepted as a table, or that there are none."""
+    """Print the findings that nobody accepted, a paragraph each, or that there are none."""
     left = [finding for finding in found if not finding.accepted]
     if left:
         shown = most(left)
-        rows = [
-            (each.id, each.check, each.severity, names.get(each.account_id, each.account_id), each.finding)
-            for each in shown
-        ]
-        output.print_table(("id", "check", "severity", "account", "finding"), rows)
+        sys.stdout.writelines(_paragraph(each, names) for each in shown)
         sys.stdout.writelines(_left_out(left, shown))
     told = tally(left) if left else "nothing found"
     accepted = f", {len(found) - len(left)} accepted" if len(left) < len(found) else ""
     sys.stdout.write(f"{len(CHECKS)} checks: {told}{accepted}.\n")
+
+
+def _paragraph(found: Finding, names: Mapping[str, str]) -> str:
+    """Severity, id, check and account, and below it the sentence."""
+    whose = f", {names.get(found.account_id, found.account_id)}" if found.account_id else ""
+    head = f"{found.severity} {found.id} {found.check}{whose}"
+    words = values.printable(found.finding)
+    body = textwrap.fill(words, _WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    return f"{values.printable(head)}\n{body}\n\n"
 
 
 def most(found: Sequence[Finding]) -> Sequence[Finding]:
