@@ -301,3 +301,11 @@ def test_the_short_way_is_for_documented_answers_alone(odd: dict[str, Any]) -> N
     assert isinstance(read(item(bucket_id="m0")).content, buckets.Plain)
     assert isinstance(read(item(bucket_id="m0"), odd).content, pa.Table)
     assert isinstance(read(item(), item(value=6)).content, pa.Table)
+
+
+def test_an_answer_in_seconds_goes_the_quick_way_too() -> None:
+    sent = item(bucket_id="m0")
+    seconds = sent | {name: sent[name] // 1_000 for name in ("start_time", "end_time")}
+
+    assert isinstance(read(seconds).content, buckets.Plain)
+    assert kept(read(seconds)) == kept(read(sent))

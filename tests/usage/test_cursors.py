@@ -186,3 +186,19 @@ def test_days_that_have_not_begun_get_no_coverage() -> None:
     days = [date(2026, 11, 22), date(2026, 11, 23), date(2026, 11, 24)]
 
     assert coverage("day", days, TODAY + 3 * DAY, NOW).keys() == {days[0]}
+
+
+@pytest.mark.parametrize(
+    ("last", "end"),
+    [
+        (date(2026, 11, 1), datetime(2026, 11, 2, tzinfo=UTC)),
+        (date(2026, 11, 20), datetime(2026, 11, 21, tzinfo=UTC)),
+        (TODAY.date(), None),
+        (date(2026, 12, 31), None),
+    ],
+)
+def test_a_backfill_ends_with_its_last_day_or_with_what_runs(last: date, end: datetime | None) -> None:
+    extent = cursors.Extent(START, NOW, backfill=(date(2026, 11, 1), last))
+
+    assert extent.next_pass(cursor(NOW)) == Pass(datetime(2026, 11, 1, tzinfo=UTC), False)
+    assert extent.end("hour") == (end or windows.running_end("hour", NOW))
