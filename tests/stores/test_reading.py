@@ -126,7 +126,7 @@ def test_a_query_reads_no_more_than_it_names(poured: str) -> None:
         with stores.connect(found(poured), sql) as connection:
             return {name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()}
 
-    assert tables("select 1") == {"usage_unit", "_views_applied"}
+    assert tables("select 1") <= {"usage_unit", "_views_applied", "load_settings", "load_status"}
     assert {"usage_daily", "usage_hourly"} <= tables('select * from SPEND."Daily"')
     assert "usage_hourly" not in tables("from ai_gateway_billing.topup_config")
     assert "usage_hourly" in tables("from query_table('usage_' || 'hourly')")
@@ -267,6 +267,16 @@ def test_a_user_without_rights_is_told_which_to_ask_for(
     assert told.startswith("2 Error: postgres does not let this user read: permission denied for schema")
     assert later.startswith("2 Error: postgres does not let this user read: permission denied for table")
     assert ran.code == 0
+
+
+def test_a_lost_table_is_not_taken_for_an_empty_one(postgres: Database, file: Path, tmp_path: Path) -> None:
+    pour_into_postgres(file, postgres, tmp_path)
+
+    told = refused("drop table ai_gateway_billing.usage_daily", database=postgres)
+
+    assert told.startswith(
+        "1 Error: postgres has lost what was loaded: usage_daily. Run `aig-billing load --destination"
+    )
 
 
 def test_tables_of_another_version_are_told_as_such(postgres: Database, file: Path, tmp_path: Path) -> None:

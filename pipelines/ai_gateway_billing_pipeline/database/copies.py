@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from ai_gateway_billing.errors import DatabaseError, SettingsError, redact
-from ai_gateway_billing.rows.tables import DATASET, TABLES
+from ai_gateway_billing.rows.tables import DATASET, RESOURCES, TABLES
 from ai_gateway_billing_pipeline.settings import Remote, Store
 
 from . import lake, postgres, read, views
@@ -27,6 +27,9 @@ _FROM: Mapping[str, Callable[[Remote, str, duckdb.DuckDBPyConnection], _Source]]
 }
 _SETTINGS = "load_settings"
 """The raw table with the settings of the last load that readers need."""
+
+_STATES = "load_status"
+"""The raw table that says what was loaded."""
 
 _ALL = re.compile(r"query|duckdb_|information_schema|sqlite_|pg_|pragma|show|describe|summarize", re.IGNORECASE)
 """What can reach a table without naming it, or lists all of them."""
@@ -55,7 +58,8 @@ def _fill(path: Path, store: Store, remote: Remote, sql: str | None) -> None:
         with duckdb.connect(str(path)) as copy:
             copy.execute("set timezone = 'UTC'")
             copy.execute(f"create schema {DATASET}")
-            names = _copy(copy, store, remote, sql)
+            names, present = _copy(copy, store, remote, sql)
+            _refuse_lost(copy, store, present)
             views.apply(copy, _unit(copy) or remote.usage_unit, names)
     except (duckdb.BinderException, duckdb.CatalogException) as error:
         raise DatabaseError(
@@ -66,8 +70,22 @@ def _fill(path: Path, store: Store, remote: Remote, sql: str | None) -> None:
         raise DatabaseError(f"{store} cannot be read: {_first_line(error, remote)}.") from error
 
 
-def _copy(copy: duckdb.DuckDBPyConnection, store: Store, remote: Remote, sql: str | None) -> Collection[str]:
-    """Copy the tables, and return which views are wanted."""
+def _refuse_lost(copy: duckdb.DuckDBPyConnection, store: Store, present: Collection[str]) -> None:
+    """A table that was loaded and dropped would count as empty, and days without usage as proved silent."""
+    if _STATES in present:
+        loaded = copy.execute(f"select distinct resource from {DATASET}.{_STATES} where last_success_at is not null")  # noqa: S608
+        lost = sorted({name for (name,) in loaded.fetchall()} & set(RESOURCES) - set(present))
+        if lost:
+            raise DatabaseError(
+                f"{store} has lost what was loaded: {', '.join(lost)}. "
+                f"Run `aig-billing load --destination {store.destination}`, which reads it again."
+            )
+
+
+def _copy(
+    copy: duckdb.DuckDBPyConnection, store: Store, remote: Remote, sql: str | None
+) -> tuple[Collection[str], Collection[str]]:
+    """Copy the tables, and return which views are wanted, and which tables there are."""
     with _FROM[remote.kind](remote, store.destination, copy) as source:
         present = source.names()
         if not set(present) & set(TABLES):
@@ -78,7 +96,7 @@ def _copy(copy: duckdb.DuckDBPyConnection, store: Store, remote: Remote, sql: st
         names, tables = _wanted(sql, present)
         for table in tables:
             source.copy(table)
-    return names
+    return names, present
 
 
 def _wanted(sql: str | None, present: Collection[str]) -> tuple[Collection[str], Collection[str]]:
@@ -87,7 +105,9 @@ def _wanted(sql: str | None, present: Collection[str]) -> tuple[Collection[str],
         return views.VIEWS, [name for name in present if not name.startswith("_dlt")]
     text = sql.casefold()
     names, tables = views.below([name for name in views.VIEWS if name in text])
-    return names, [name for name in present if name in tables or name == _SETTINGS or name.casefold() in text]
+    return names, [
+        name for name in present if name in tables or name in (_SETTINGS, _STATES) or name.casefold() in text
+    ]
 
 
 def _unit(copy: duckdb.DuckDBPyConnection) -> str | None:
