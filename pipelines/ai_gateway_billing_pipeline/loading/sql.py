@@ -1,9 +1,12 @@
 """SQL on the tables that loads write, wherever they are: statements that DuckDB and Postgres read alike."""
 
+import re
 from collections.abc import Sequence
+from itertools import count
 from typing import Any, Protocol
 
 import duckdb
+from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 from dlt.destinations.sql_client import SqlClientBase
 
 from ai_gateway_billing.rows.tables import DATASET
@@ -36,7 +39,7 @@ class FileSql:
 
     def execute(self, query: str, *values: object) -> Rows:
         """As `Sql` says. Raises `duckdb.Error`."""
-        return self._connection.execute(query.replace("%s", "?"), list(values)).fetchall()
+        return self._connection.execute(_numbered(query), list(values)).fetchall()
 
 
 class ClientSql:
@@ -48,7 +51,15 @@ class ClientSql:
 
     def execute(self, query: str, *values: object) -> Rows:
         """As `Sql` says. Raises dlt's `DestinationException`."""
+        if isinstance(self._client, DuckDbSqlClient):
+            query = _numbered(query)
         return [tuple(row) for row in self._client.execute_sql(query, *values) or ()]
+
+
+def _numbered(query: str) -> str:
+    """With a number for each value: DuckDB 1 counts those without one in an order of its own, `from` before `set`."""
+    number = count(1)
+    return re.sub("%s", lambda _: f"${next(number)}", query)
 
 
 def tables(sql: Sql) -> set[str]:
