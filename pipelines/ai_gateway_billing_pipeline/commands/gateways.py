@@ -12,5 +12,5 @@ if TYPE_CHECKING:
 @options.reading
 @answering.periods
 def gateways(*, asked: answering.Periods, store: "Store") -> None:
-    """Show who spent it, by gateway: the bill of the last 30 days, shared out by estimate."""
+    """Show who spent it, by estimate. By default the bill of the last 30 days by gateway."""
     asked.answer("gateways", store, 30)
