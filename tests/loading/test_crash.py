@@ -42,7 +42,7 @@ class Scene:
     def place(self, folder: Path, which: str = "later load") -> Place:
         """A folder with the database that was loaded before, or, for a first load, with nothing."""
         folder.mkdir(exist_ok=True)
-        place = Place(folder, self.served.url, self.served.simulator)
+        place = attributed(Place(folder, self.served.url, self.served.simulator))
         if which == "later load":
             shutil.copyfile(self.base, place.database)
         return place
@@ -59,6 +59,12 @@ class Scene:
         assert sorted(path.name for path in place.working_folder.iterdir()) == ["dlt", "lock"]
 
 
+def attributed(place: Place) -> Place:
+    """The same, which from now on loads estimates as well."""
+    place.options += ["--with", "attribution"]
+    return place
+
+
 def move_on(world: Any) -> None:
     """What can happen to two accounts between two loads."""
     old, new = world.accounts[ACCOUNT], world.add_generated_account(OTHER, size=200)
@@ -71,6 +77,10 @@ def move_on(world: Any) -> None:
     old.set_preview(None)
     old.set_topup_config({"threshold": 500, "amount": 2000})
     new.set_spending_limit(None)
+    old.requests.restate(today - 20 * HOUR, 10**9)
+    old.requests.add(today - 40 * HOUR, "new", "openai", "gpt-5", nano_usd=7)
+    old.gateways.put("production", [{"limit": Decimal("7.5"), "window": 60, "type": "fixed"}])
+    old.gateways.remove("support-bot")
     world.add_token(processes.TOKEN)
 
 
@@ -80,13 +90,13 @@ def scene(
 ) -> Iterator[Scene]:
     folder, first = tmp_path_factory.mktemp("scene"), tmp_path_factory.mktemp("first")
     with processes.served(folder) as served:
-        served.load_well()
+        attributed(served).load_well()
         base = shutil.copyfile(served.database, folder / "base")
         move_on(served.simulator.world)
         before = os.times().elapsed
         served.load_well()
         seconds = os.times().elapsed - before
-        Place(first, served.url, served.simulator).load_well()
+        attributed(Place(first, served.url, served.simulator)).load_well()
         Run.endings.clear()
         yield Scene(served, base, served.database, first / "billing.duckdb", seconds)
     record_testsuite_property("loads by exit code", dict(Run.endings))
