@@ -89,7 +89,7 @@ def drift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drift]:
         drifting(account_of(str(key)), bench)
     for name in CHANGED_TYPES:
         drifting(account_of(name), bench)
-    collector, logger = Collector(), logging.getLogger("ai_gateway_billing_pipeline")
+    collector, logger = Collector(), logging.getLogger("ai_gateway_billing")
     logger.addHandler(collector)
     logs = []
     for number in range(3):
