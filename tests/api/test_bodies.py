@@ -29,7 +29,7 @@ def test_each_member_of_a_packed_body_is_unpacked(parts: list[bytes], encoding: 
         (b"x", "br", "not asked for"),
         (b"x", "gzip, gzip", "not asked for"),
         (b"x", "gzip", "damaged"),
-        (gzip.compress(b"whole")[:-9], "gzip", "damaged"),
+        (gzip.compress(b"whole", mtime=0)[:-9], "gzip", "damaged"),
     ],
 )
 def test_what_cannot_be_unpacked_is_refused(packed: bytes, encoding: str, problem: str) -> None:
