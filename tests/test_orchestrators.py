@@ -84,8 +84,8 @@ def set_up(folder: Path, example: str, *, base_url: str = "http://127.0.0.1:9", 
             (folder / path.name).write_text(path.read_text())
     lines = []
     for shard, token in SHARDS.items():
-        (folder / shard).write_text(token)
-        lines.append(f"[shards.{shard}]\ntoken_file = {json.dumps(str(folder / shard))}\n")
+        (folder / f"{shard}.token").write_text(token)
+        lines.append(f"[shards.{shard}]\ntoken_file = {json.dumps(str(folder / f'{shard}.token'))}\n")
     (folder / "shards.toml").write_text("\n".join(lines))
     programs = orchestrator(example)
     path = [str(programs), str(Path(sys.executable).parent), os.environ["PATH"]]
@@ -166,7 +166,7 @@ def materialize(shard: str) -> tuple[str, ...]:
 def test_dagster_reads_the_definitions_without_a_token_or_a_network(tmp_path: Path) -> None:
     found = set_up(tmp_path / "here", "dagster", DAGSTER_HOME=str(tmp_path / "here"))
     for shard in SHARDS:
-        (found.folder / shard).unlink()
+        (found.folder / f"{shard}.token").unlink()
 
     said = found.run("dagster", "definitions", "validate", "-f", "defs.py")
 
