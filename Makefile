@@ -153,10 +153,10 @@ $(VENV)/.lake: $(VENV)/.dev Makefile
 
 # The benchmark has an environment of its own, as users have it and compiled, and the peers' packages beside it.
 
-build/bench/.runtime: requirements/pip.txt $(LOCKS) pyproject.toml
+build/bench/.runtime: requirements/pip.txt requirements/stores.txt $(LOCKS) pyproject.toml
 	@$(PYTHON) -m venv --clear build/bench
 	@build/bench/bin/python $(INSTALL) --require-hashes -r requirements/pip.txt
-	@build/bench/bin/python $(INSTALL) --compile --require-hashes $(addprefix -r ,$(LOCKS))
+	@build/bench/bin/python $(INSTALL) --compile --require-hashes -r requirements/build.txt -r requirements/stores.txt
 	@build/bench/bin/python $(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -32,6 +32,8 @@ LOAD = [str(BIN / "aig-billing"), "load", "--json"]
 NOW_MS = int(time.time() * 1000) // HOUR_MS * HOUR_MS
 TODAY_MS = NOW_MS // DAY_MS * DAY_MS
 PEERS = ("official_sdk", "idiomatic_dlt", "floor")
+POSTGRES = os.environ.get("DESTINATION__POSTGRES__CREDENTIALS")
+EMPTY = "drop schema if exists ai_gateway_billing cascade; drop schema if exists ai_gateway_billing_staging cascade"
 
 
 class Cost(NamedTuple):
@@ -268,18 +270,39 @@ def case_e(runs: int) -> list[Line]:
 
 
 def case_f(runs: int) -> list[Line]:
-    """More and more accounts with one day each."""
+    """More and more accounts with one day each, into the file and into Postgres.
+
+    That is left out without DESTINATION__POSTGRES__CREDENTIALS: a database that is emptied.
+    """
     lines = []
-    for accounts in (1, 10, 100, 1_000):
-        line = Line("f", f"aig-billing load, {accounts:,} accounts")
-        with serving(Truth(accounts, TODAY_MS, NOW_MS + HOUR_MS)) as server:
-            for _ in range(1 if accounts == 1_000 else runs):
-                with folder() as path:
-                    line.runs.append(load(server, path))
-        lines.append(line)
-    lines[-1].against = {"100 accounts": lines[-2]}
-    lines[-1].target = "≤ 12 × 100 accounts"
+    for destination in ("duckdb", "postgres")[: 2 if POSTGRES else 1]:
+        tenth: Line | None = None
+        for accounts in (10, 100, 1_000, 5_000):
+            line = Line("f", f"aig-billing load into {destination}, {accounts:,} accounts")
+            with serving(Truth(accounts, TODAY_MS, NOW_MS + HOUR_MS)) as server:
+                for _ in range(1 if accounts >= 1_000 else runs):
+                    with folder() as path:
+                        line.runs.append(load(server, path) if destination == "duckdb" else load_postgres(server, path))
+            if tenth:
+                line.against, line.target = {"the line before": tenth}, "not more than the accounts are"
+            lines.append(tenth := line)
     return lines
+
+
+def load_postgres(server: Server, path: Path) -> Cost:
+    """The same load into an empty Postgres; the number of its rows is compared with what the server holds."""
+    aig, names = str(BIN / "aig-billing"), {"DESTINATION__POSTGRES__CREDENTIALS": str(POSTGRES)}
+    run(["psql", "-q", str(POSTGRES), "-c", EMPTY], check=True, stdout=DEVNULL, stderr=DEVNULL)
+    start = f"{datetime.fromtimestamp(server.truth.start_ms / 1000, UTC):%Y-%m-%d}"
+    server.requests()
+    command = [*LOAD, "--base-url", server.base_url, "--start", start, "--destination", "postgres"]
+    cost = process(command, path, CLOUDFLARE_ACCOUNT_ID="all", **names)._replace(requests=server.requests())
+    count = "select count(distinct account_id) as accounts from ai_gateway_billing.usage_hourly"
+    process([aig, "query", "--destination", "postgres", "--csv", count], path, **names)
+    found = (path / "stdout").read_text().split()[1]
+    if int(found) != server.truth.accounts:
+        raise RuntimeError(f"{found} of {server.truth.accounts} accounts are in Postgres")
+    return cost
 
 
 def case_g(runs: int) -> list[Line]:
