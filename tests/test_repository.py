@@ -95,7 +95,7 @@ WITH_A_VALUE = {
     "-f",
     "--find-links",
 }
-REGISTERED = {"py-spy"}  # and all that is pinned
+REGISTERED = {"harlequin", "mcp-server-motherduck", "py-spy"}  # and all that is pinned
 
 
 def installed_names(line: str) -> Iterator[str]:

@@ -77,4 +77,6 @@ def test_the_metadata_says_what_it_is(wheel: zipfile.ZipFile) -> None:
     assert metadata["Version"] == project["version"]
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Requires-Python"] == ">=3.11"
-    assert set(metadata.get_all("Provides-Extra", [])) == {"demo", "dev", "notebooks", "report"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {
+        "demo", "dev", "ducklake", "notebooks", "notify", "postgres", "report", "xlsx",
+    }  # fmt: skip

@@ -145,7 +145,7 @@ def test_an_address_that_cannot_be_one_is_refused_and_not_quoted(url: str, caplo
 def test_without_apprise_the_way_to_get_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
 
-    with pytest.raises(SettingsError, match=r"pip install 'cloudflare-ai-gateway-billing\[notify\]'"):
+    with pytest.raises(SettingsError, match=r"pip install '\.\[notify\]'"):
         addresses.addressed(["json://localhost"], None)
 
 

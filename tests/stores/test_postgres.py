@@ -234,4 +234,4 @@ def test_a_missing_driver_says_which_extra_of_ours(monkeypatch: pytest.MonkeyPat
     with pytest.raises(SettingsError) as caught, destinations.opened(name):
         pass
 
-    assert f'pip install "cloudflare-ai-gateway-billing[{name}]"' in str(caught.value)
+    assert f"pip install '.[{name}]'" in str(caught.value)

@@ -24,7 +24,10 @@ from . import sending, texts
 from .news import Kind, News
 
 TIME_LIMIT_S = 20.0
-_EXTRA = "--notify needs Apprise. Run: pip install 'cloudflare-ai-gateway-billing[notify]'"
+_EXTRA = (
+    "--notify needs the extra `notify`, which a plain install leaves out. In the folder of this project, run: "
+    "pip install '.[notify]'"
+)
 _STARTS_S = 30.0
 """How long the process may take beside the sending: it imports much."""
 

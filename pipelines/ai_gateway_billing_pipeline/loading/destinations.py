@@ -24,7 +24,6 @@ SUPPORTED: dict[str, Callable[..., Target]] = {"postgres": atomic.Postgres, "duc
 """Beside the file: what a load is tested with. Others that say they can do what it needs are used with a warning."""
 UNTESTED = "was not tested here. Compare its tables after the first load with those of a load into DuckDB."
 _ALTERNATIVES = "Use duckdb, postgres or ducklake"
-_OURS = "cloudflare-ai-gateway-billing"
 _WHERE = ("credentials", "catalog", "storage", "location", "project_id")
 """Settings of a destination that say where it is and nothing of what is stored there."""
 _INEXACT = ("dlt.destinations.sqlalchemy",)  # SQLite has floats, MySQL no time zones, and dlt cannot tell them apart
@@ -114,6 +113,9 @@ def _check_settings(destination: Target, name: str, place: str) -> None:
 
 def _no_driver(destination: Target, name: str) -> SettingsError:
     if name in SUPPORTED:
-        return SettingsError(f'The destination {name} needs its driver. Install it: pip install "{_OURS}[{name}]"')
+        return SettingsError(
+            f"The destination {name} needs the extra `{name}`, which a plain install leaves out. In the folder of this "
+            f"project, run: pip install '.[{name}]'"
+        )
     extra = destination.destination_type.rpartition(".")[2]
     return SettingsError(f'The destination {name} needs its driver. Install it: pip install "dlt[{extra}]"')
