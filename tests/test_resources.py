@@ -20,11 +20,14 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from ai_gateway_billing import ai_gateway_billing
 from ai_gateway_billing.errors import BillingPermissionError, SettingsError
+from ai_gateway_billing.outcome import Outcomes
 from ai_gateway_billing.rows import bookkeeping
 from ai_gateway_billing.rows.tables import RESOURCES, TABLES
 from ai_gateway_billing.simulator import Account, Simulator
+from ai_gateway_billing.usage import cursors
+from ai_gateway_billing.usage.windows import epoch_ms
 from support.bench import USAGE, Bench
-from support.constants import ACCOUNT, HOUR, OTHER, TOKEN
+from support.constants import ACCOUNT, DAY, HOUR, NOW, OTHER, TOKEN
 
 
 @pytest.fixture(scope="module")
@@ -529,3 +532,38 @@ def test_the_schema_names_no_unit_that_is_not_known() -> None:
     text = TABLES["usage_hourly"]["aggregated_value"]["description"]
 
     assert "undocumented" in text
+
+
+# --- deep passes of many accounts -----------------------------------------------------------------------------------
+
+
+def test_many_accounts_are_read_deep_one_after_the_other_over_the_loads_of_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With three for many, and one at once. One that fails stays due."""
+    monkeypatch.setattr(cursors, "DEEP_AT_ONCE", 1)
+    bench, running = Bench(tmp_path), pipeline(tmp_path)
+    ids = [f"{number:032x}" for number in range(3)]
+    for each in ids:
+        bench.account(each)
+
+    def read_deep(hours: int) -> set[str | None]:
+        bench.now = NOW + hours * HOUR
+        bench.simulator.requests.clear()
+        with bench.client() as client:
+            everything = ai_gateway_billing(
+                ids, "2026-10-15", client=client, now=lambda: bench.now, outcomes=Outcomes(), trust_clock=True
+            )
+            running.extract(everything.with_resources("usage_hourly"))
+        horizon = epoch_ms(bench.now - 30 * DAY)
+        asked = [each for each in bench.simulator.requests if each.endpoint == "usage-history"]
+        return {each.account_id for each in asked if int(each.query["start_time"]) < horizon}
+
+    assert read_deep(0) == {*ids}
+    bench.faults.add(500)
+    assert len(read_deep(24)) == 1
+    bench.faults.clear()
+    found = [read_deep(hours) for hours in (25, 26, 27, 28)]
+    assert [len(each) for each in found] == [1, 1, 1, 0]
+    assert set().union(*found) == {*ids}
+    assert read_deep(24 + 28) == {*ids}, "a daily load reads all of them"

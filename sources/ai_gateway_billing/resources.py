@@ -17,7 +17,7 @@ from ai_gateway_billing.rows.fields import Columns
 from ai_gateway_billing.rows.records import Reading
 from ai_gateway_billing.rows.tables import TABLES, columns_of
 from ai_gateway_billing.rows.versions import hints
-from ai_gateway_billing.usage import buckets
+from ai_gateway_billing.usage import buckets, cursors
 from ai_gateway_billing.usage.buckets import Buckets
 from ai_gateway_billing.usage.load import UsageLoad
 from ai_gateway_billing.usage.reading import WindowReader
@@ -133,9 +133,15 @@ def _usage(run: Extraction, grouping: Grouping) -> Iterator[Any]:
 
 
 def _usage_tables(run: Extraction, grouping: Grouping) -> Iterator[pa.Table]:
-    state = dlt.current.resource_state().setdefault("cursors", {})
+    kept = dlt.current.resource_state()
     load = UsageLoad(
-        grouping, run.extent, run.account_ids, state=state, coverage=run.coverage, seen_until=run.seen_until
+        grouping,
+        run.extent,
+        run.account_ids,
+        state=kept.setdefault("cursors", {}),
+        coverage=run.coverage,
+        seen_until=run.seen_until,
+        elapsed=cursors.elapsed(kept, run.extent, len(run.account_ids)),
     )
     reader = WindowReader(run.client, run.extent.now, run.include_sensitive)
     jobs = {

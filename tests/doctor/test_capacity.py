@@ -7,19 +7,35 @@ import pytest
 from ai_gateway_billing_pipeline.doctor.capacity import capacity
 
 
-@pytest.mark.parametrize(("accounts", "loads"), [(1, "2,057 loads"), (50, "41 loads"), (2057, "1 loads an hour, but")])
-def test_what_a_token_can_load_is_said(accounts: int, loads: str) -> None:
+@pytest.mark.parametrize(
+    ("accounts", "needs", "loads"),
+    [
+        (1, "1 account needs about 7 requests a load, and 8 more once a day", "2,056 loads"),
+        (50, "50 accounts need about 350 requests a load, and 400 more once a day", "40 loads"),
+        (1942, "1,942 accounts need about 13,594 requests a load, and 800 more once an hour", ": 1 load an hour"),
+    ],
+)
+def test_what_a_token_can_load_is_said(accounts: int, needs: str, loads: str) -> None:
     check = capacity(accounts)
 
     assert check.state == "ok"
+    assert check.message.startswith(needs)
     assert loads in check.message
     assert "one process only" in check.message
 
 
-@pytest.mark.parametrize(("accounts", "tokens"), [(2058, 2), (5000, 3)])
+@pytest.mark.parametrize(("accounts", "tokens"), [(1943, 2), (3884, 2), (3885, 3), (50_000, 26)])
 def test_too_many_accounts_need_another_token(accounts: int, tokens: int) -> None:
     check = capacity(accounts)
 
     assert check.state == "warn"
     assert f"{accounts * 7:,} requests a load" in check.message
     assert f"{tokens} tokens" in check.message
+
+
+@pytest.mark.parametrize("accounts", [1943, 3884, 3885, 9999])
+def test_so_many_tokens_are_enough_and_no_fewer(accounts: int) -> None:
+    tokens = int(capacity(accounts).message.split(" among ")[1].split()[0])
+
+    assert capacity(-(-accounts // tokens)).state == "ok"
+    assert capacity(-(-accounts // (tokens - 1))).state == "warn"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ai_gateway_billing.usage import cursors, windows
-from ai_gateway_billing.usage.cursors import Pass, State
-from support.constants import DAY, NOW, TODAY
+from ai_gateway_billing.usage.cursors import Extent, Pass, State
+from support.constants import DAY, HOUR, NOW, TODAY
 
 A = "a" * 32
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -19,14 +23,25 @@ def cursor(read_until: datetime, *, start: datetime = START, deep_at: datetime |
     return {"start": start.isoformat(), "read_until": read_until.isoformat(), **deep}
 
 
-def next_start(
-    known: dict[str, str] | None, now: datetime = NOW, *, start: datetime = START, lookback: int | None = None
-) -> datetime:
-    return cursors.next_pass(known, start, now, lookback, False).start
+def next_pass(
+    known: dict[str, str] | None,
+    now: datetime = NOW,
+    *,
+    start: datetime = START,
+    lookback: int | None = None,
+    full_refresh: bool = False,
+) -> Pass:
+    """What a load of this account alone reads."""
+    deep = cursors.deep_starts({A: known} if known else {}, [A], now, HOUR)
+    return Extent(start, now, lookback, full_refresh=full_refresh).next_pass(known, deep.get(A))
+
+
+def next_start(known: dict[str, str] | None, **extent: Any) -> datetime:
+    return next_pass(known, **extent).start
 
 
 def test_a_first_load_reads_everything_since_start() -> None:
-    assert cursors.next_pass(None, START, NOW, None, False) == Pass(START, True)
+    assert next_pass(None) == Pass(START, True)
 
 
 def test_a_first_load_reads_everything_also_with_a_lookback() -> None:
@@ -77,15 +92,138 @@ def test_after_a_long_pause_everything_since_the_cursor_is_read() -> None:
 def test_an_earlier_start_reads_the_whole_history_again() -> None:
     earlier = START - DAY
 
-    assert cursors.next_pass(cursor(NOW, deep_at=NOW), earlier, NOW, None, False) == Pass(earlier, True)
+    assert next_pass(cursor(NOW, deep_at=NOW), start=earlier) == Pass(earlier, True)
 
 
 def test_a_cursor_ahead_of_now_is_not_believed() -> None:
-    assert cursors.next_pass(cursor(NOW + DAY, deep_at=NOW), START, NOW, None, False) == Pass(START, True)
+    assert next_pass(cursor(NOW + DAY, deep_at=NOW)) == Pass(START, True)
 
 
 def test_a_full_refresh_reads_everything_again() -> None:
-    assert cursors.next_pass(cursor(NOW, deep_at=NOW), START, NOW, None, True) == Pass(START, True)
+    assert next_pass(cursor(NOW, deep_at=NOW), full_refresh=True) == Pass(START, True)
+
+
+# --- deep passes of many accounts -----------------------------------------------------------------------------------
+
+WEEK = 7 * 24
+
+
+def accounts(count: int, since: timedelta) -> State:
+    """So many accounts, whose last deep pass was so long ago."""
+    return {f"{number:032x}": cursor(NOW, deep_at=NOW - since) for number in range(count)}
+
+
+def deep(state: State, elapsed: timedelta = HOUR) -> dict[str, datetime]:
+    return cursors.deep_starts(state, [*state], NOW, elapsed)
+
+
+@pytest.mark.parametrize("since", [timedelta(hours=24), timedelta(hours=47), timedelta(days=9), timedelta(hours=-1)])
+def test_up_to_a_hundred_accounts_are_read_deep_at_once(since: timedelta) -> None:
+    state = accounts(100, since)
+
+    assert deep(state, timedelta()) == dict.fromkeys(state, TODAY - 35 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("count", "elapsed", "quota"),
+    [
+        (101, HOUR, 100),
+        (101, DAY, 101),
+        (101, timedelta(), 100),
+        (101, -HOUR, 100),
+        (2_400, HOUR, 100),
+        (2_401, HOUR, 101),
+        (2_400, 3 * HOUR, 300),
+        (2_400, DAY, 2_400),
+        (2_400, 9 * DAY, 2_400),
+    ],
+)
+def test_of_more_a_load_reads_those_that_bring_all_through_in_a_day(count: int, elapsed: timedelta, quota: int) -> None:
+    assert len(deep(accounts(count, DAY), elapsed)) == quota
+
+
+def test_those_that_are_due_the_longest_go_first() -> None:
+    state = accounts(150, DAY) | {A: cursor(NOW, deep_at=NOW - DAY - HOUR)} | {"b" * 32: cursor(NOW, deep_at=NOW)}
+
+    found = deep(state)
+
+    assert A in found
+    assert "b" * 32 not in found
+    assert found.keys() == deep(dict(reversed(state.items()))).keys()  # by hash, not by the order they came in
+
+
+@pytest.mark.parametrize("deep_at", [None, NOW - 2 * DAY - timedelta(seconds=1), NOW + HOUR])
+def test_a_deep_pass_that_is_late_or_unknown_takes_nobodys_turn(deep_at: datetime | None) -> None:
+    late: State = {f"late{number}": cursor(NOW, deep_at=deep_at) for number in range(150)}
+
+    found = deep(accounts(150, DAY) | late)
+
+    assert found.keys() >= late.keys()
+    assert len(found) == 150 + 100
+
+
+def test_an_account_without_a_cursor_needs_no_deep_pass() -> None:
+    state = accounts(101, HOUR)
+
+    assert cursors.deep_starts(state, [*state, A], NOW, HOUR) == {}
+
+
+def test_the_days_that_a_delay_left_out_are_read_when_it_is_over() -> None:
+    assert {*deep(accounts(101, 2 * DAY), 2 * DAY).values()} == {TODAY - 36 * DAY}
+    assert {*deep(accounts(101, DAY), 2 * DAY).values()} == {TODAY - 35 * DAY}
+
+
+def test_what_decides_for_one_run_is_not_spread() -> None:
+    known, start = cursor(NOW, deep_at=NOW - DAY), TODAY - 35 * DAY
+
+    assert Extent(START, NOW, 1).next_pass(known, start) == Pass(TODAY - DAY, False)
+    assert Extent(START, NOW, full_refresh=True).next_pass(known, start) == Pass(START, True)
+
+
+def test_the_time_between_loads_of_many_accounts_is_kept() -> None:
+    kept: dict[str, Any] = {}
+
+    assert cursors.elapsed(kept, Extent(START, NOW), 101) == DAY
+    assert cursors.elapsed(kept, Extent(START, NOW + HOUR), 101) == HOUR
+    for extent, count in (
+        (Extent(START, NOW + 2 * HOUR), 100),
+        (Extent(START, NOW + 2 * HOUR, lookback_days=1), 101),
+        (Extent(START, NOW + 2 * HOUR, full_refresh=True), 101),
+        (Extent(START, NOW + 2 * HOUR, backfill=(TODAY.date(), TODAY.date())), 101),
+    ):
+        cursors.elapsed(kept, extent, count)
+    assert cursors.elapsed(kept, Extent(START, NOW + 3 * HOUR), 101) == 2 * HOUR
+
+
+@given(
+    count=st.sampled_from([101, 2_000, 3_001]),
+    missed=st.sets(st.integers(1, WEEK), max_size=60),
+    late_minutes=st.lists(st.integers(0, 20), min_size=WEEK, max_size=WEEK),
+)
+@settings(max_examples=3, deadline=None)
+def test_over_a_week_each_account_is_read_deep_every_48_hours_and_no_load_does_more_than_its_share(
+    count: int, missed: Collection[int], late_minutes: list[int]
+) -> None:
+    """Hourly loads that begin a little late, without those that were missed, after a first one of all accounts."""
+    state, kept = accounts(count, timedelta()), {"spread_at": NOW.isoformat()}
+    last, before, longest = dict.fromkeys(state, NOW), NOW, HOUR
+    for hour in sorted({*range(1, WEEK + 1)} - {*missed}):
+        now = NOW + hour * HOUR + timedelta(minutes=late_minutes[hour - 1])
+        elapsed = cursors.elapsed(kept, Extent(START, now), count)
+        longest = max(longest, now - before)
+
+        found = cursors.deep_starts(state, [*state], now, elapsed)
+
+        assert elapsed == now - before
+        assert max(now - at for at in last.values()) <= 2 * DAY + (longest if missed else timedelta(minutes=20))
+        overdue = sum(now - at > 2 * DAY for at in last.values())
+        assert len(found) <= max(100, -(-count * elapsed // DAY)) + overdue
+        for account_id, start in found.items():
+            assert start + 35 * DAY <= windows.floor("day", last[account_id]) + DAY  # no day is left out
+            last[account_id] = now
+            state[account_id]["deep_at"] = now.isoformat()
+        before = now
+    assert min(last.values()) > NOW
 
 
 # --- how a pass moves the cursor -----------------------------------------------------------------------------------
@@ -198,7 +336,7 @@ def test_days_that_have_not_begun_get_no_coverage() -> None:
     ],
 )
 def test_a_backfill_ends_with_its_last_day_or_with_what_runs(last: date, end: datetime | None) -> None:
-    extent = cursors.Extent(START, NOW, backfill=(date(2026, 11, 1), last))
+    extent = Extent(START, NOW, backfill=(date(2026, 11, 1), last))
 
     assert extent.next_pass(cursor(NOW)) == Pass(datetime(2026, 11, 1, tzinfo=UTC), False)
     assert extent.end("hour") == (end or windows.running_end("hour", NOW))

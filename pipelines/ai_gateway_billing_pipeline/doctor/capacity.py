@@ -3,9 +3,11 @@
 An estimate: an ordinary load of an account asks seven times, the one that reads 35 days again fifteen times.
 """
 
-import math
+from datetime import timedelta
+from itertools import count
 
 from ai_gateway_billing.api.endpoints import BUDGET
+from ai_gateway_billing.usage.cursors import DEEP_AT_ONCE, deep_quota
 
 from .machine import Check
 
@@ -16,20 +18,33 @@ ORDINARY, DEEP = 7, 15
 def capacity(accounts: int) -> Check:
     """A warning when a load of these accounts cannot come once an hour."""
     granted, seconds = BUDGET
-    hourly = granted * 3600 / seconds
-    loads, needed = hourly / (accounts * ORDINARY), accounts * ORDINARY
-    what = f"{accounts} {'account needs' if accounts == 1 else 'accounts need'} about {needed:,} requests a load"
-    if loads < 1:
+    hourly = int(granted * 3600 / seconds)
+    ordinary, again = accounts * ORDINARY, _again(accounts)
+    what = (
+        f"{accounts:,} {'account needs' if accounts == 1 else 'accounts need'} about {ordinary:,} requests a load, and "
+        f"{again:,} more once {'a day' if accounts <= DEEP_AT_ONCE else 'an hour'} to read 35 days again"
+    )
+    if ordinary + again > hourly:
+        tokens = next(tokens for tokens in count(2) if _hour(-(-accounts // tokens)) <= hourly)
         return Check(
             "requests",
             "warn",
-            f"{what}, and a token may send {hourly:,.0f} in an hour: it cannot load them every hour. Divide them among "
-            f"{math.ceil(1 / loads)} tokens, each with --shard.",
+            f"{what}. A token may send {hourly:,} in an hour: it cannot load them every hour. Divide them among "
+            f"{tokens} tokens, each with --shard.",
         )
-    once_a_day = "" if accounts * DEEP <= hourly else ", but for the one load a day that reads 35 days again"
+    loads = (hourly - again) // ordinary
     return Check(
         "requests",
         "ok",
-        f"{what}, of {hourly:,.0f} that a token may send in an hour: {loads:,.0f} loads an hour{once_a_day}. Use the "
-        "token in one process only.",
+        f"{what}. A token may send {hourly:,} in an hour: {loads:,} {'load' if loads == 1 else 'loads'} an hour. "
+        "Use the token in one process only.",
     )
+
+
+def _hour(accounts: int) -> int:
+    """What one load asks in an hour in which deep passes are made."""
+    return accounts * ORDINARY + _again(accounts)
+
+
+def _again(accounts: int) -> int:
+    return min(accounts, deep_quota(accounts, timedelta(hours=1))) * (DEEP - ORDINARY)

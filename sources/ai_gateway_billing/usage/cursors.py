@@ -4,7 +4,9 @@ A cursor lives in dlt's state as text. From `start` to `read_until` all time was
 then; `deep_at` tells when the whole late-event horizon was read last.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from . import windows
@@ -13,6 +15,11 @@ from .windows import Grouping
 LOOKBACK_DAYS = 3
 DEEP_DAYS = windows.LATE_EVENT_HORIZON.days
 DEEP_EVERY = timedelta(hours=24)
+DEEP_WITHIN = 2 * DEEP_EVERY
+"""Later than this after the last one, no account waits for its deep pass."""
+DEEP_AT_ONCE = 100
+"""Up to so many accounts are read deep in one load; more are spread over the loads of a day."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 State = dict[str, dict[str, str]]
 
@@ -26,11 +33,19 @@ class Extent(NamedTuple):
     backfill: tuple[date, date] | None = None
     full_refresh: bool = False
 
-    def next_pass(self, cursor: dict[str, str] | None) -> "Pass":
-        """Where the pass of an account with this cursor starts."""
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether the cursors alone decide how far back it reads."""
+        return self.lookback_days is None and not self.backfill and not self.full_refresh
+
+    def next_pass(self, cursor: dict[str, str] | None, deep_start: datetime | None = None) -> "Pass":
+        """Where the pass of an account with this cursor starts. `deep_start`: of its deep pass, if one is made."""
         if self.backfill:
             return Pass(windows.midnight(self.backfill[0]), False)
-        return next_pass(cursor, self.start, self.now, self.lookback_days, self.full_refresh)
+        days = self.lookback_days
+        if days is not None or deep_start is None:
+            deep_start = windows.lookback_start(self.now, LOOKBACK_DAYS if days is None else days)
+        return next_pass(cursor, self.start, self.now, deep_start, self.full_refresh)
 
     def end(self, grouping: Grouping) -> datetime:
         """Where it ends: with the running bucket, or with the last day of the backfill before that."""
@@ -49,21 +64,53 @@ def next_pass(
     cursor: dict[str, str] | None,
     start: datetime,
     now: datetime,
-    lookback_days: int | None,
+    back: datetime,
     full_refresh: bool,
 ) -> Pass:
-    """Where to start: at the cursor or a look-back before now, whichever is earlier; at `start` without a cursor.
+    """Where to start: at the cursor or at the look-back, whichever is earlier; at `start` without a cursor.
 
     The whole history is read again when `start` moved back, and when the cursor lies ahead of now: then some clock
     was wrong, and what was read under it cannot be known.
     """
     if cursor is None or full_refresh or _at(cursor, "start") > start or _at(cursor, "read_until") > now:
         return Pass(start, True)
-    days = lookback_days
-    if days is None:
-        days = DEEP_DAYS if not now - DEEP_EVERY < _at(cursor, "deep_at") <= now else LOOKBACK_DAYS
-    begin = min(windows.floor("day", _at(cursor, "read_until")), windows.lookback_start(now, days))
-    return Pass(max(begin, start), False)
+    return Pass(max(min(windows.floor("day", _at(cursor, "read_until")), back), start), False)
+
+
+def deep_quota(accounts: int, elapsed: timedelta) -> int:
+    """How many accounts a load reads deep, so that all had their turn in a day. `elapsed`: since the load before."""
+    return accounts if accounts <= DEEP_AT_ONCE else max(DEEP_AT_ONCE, -(-accounts * elapsed // DEEP_EVERY))
+
+
+def elapsed(kept: dict[str, Any], extent: Extent, accounts: int) -> timedelta:
+    """The time since the last scheduled load of many accounts, which `kept` remembers; a day when none is known."""
+    before, spreads = kept.get("spread_at"), extent.is_scheduled and accounts > DEEP_AT_ONCE
+    if spreads:
+        kept["spread_at"] = extent.now.isoformat()
+    return extent.now - datetime.fromisoformat(before) if before else DEEP_EVERY
+
+
+def deep_starts(state: State, account_ids: Sequence[str], now: datetime, elapsed: timedelta) -> dict[str, datetime]:
+    """The accounts that a scheduled load reads deep, and from where: those due the longest, up to the quota.
+
+    Accounts whose last deep pass is too long ago, or unknown, come on top of it: else those that fail each time would
+    take the others' turns. Where passes are spread, one reaches back over the days since the last one as well: each
+    day is then read when its 35 days for late events are over.
+    """
+    back = windows.lookback_start(now, DEEP_DAYS)
+    last = {each: _at(state[each], "deep_at") for each in account_ids if each in state}
+    due = {each: at for each, at in last.items() if not now - DEEP_EVERY < at <= now}
+    if len(account_ids) <= DEEP_AT_ONCE:
+        return dict.fromkeys(due, back)
+    waiting = [each for each, at in due.items() if now - DEEP_WITHIN <= at <= now]
+    waiting.sort(key=lambda each: (due[each], sha256(each.encode()).digest()))
+    later = {*waiting[deep_quota(len(account_ids), elapsed) :]}
+    return {each: _deep_start(at, back, now) for each, at in due.items() if each not in later}
+
+
+def _deep_start(last: datetime, back: datetime, now: datetime) -> datetime:
+    is_known = EPOCH < last <= now
+    return min(back, windows.floor("day", last) + windows.DAY - windows.LATE_EVENT_HORIZON) if is_known else back
 
 
 def begin(state: State, account_id: str, this: Pass) -> None:
@@ -87,7 +134,7 @@ def finish(state: State, account_id: str, this: Pass, start: datetime, at: datet
 
 
 def _at(cursor: dict[str, str], name: str) -> datetime:
-    return datetime.fromisoformat(cursor[name]) if name in cursor else datetime(1970, 1, 1, tzinfo=UTC)
+    return datetime.fromisoformat(cursor[name]) if name in cursor else EPOCH
 
 
 def coverage(

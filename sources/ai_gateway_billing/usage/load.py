@@ -1,7 +1,7 @@
 """One grouping's usage as Arrow tables for dlt; cursors and coverage move with what has been handed over."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -25,7 +25,7 @@ class UsageLoad:
     """Reads one grouping of every account. A failed window stops its account's cursor, not the other accounts.
 
     `state`: the accounts' cursors. `coverage` gets a row for each day that was read. `seen_until`: no more counts as
-    ended than both clocks agree on.
+    ended than both clocks agree on. `elapsed`: since the load before.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class UsageLoad:
         state: cursors.State,
         coverage: list[Row],
         seen_until: Callable[[], datetime],
+        elapsed: timedelta = cursors.DEEP_EVERY,
     ) -> None:
         self._grouping = grouping
         self._extent = extent
@@ -44,7 +45,8 @@ class UsageLoad:
         self._coverage = coverage
         self._seen_until = seen_until
         self._with_gap: set[str] = set()
-        self._passes = {account_id: extent.next_pass(state.get(account_id)) for account_id in account_ids}
+        deep = cursors.deep_starts(state, account_ids, extent.now, elapsed)
+        self._passes = {each: extent.next_pass(state.get(each), deep.get(each)) for each in account_ids}
 
     def plan(self) -> dict[str, list[Window]]:
         """The windows of each account, oldest first."""
