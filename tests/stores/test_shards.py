@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
 from ai_gateway_billing.errors import SettingsError
+from ai_gateway_billing_pipeline.loading import destinations
 from support.bench import Bench
 from support.constants import ACCOUNT, DAY, HOUR, OTHER
 from support.postgres import Database
@@ -82,7 +85,19 @@ def served(bench: Bench, folder: Path, url: str) -> Place:
     return place
 
 
-def meanwhile(bench: Bench, folder: Path, patch: pytest.MonkeyPatch, *options: str) -> Ending:
+SHARED = """
+from ai_gateway_billing_pipeline.loading import destinations
+own = destinations.SUPPORTED["postgres"]
+shared = lambda destination_name, **_: own(
+    destination_name=destination_name, staging_dataset_name_layout="ai_gateway_billing_staging"
+)
+destinations.SUPPORTED = {**destinations.SUPPORTED, "postgres": shared}
+"""
+
+
+def meanwhile(
+    bench: Bench, folder: Path, patch: pytest.MonkeyPatch, *options: str, prepare: Callable[[], None] | None = None
+) -> Ending:
     """Load shard eu, and a second one by these options when the rows of the first are staged and not yet merged."""
     make: Any = SqlMergeFollowupJob.generate_sql.__func__  # type: ignore[attr-defined]
     endings: list[Ending] = []
@@ -92,7 +107,7 @@ def meanwhile(bench: Bench, folder: Path, patch: pytest.MonkeyPatch, *options: s
 
         def pausing(cls: Any, *arguments: Any) -> Any:
             if not endings:
-                endings.append(place.run(*options))
+                endings.append(place.run(*options, prepare=prepare))
             return make(cls, *arguments)
 
         patch.setattr(SqlMergeFollowupJob, "generate_sql", classmethod(pausing))
@@ -107,6 +122,21 @@ def test_a_shard_that_loads_between_anothers_staging_and_merge_loses_nothing(
 
     assert ending.code == 0, ending
     assert hours(postgres) == {ACCOUNT: 24, OTHER: 24}
+
+
+@pytest.mark.slow
+def test_with_one_staging_dataset_for_all_shards_rows_would_be_lost(
+    bench: Bench, postgres: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As dlt does it by itself; it shows that the test above can fail."""
+    monkeypatch.setattr(destinations, "SUPPORTED", destinations.SUPPORTED)  # put back after the test
+    exec(SHARED, {})
+    prepare = partial(exec, SHARED, {})
+
+    ending = meanwhile(bench, tmp_path, monkeypatch, "--shard", "us", "--account", OTHER, prepare=prepare)
+
+    assert ending.code == 0, ending
+    assert hours(postgres) != {ACCOUNT: 24, OTHER: 24}, "and both loads ended well"
 
 
 def test_the_same_shard_is_busy_meanwhile_and_named(
