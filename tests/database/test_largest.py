@@ -199,6 +199,7 @@ def test_every_amount_below_a_billion_can_be_squared_and_converted(
     rate = Decimal("7.123456789012345678")
     fill_days(connection, Decimal("4e7") + STEP, [Decimal("5e9") - STEP], 70, Decimal(5000))
     connection.execute("update ai_gateway_billing.budgets set amount = 987654321.0123456789")
+    connection.execute("update ai_gateway_billing.usage_reported set last_usage = $1", [Decimal("5e9") - STEP])
     for view, column in amounts_of_all_views(connection):
         query = (
             f"select {column}, {column} * {column}, {column} * $1::decimal(38, 18) from found order by 1 desc limit 1"
