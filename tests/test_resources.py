@@ -560,6 +560,7 @@ def test_many_accounts_are_read_deep_one_after_the_other_over_the_loads_of_a_day
         return {each.account_id for each in asked if int(each.query["start_time"]) < horizon}
 
     assert read_deep(0) == {*ids}
+    assert read_deep(23) == set()
     bench.faults.add(500)
     assert len(read_deep(24)) == 1
     bench.faults.clear()
