@@ -238,5 +238,5 @@ def test_views_of_an_older_version_are_told_as_such(here: list[str], tmp_path: P
 
     ran = aig(*here)
 
-    assert ran.code == 1
+    assert ran.code == 2
     assert "aig-billing load" in ran.err

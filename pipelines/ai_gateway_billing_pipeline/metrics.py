@@ -14,7 +14,6 @@ import duckdb
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
-from ai_gateway_billing.errors import DatabaseError
 from ai_gateway_billing_pipeline.database import checks, views
 
 _FILES = resources.files("ai_gateway_billing_pipeline.database").joinpath("sql", "metrics")
@@ -33,14 +32,9 @@ class _Collector:
 
 
 def text(connection: duckdb.DuckDBPyConnection, now: datetime, limits: checks.Limits) -> bytes:
-    """All gauges. The connection may be read-only. Raises `DatabaseError` when the views are of another version."""
+    """All gauges. The connection may be read-only."""
     registry = CollectorRegistry()
-    try:
-        families = [*_gauges(connection, now), _findings(connection, now, limits), _build()]
-    except (duckdb.BinderException, duckdb.CatalogException) as error:
-        message = "The views of this database are of another version. Run `aig-billing load`, which renews them."
-        raise DatabaseError(message) from error
-    registry.register(_Collector(families))
+    registry.register(_Collector([*_gauges(connection, now), _findings(connection, now, limits), _build()]))
     return generate_latest(registry)
 
 

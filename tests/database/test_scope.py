@@ -84,14 +84,3 @@ def test_without_any_account_there_is_nothing_to_list(tmp_path: Path) -> None:
         assert chosen(connection) == []
         with pytest.raises(SettingsError, match="contains no account yet"):
             chosen(connection, "x")
-
-
-@pytest.mark.parametrize(
-    "sql", ["drop schema spend cascade", "create or replace view spend.accounts as select 1 as account_id"]
-)
-def test_views_of_another_version_ask_for_a_load(tmp_path: Path, sql: str) -> None:
-    with database(tmp_path) as connection:
-        connection.execute(sql)
-
-        with pytest.raises(SettingsError, match="no views of this version yet"):
-            chosen(connection)

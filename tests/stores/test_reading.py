@@ -170,12 +170,9 @@ def test_a_query_has_no_way_to_the_destination_and_no_login(poured: str) -> None
 def test_nothing_is_left_of_what_was_copied(poured: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     store = found(poured)
-    connection = stores.connect(store)
-
-    assert [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".csv"] == []
-    assert connection.execute("select count(*) > 0 from spend.daily").fetchall() == [(True,)]
-
-    connection.close()
+    with stores.connect(store) as connection:
+        assert [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".csv"] == []
+        assert connection.execute("select count(*) > 0 from spend.daily").fetchall() == [(True,)]
     del connection
     assert list(tmp_path.glob("aig-billing-*")) == []
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import duckdb
 
 from ai_gateway_billing.errors import DatabaseError, SettingsError, redact
-from ai_gateway_billing.rows.tables import DATASET, RESOURCES, TABLES
+from ai_gateway_billing.rows.tables import DATASET, TABLES
 from ai_gateway_billing_pipeline.settings import Remote, Store
 
-from . import lake, postgres, read, views
+from . import lacking, lake, postgres, read, views
 
 _Source = AbstractContextManager[postgres.Tables | lake.Tables]
 _FROM: Mapping[str, Callable[[Remote, str, duckdb.DuckDBPyConnection], _Source]] = {
@@ -27,9 +27,6 @@ _FROM: Mapping[str, Callable[[Remote, str, duckdb.DuckDBPyConnection], _Source]]
 }
 _SETTINGS = "load_settings"
 """The raw table with the settings of the last load that readers need."""
-
-_STATES = "load_status"
-"""The raw table that says what was loaded."""
 
 _ALL = re.compile(r"query|duckdb_|information_schema|sqlite_|pg_|pragma|show|describe|summarize", re.IGNORECASE)
 """What can reach a table without naming it, or lists all of them."""
@@ -59,7 +56,7 @@ def _fill(path: Path, store: Store, remote: Remote, sql: str | None) -> None:
             copy.execute("set timezone = 'UTC'")
             copy.execute(f"create schema {DATASET}")
             names, present = _copy(copy, store, remote, sql)
-            _refuse_lost(copy, store, present)
+            lacking.refuse_lost(copy, present, store)
             views.apply(copy, _unit(copy) or remote.usage_unit, names)
     except (duckdb.BinderException, duckdb.CatalogException) as error:
         raise DatabaseError(
@@ -68,18 +65,6 @@ def _fill(path: Path, store: Store, remote: Remote, sql: str | None) -> None:
         ) from error
     except duckdb.Error as error:
         raise DatabaseError(f"{store} cannot be read: {_first_line(error, remote)}.") from error
-
-
-def _refuse_lost(copy: duckdb.DuckDBPyConnection, store: Store, present: Collection[str]) -> None:
-    """A table that was loaded and dropped would count as empty, and days without usage as proved silent."""
-    if _STATES in present:
-        loaded = copy.execute(f"select distinct resource from {DATASET}.{_STATES} where last_success_at is not null")  # noqa: S608
-        lost = sorted({name for (name,) in loaded.fetchall()} & set(RESOURCES) - set(present))
-        if lost:
-            raise DatabaseError(
-                f"{store} has lost what was loaded: {', '.join(lost)}. "
-                f"Run `aig-billing load --destination {store.destination}`, which reads it again."
-            )
 
 
 def _copy(
@@ -106,7 +91,7 @@ def _wanted(sql: str | None, present: Collection[str]) -> tuple[Collection[str],
     text = sql.casefold()
     names, tables = views.below([name for name in views.VIEWS if name in text])
     return names, [
-        name for name in present if name in tables or name in (_SETTINGS, _STATES) or name.casefold() in text
+        name for name in present if name in tables or name in (_SETTINGS, lacking.STATUS) or name.casefold() in text
     ]
 
 

@@ -1,6 +1,6 @@
 """Reads the published file, and only reads it: SQL of the user's own, and what each resource holds. Needs no dlt."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -199,7 +199,7 @@ def _first_lines(error: duckdb.Error) -> str:
 
 def accounts(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """The ids of all accounts of which anything is stored."""
-    return {account_id for account_id, _ in _counts(connection, _tables(connection))}
+    return {account_id for account_id, _ in _counts(connection, tables(connection))}
 
 
 def holdings(connection: duckdb.DuckDBPyConnection) -> list[Holding]:
@@ -207,13 +207,13 @@ def holdings(connection: duckdb.DuckDBPyConnection) -> list[Holding]:
 
     Raises `SettingsError` when the file holds nothing of ours.
     """
-    tables = _tables(connection)
-    if not tables & set(TABLES):
+    present = tables(connection)
+    if not present & set(TABLES):
         raise SettingsError("The database contains no AI Gateway billing yet. Run `aig-billing load` first.")
-    states = _states(connection) if "load_status" in tables else {}
-    quarantined = _quarantined(connection) if "quarantine" in tables else {}
-    coverage = _coverage(connection) if "usage_coverage" in tables else {}
-    counts = _counts(connection, tables)
+    states = _states(connection) if "load_status" in present else {}
+    quarantined = _quarantined(connection) if "quarantine" in present else {}
+    coverage = _coverage(connection) if "usage_coverage" in present else {}
+    counts = _counts(connection, present)
     nothing: Sequence[Any] = (None,) * 5
     keys = sorted(counts.keys() | states.keys(), key=lambda key: (key[0], _position(key[1])))
     return [
@@ -232,7 +232,7 @@ def holdings(connection: duckdb.DuckDBPyConnection) -> list[Holding]:
 
 def unknown_fields(connection: duckdb.DuckDBPyConnection) -> list[UnknownField]:
     """Fields beyond the contract, the newest first."""
-    if "unknown_fields" not in _tables(connection):
+    if "unknown_fields" not in tables(connection):
         return []
     return [UnknownField(*row) for row in _own(connection, _UNKNOWN_FIELDS)]
 
@@ -242,13 +242,14 @@ def _position(resource: str) -> int:
     return known.index(resource) if resource in known else len(known)
 
 
-def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+def tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """The raw tables that are there."""
     # Not from information_schema, which binds every view to list its columns.
     sql = "select table_name from duckdb_tables() where schema_name = ? and database_name = current_database()"
     return {name for (name,) in connection.execute(sql, [SCHEMA]).fetchall()}
 
 
-def _counts(connection: duckdb.DuckDBPyConnection, tables: set[str]) -> dict[tuple[str, str], Sequence[Any]]:
+def _counts(connection: duckdb.DuckDBPyConnection, tables: Collection[str]) -> dict[tuple[str, str], Sequence[Any]]:
     """Rows and the newest one's time for each account and resource."""
     parts = [
         f"select account_id, '{table}', count(*), max({_NEWEST.get(table, '_dlt_valid_from')}) "  # noqa: S608 - names of ours
@@ -275,6 +276,8 @@ def _own(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Any]:
     """Rows of our own tables. Raises `DatabaseError` when they are not as we make them."""
     try:
         return connection.execute(sql).fetchall()
+    except (duckdb.BinderException, duckdb.CatalogException):
+        raise
     except duckdb.Error as error:
         message = f"The schema {SCHEMA} of this database was made by something else: {_first_lines(error)}"
         raise DatabaseError(message) from error

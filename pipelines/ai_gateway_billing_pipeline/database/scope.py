@@ -110,15 +110,8 @@ def _listed(accounts: Sequence[Account]) -> str:
 
 
 def fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Row) -> tuple[list[str], list[Row]]:
-    """Names of columns, and rows of the views. Raises `SettingsError` where no load of this version has made them."""
+    """Names of columns, and rows of the views."""
     used = {name: value for name, value in parameters.items() if f"${name}" in sql}
-    try:
-        cursor = connection.execute(sql, used)
-    except (duckdb.CatalogException, duckdb.BinderException) as error:
-        if "not found" not in str(error) and "does not exist" not in str(error):
-            raise
-        raise SettingsError(
-            "The database contains no views of this version yet. Run `aig-billing load` first."
-        ) from error
+    cursor = connection.execute(sql, used)
     names = [column[0] for column in cursor.description or []]
     return names, [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

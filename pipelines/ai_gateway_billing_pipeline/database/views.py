@@ -93,7 +93,8 @@ _RAW = re.compile(rf"\b{DATASET}\.(\w+)")
 _COMMENT = re.compile(r"--.*")
 _SPELLING = {r"[()\s]": "", "crossjoin": ",", "timestamp_us": "timestamp"}
 """What DuckDB writes otherwise once it has read a view from the file again."""
-_BODY = re.compile(r"^create or replace view spend\.\w+ as$", re.MULTILINE)
+_MADE = "select view_name, sql from duckdb_views() where schema_name = 'spend' and database_name = current_database()"
+_BODY = re.compile(r"^create view spend\.\w+ as ", re.IGNORECASE)
 _COLUMN = re.compile(r"^-- (?P<name>\w+): (?P<text>.+)$")
 
 
@@ -178,17 +179,15 @@ def once(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> li
     """The statements as they read temporary tables in place of the views of `spend`, each of which is worked out once.
 
     A view is planned anew wherever it is read, with all below it, which takes longer than its rows do. The connection
-    may be read-only. What it has of these tables afterwards stays as it is now. In a file whose macros are those of
-    another version the statements stay as they are.
+    may be read-only. What it has of these tables afterwards stays as it is now. The views are taken as the database
+    has them, so that what they lack is an error and not an empty table.
     """
     wanted, _ = below(set(_OWN.findall(_COMMENT.sub("", "\n".join(statements)))) & set(VIEWS))
-    tables = [name for name in VIEWS if name in wanted and name not in MACROS]
-    try:
-        for name in tables:
-            body = _BODY.split(bound(connection, definition(name).statement), maxsplit=1)[1].rstrip("; \n")
-            connection.execute(f'create or replace temp table "{name}" as {_of_temp(body, tables)}')
-    except (duckdb.BinderException, duckdb.CatalogException):
-        return list(statements)
+    made = dict(connection.execute(_MADE).fetchall())
+    tables = [name for name in VIEWS if name in wanted and name in made]
+    for name in tables:
+        body = _BODY.split(made[name], maxsplit=1)[1].rstrip("; \n")
+        connection.execute(f'create or replace temp table "{name}" as {_of_temp(body, tables)}')
     return [_of_temp(statement, tables) for statement in statements]
 
 
@@ -243,8 +242,9 @@ def _spelled(sql: str) -> str:
 
 
 def bound(connection: duckdb.DuckDBPyConnection, statement: str) -> str:
-    """The statement with NULL for each raw column, and no row for each raw table, that no load has made yet."""
-    return _bound(statement, _tables(connection))
+    """The statement with no row for each raw table that no load has made; a missing column stays an error."""
+    present = _tables(connection)
+    return _RAW.sub(lambda found: found[0] if found[1] in present else _relation(found[1], present), statement)
 
 
 def _bound(statement: str, present: Present) -> str:

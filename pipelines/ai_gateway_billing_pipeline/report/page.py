@@ -39,7 +39,7 @@ def write(store: Store, path: Path, days: Days, named: Sequence[str] = ()) -> Wr
     `stores.connect` raises.
     """
     with stores.connect(store) as connection:
-        known = _accounts(connection, store)
+        known = questions.accounts(connection)
         wanted = {account.id for account in scope.scope(connection, scope.Asked(named)).accounts}
         chosen = [account for account in known if account in wanted]
         content = page(connection, chosen, days)
@@ -68,14 +68,6 @@ def page(connection: duckdb.DuckDBPyConnection, accounts: Sequence[str], days: D
         library=_library(),
         script=_file("page.js"),
     )
-
-
-def _accounts(connection: duckdb.DuckDBPyConnection, store: Store) -> list[str]:
-    try:
-        return questions.accounts(connection)
-    except duckdb.CatalogException as error:
-        message = f"{store} contains no AI Gateway billing yet. Run `aig-billing load` first."
-        raise SettingsError(message) from error
 
 
 def _account(
