@@ -11,6 +11,7 @@ import pytest
 
 from support.command import RECENT, Ran, aig, serving
 from support.constants import ACCOUNT
+from support.postgres import Database
 
 
 class Terminal(io.StringIO):
@@ -55,3 +56,19 @@ def test_on_a_terminal_it_asks(answer: str, code: int, monkeypatch: pytest.Monke
 
     assert ran.code == code
     assert "Type yes" in ran.timed_err
+
+
+def test_where_the_history_begins_is_asked_of_the_store_that_is_loaded(
+    postgres: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIG_BILLING_DESTINATION", "postgres")
+    assert aig("load").code == 0
+    monkeypatch.setenv("AIG_BILLING_START", f"{RECENT - timedelta(days=30):%Y-%m-%d}")
+
+    refused = backfill(-9, -5)
+
+    assert refused.code == 2
+    assert f"The history begins on {RECENT:%Y-%m-%d}." in refused.err
+    assert backfill(-3, -1).code == 0
+    first = postgres.rows("select min(day) from ai_gateway_billing.usage_coverage")
+    assert first == [((RECENT - timedelta(days=3)).date(),)]

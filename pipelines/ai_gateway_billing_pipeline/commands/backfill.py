@@ -15,6 +15,9 @@ from .attempt import attempted
 if TYPE_CHECKING:
     from ai_gateway_billing_pipeline.settings import Settings
 
+_COVERAGE = "from ai_gateway_billing.usage_coverage"
+"""All that has to be read of a destination other than the file."""
+
 
 @options.logged
 @options.loading
@@ -78,12 +81,15 @@ def _history_begins(resolved: "Settings") -> date:
     """The latest first day of the accounts that are meant; the setting's where none is loaded."""
     from ai_gateway_billing.api import accounts
     from ai_gateway_billing.source import first_day
-    from ai_gateway_billing_pipeline.database import read
+    from ai_gateway_billing_pipeline.database import read, stores
+    from ai_gateway_billing_pipeline.loading import remotes
+    from ai_gateway_billing_pipeline.settings import Store
 
     days: list[date] = []
-    if resolved.destination == "duckdb" and resolved.database.is_file():
-        with read.connect(resolved.database) as connection, suppress(SettingsError):  # it may hold nothing of ours
-            named = accounts.named(resolved.accounts)
+    store = Store(resolved.database, resolved.destination)
+    if not store.is_file or resolved.database.is_file():
+        named = accounts.named(resolved.accounts)
+        with suppress(SettingsError), stores.connect(remotes.found(store), _COVERAGE) as connection:  # nothing of ours
             days += [
                 holding.coverage.first_day
                 for holding in read.holdings(connection)
