@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from dlt.destinations.sql_client import SqlClientBase
 
-from ai_gateway_billing.errors import BillingError, DatabaseError, SettingsError
+from ai_gateway_billing.errors import BillingError, SettingsError
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID
 from ai_gateway_billing_pipeline.loading import destinations, forget, store
 from ai_gateway_billing_pipeline.settings import Store
@@ -206,7 +206,7 @@ def test_a_refused_connection_says_what_to_check(
 
     error = refusal(bench)
 
-    assert isinstance(error, DatabaseError)
+    assert isinstance(error, SettingsError)
     assert "Postgres refused or lost the connection" in str(error)
     assert "does not exist" in str(error)
     assert "DESTINATION__POSTGRES__CREDENTIALS" in str(error)

@@ -9,16 +9,18 @@ from dlt.common.destination.exceptions import DestinationException
 from dlt.load.exceptions import LoadClientJobException
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from ai_gateway_billing.errors import BillingError, DatabaseError, redact
+from ai_gateway_billing.errors import BillingError, DatabaseError, SettingsError, redact
 
 _TITLES = {"postgres": "Postgres", "ducklake": "The lake"}
+_WRONG_LOGIN = ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry")
+"""What no second try mends."""
 UNCHANGED = "The tables are as they were before; run again."
 UNPUBLISHED = "Nothing was published; run again."
 
 
 @contextmanager
 def told(named: str) -> Iterator[None]:
-    """Raise a `DatabaseError` for what the store's driver or dlt's client raises."""
+    """Raise a `DatabaseError`, for a wrong login a `SettingsError`, for what a driver or dlt's client raises."""
     try:
         yield
     except Exception as error:
@@ -63,7 +65,8 @@ def _own(error: Exception, named: str) -> Exception:
     title = _TITLES.get(named, f"The destination {named}")
     driver = _drivers_error(error)
     if driver is not None and type(driver).__name__ == "OperationalError":
-        return DatabaseError(
+        kind = SettingsError if any(words in str(driver) for words in _WRONG_LOGIN) else DatabaseError
+        return kind(
             f"{title} refused or lost the connection: {_reason(driver)}. Check that it runs and the settings below "
             f"[destination.{named}.credentials] in .dlt/secrets.toml, or DESTINATION__{named.upper()}__CREDENTIALS. "
             f"{UNCHANGED}"
