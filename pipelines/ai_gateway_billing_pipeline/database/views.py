@@ -175,6 +175,40 @@ def apply(connection: duckdb.DuckDBPyConnection, usage_unit: str, names: Collect
     connection.execute(f"create or replace table {_APPLIED} as select $1::varchar as fingerprint", [fingerprint])
 
 
+def store(connection: duckdb.DuckDBPyConnection, usage_unit: str) -> None:
+    """As `apply`, in a DuckLake that is the current database: it has no comments on macros and on columns of views."""
+    names = "select table_name from duckdb_tables() where schema_name = $1 and database_name = current_database()"
+    tables = [name for (name,) in connection.execute(names, [DATASET]).fetchall()]
+    # Not by duckdb_columns(), for which a lake plans all of its views.
+    present = {
+        name: {row[0] for row in connection.execute(f'describe {DATASET}."{name}"').fetchall()} for name in tables
+    }
+    wanted = [*_foundation(usage_unit), *_statements(present, map(definition, VIEWS))]
+    statements = [each for each in wanted if not each.startswith(("comment on macro", "comment on column"))]
+    fingerprint = hashlib.sha256(repr(statements).encode()).hexdigest()
+    if _is_stored(connection, fingerprint):
+        return
+    made = f"create or replace table {_APPLIED} as select {_quoted(fingerprint)} as fingerprint"
+    connection.begin()
+    try:
+        for statement in (*statements, made):
+            connection.execute(statement)
+        connection.commit()
+    except duckdb.Error:
+        connection.rollback()
+        raise
+
+
+def _is_stored(connection: duckdb.DuckDBPyConnection, fingerprint: str) -> bool:
+    names = "select view_name from duckdb_views() where schema_name = 'spend' and database_name = current_database()"
+    found = {name for (name,) in connection.execute(names).fetchall()}
+    try:
+        told = connection.execute(f"from {_APPLIED}").fetchall()
+    except duckdb.CatalogException:
+        return False
+    return told == [(fingerprint,)] and found >= set(VIEWS) - set(MACROS)
+
+
 def once(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> list[str]:
     """The statements as they read temporary tables in place of the views of `spend`, each of which is worked out once.
 
@@ -252,7 +286,10 @@ def _bound(statement: str, present: Present) -> str:
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> Present:
-    query = "select table_name, list(column_name) from duckdb_columns() where schema_name = $1 group by table_name"
+    query = (
+        "select table_name, list(column_name) from duckdb_columns() "
+        "where schema_name = $1 and database_name = current_database() group by table_name"
+    )
     return {name: set(columns) for name, columns in connection.execute(query, [DATASET]).fetchall()}
 
 

@@ -3,9 +3,11 @@
 import logging
 from typing import Any
 
+import duckdb
 from dlt.destinations.exceptions import DatabaseException
 
 from ai_gateway_billing.errors import redact
+from ai_gateway_billing_pipeline.database import views
 
 from .sql import Sql
 
@@ -29,6 +31,15 @@ def catalog_url(credentials: Any) -> str:
 def name(credentials: Any) -> str:
     """What tells lakes apart that share a catalog."""
     return str(credentials.metadata_schema or credentials.ducklake_name)
+
+
+def store_views(connection: duckdb.DuckDBPyConnection, usage_unit: str) -> None:
+    """Make schema `spend` in the lake, for whoever attaches it. What goes wrong is a warning: we do not need it."""
+    try:
+        views.store(connection, usage_unit)
+    except duckdb.Error as error:
+        reason = redact(str(error).strip().partition("\n")[0])
+        log.warning("The lake was loaded, but the views of spend could not be stored in it: %s.", reason.rstrip("."))
 
 
 def tidy(sql: Sql, lake: str) -> None:

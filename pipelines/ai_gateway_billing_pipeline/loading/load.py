@@ -147,7 +147,7 @@ class _Run:
         reported.record(sql, self.account_ids, self.now)
         bookkeeping.prune(sql, pipeline_name, self.now)
         sql.execute(f"drop schema if exists {shards.staging_dataset(self.settings.shard)} cascade")
-        self.place.finish(sql)
+        self.place.finish(sql, self.settings.usage_unit)
 
     def _name_accounts(self, sql: Sql) -> None:
         owners, ours = shards.owners(sql), self.settings.shard or ""

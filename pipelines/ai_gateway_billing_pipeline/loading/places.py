@@ -42,7 +42,7 @@ class Place(Protocol):
     def pipeline(self) -> dlt.Pipeline:
         """The pipeline of dlt, in a new folder: it takes its state from the destination."""
 
-    def finish(self, sql: Sql) -> None:
+    def finish(self, sql: Sql, usage_unit: str) -> None:
         """What is left to do when all rows are there."""
 
     def publish(self) -> None:
@@ -93,11 +93,11 @@ class File:
         )
         return _pipeline(self._settings.shard, self._workspace.dlt, destination)
 
-    def finish(self, sql: Sql) -> None:
+    def finish(self, sql: Sql, usage_unit: str) -> None:
         """Views, and nothing left in a log of DuckDB's."""
         del sql
         assert self._connection  # noqa: S101 - as above
-        views.apply(self._connection, self._settings.usage_unit)
+        views.apply(self._connection, usage_unit)
         self._connection.execute("checkpoint")
 
     def publish(self) -> None:
@@ -224,9 +224,11 @@ class Store:
         assert self._folder  # noqa: S101 - only while it is held
         return _pipeline(self._shard, self._folder, self._destination)
 
-    def finish(self, sql: Sql) -> None:
-        """A lake keeps every version of itself, and many small files, unless it is told otherwise."""
+    def finish(self, sql: Sql, usage_unit: str) -> None:
+        """A lake keeps views, and every version of itself in many small files, unless it is told otherwise."""
         if self._is_lake:
+            assert isinstance(sql, ClientSql)  # noqa: S101 - as `sql` gives it
+            lakes.store_views(sql.native, usage_unit)
             lakes.tidy(sql, self._credentials().ducklake_name)
 
     def publish(self) -> None:
@@ -269,7 +271,7 @@ class Other:
         """Into the destination."""
         return _pipeline(None, self._workspace.dlt, self._destination)
 
-    def finish(self, sql: Sql) -> None:
+    def finish(self, sql: Sql, usage_unit: str) -> None:
         """Nothing is left."""
 
     def publish(self) -> None:

@@ -49,6 +49,11 @@ class ClientSql:
         self._client = client
         client.execute_sql("set timezone = 'UTC'")
 
+    @property
+    def native(self) -> Any:
+        """The driver's own connection."""
+        return self._client.native_connection
+
     def execute(self, query: str, *values: object) -> Rows:
         """As `Sql` says. Raises dlt's `DestinationException`."""
         if isinstance(self._client, DuckDbSqlClient):
