@@ -45,6 +45,20 @@ def test_every_load_leaves_the_same_everywhere(together: Lockstep) -> None:
     together.load(only=USAGE, backfill=(date(2026, 8, 1), date(2026, 8, 9)))
 
 
+@pytest.mark.parametrize("together", ["postgres"], indirect=True)
+def test_attribution_is_the_same_everywhere(together: Lockstep) -> None:
+    together.world.add_generated_account(ACCOUNT, start=together.now - 5 * DAY)
+    together.world.add_token(TOKEN)
+    for bench in together.benches:
+        bench.attribution = {"attribution": True, "attribution_tags": ("team",)}
+    together.load()
+    together.until(together.now + 5 * HOUR)
+
+    assert together.file.one("select count(*) > 100 from {raw}.gateway_usage_hourly")
+    assert together.file.one("select count(*) > 100 from {raw}.gateway_usage_tags_hourly")
+    assert together.file.one("select count(*) > 0 from {raw}.gateways")
+
+
 def _second_account(together: Lockstep, _: Account) -> None:
     second = together.world.add_generated_account(OTHER, start=START + 10 * DAY)
     second.put_invoice(

@@ -29,14 +29,19 @@ class Lockstep:
         self.world = World()
         self.file = Bench(folder / "duckdb", self.world, start=start)
         self.others = {name: (Bench(folder / name, self.world, start=start), ask) for name, ask in asks.items()}
-        for bench in (self.file, *(bench for bench, _ in self.others.values())):
+        for bench in self.benches:
             bench.database.parent.mkdir()
         self.now = NOW
 
     @property
+    def benches(self) -> list[Bench]:
+        """The one of the file, and those of the others."""
+        return [self.file, *(bench for bench, _ in self.others.values())]
+
+    @property
     def faults(self) -> list[Any]:
         """The simulator's switches of each."""
-        return [self.file.faults, *(bench.faults for bench, _ in self.others.values())]
+        return [bench.faults for bench in self.benches]
 
     def load(self, **options: Any) -> None:
         """A load into each, and the comparison of all that they hold."""
