@@ -36,7 +36,7 @@ def test_it_counts_the_rows_of_every_table(shown: Ran) -> None:
 
     assert shown.code == 0, shown.err
     assert counts["usage_hourly"] > counts["usage_daily"] > 0
-    assert all(counts.values())
+    assert [table for table, count in counts.items() if not count] == ["gateway_usage_gaps"]  # no hour was lost
 
 
 def test_usage_stands_in_cents_and_in_dollars(shown: Ran) -> None:

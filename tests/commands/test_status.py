@@ -61,9 +61,9 @@ def test_the_output_does_not_grow_with_the_accounts(of: Callable[[int], str]) ->
 
     assert len(status.out.splitlines()) < 80
     assert "78 lines are left out." in status.out
-    assert len(check.out.splitlines()) < 80
+    assert len(check.out.splitlines()) < 130  # a finding is a heading and a sentence
     assert "coverage_gaps: 48 more of severity error, in all of 32 accounts. --json lists them." in check.out
-    assert check.out.splitlines()[-1].startswith("1")
+    assert " checks: " in check.out.splitlines()[-1]
     assert len(run("check", "--json", "--database", of(1600)).json["findings"]) > 90
 
 

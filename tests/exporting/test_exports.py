@@ -126,7 +126,10 @@ def test_focus_is_chosen_by_account_too() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nothing"], "There is no view nothing in schema spend. Choose one of: accounts, balance, by_model,"),
+        (
+            ["nothing"],
+            "There is no view nothing in schema spend. Choose one of: accounts, anomalies, attribution, balance,",
+        ),
         (["daily_in"], "There is no view daily_in"),
         (["daily; drop schema spend"], "There is no view daily; drop schema spend"),
         ([""], "There is no view"),

@@ -43,7 +43,8 @@ def billing() -> Iterator[duckdb.DuckDBPyConnection]:
 @pytest.mark.parametrize("ask", ASKED, ids=lambda ask: ask.__name__)
 def test_a_question_reads_the_views_alone(ask: Any, billing: duckdb.DuckDBPyConnection) -> None:
     heard = Heard(billing)
-    ask(heard, *[EMPTY_ACCOUNT_ID] * ("account" in inspect.signature(ask).parameters))
+    given = {"account": EMPTY_ACCOUNT_ID, "accounts": [EMPTY_ACCOUNT_ID]}
+    ask(heard, **{name: given[name] for name in inspect.signature(ask).parameters if name in given})
 
     assert any(" spend." in each for each in heard.statements)
     assert not any("ai_gateway_billing." in each for each in heard.statements)

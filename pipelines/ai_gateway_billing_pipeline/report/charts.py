@@ -130,6 +130,7 @@ def comparisons(rows: Sequence[Row]) -> Figure:
         "preview_net": "preview, net",
         "balance": "balance drop",
         "invoices": "credit bought",
+        "estimate": "estimate of analytics",
     }
     found = {"agrees": "agrees", "differs": "differs", "unit error": "unit error", None: "cannot tell"}
     shown = [

@@ -22,12 +22,12 @@ select
   coalesce(account_id, '') as account_id,
   'Budget "' || budget || '"' || coalesce(' for ' || model, '')
     || if(account_id is null, ' of ' || coalesce(accounts, 'all accounts'), '') || ': '
-    || round(spent, 2)::decimal(38, 2) || ' of ' || round(amount, 2)::decimal(38, 2) || ' ' || currency || ' ('
-    || floor(100 * share)::bigint || ' %) are spent in the ' || period || case period when 'day' then ' ' else ' from ' end
+    || coalesce(round(spent, 2)::decimal(38, 2)::varchar, 'unknown') || ' of ' || round(amount, 2)::decimal(38, 2) || ' '
+    || currency || coalesce(' (' || floor(100 * share)::bigint || ' %)', '') || ' are spent in the ' || period || case period when 'day' then ' ' else ' from ' end
     || period_start || if(
       is_running and forecast is not null,
-      ', and ' || round(forecast, 2)::decimal(38, 2) || ' ' || currency || ' (' || floor(100 * forecast_share)::bigint
-        || ' %) are to be expected by its end',
+      ', and ' || round(forecast, 2)::decimal(38, 2) || ' ' || currency
+        || coalesce(' (' || floor(100 * forecast_share)::bigint || ' %)', '') || ' are to be expected by its end',
       ''
     ) || '. See what costs with aig-billing models.' as finding,
   matter,
