@@ -215,11 +215,9 @@ def test_a_refused_connection_says_what_to_check(
 
 
 def test_a_user_who_may_not_write_is_told_so(bench: Bench, monkeypatch: pytest.MonkeyPatch, postgres: Database) -> None:
-    postgres.rows("drop role if exists reader")
-    postgres.rows("create role reader login")
-    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres.url.replace("//postgres:", "//reader:"))
-
-    error = refusal(bench)
+    with postgres.user() as user:
+        monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres.url.replace("//postgres:", f"//{user}:"))
+        error = refusal(bench)
 
     assert "permission denied" in str(error)
     assert error.exit_code == 1

@@ -250,19 +250,18 @@ def test_a_user_without_rights_is_told_which_to_ask_for(
     postgres: Database, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pour_into_postgres(file, postgres, tmp_path)
-    postgres.rows("create role reader login")
-    address = f"postgresql://reader:open-sesame@127.0.0.1:{postgres.port}/{postgres.name}"
-    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", address)
+    with postgres.user() as user:
+        address = f"postgresql://{user}:open-sesame@127.0.0.1:{postgres.port}/{postgres.name}"
+        monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", address)
 
-    told = refused(database=postgres)
-    postgres.rows("grant usage on schema ai_gateway_billing to reader")
-    later = refused(database=postgres)
-    postgres.rows("grant select on all tables in schema ai_gateway_billing to reader")
-    ran = aig("status", "--destination", "postgres")
-    postgres.rows("drop owned by reader; drop role reader")
+        told = refused(database=postgres)
+        postgres.rows(f"grant usage on schema ai_gateway_billing to {user}")
+        later = refused(database=postgres)
+        postgres.rows(f"grant select on all tables in schema ai_gateway_billing to {user}")
+        ran = aig("status", "--destination", "postgres")
 
-    assert told.startswith("2 Error: postgres does not let this user read: permission denied for schema")
-    assert later.startswith("2 Error: postgres does not let this user read: permission denied for table")
+    assert told.startswith("2 Error: postgres does not let this user do that: permission denied for schema")
+    assert later.startswith("2 Error: postgres does not let this user do that: permission denied for table")
     assert ran.code == 0
 
 

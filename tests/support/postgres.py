@@ -41,6 +41,16 @@ class Database:
             return cursor.fetchall() if cursor.description else []
 
     @contextmanager
+    def user(self) -> Iterator[str]:
+        """Somebody who may log in and no more. Users are of the whole cluster, so the name is this database's own."""
+        name = f"reader_of_{self.name}"
+        self.rows(f"create role {name} login")
+        try:
+            yield name
+        finally:
+            self.rows(f"drop owned by {name}; drop role {name}")
+
+    @contextmanager
     def connected(self) -> Iterator[Any]:
         """A connection that commits each statement."""
         connection = psycopg2.connect(self.url, options="-ctimezone=UTC")
