@@ -18,14 +18,7 @@ from ai_gateway_billing.errors import (
     RateLimitedError,
     ServerError,
 )
-from ai_gateway_billing.rows.records import (
-    Reading,
-    credit_balance,
-    invoice,
-    invoice_preview,
-    spending_limit,
-    topup_config,
-)
+from ai_gateway_billing.rows.records import Reading, invoice, row
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, DEMO_TOKEN, Simulator, World, demo_world
 from ai_gateway_billing.usage import buckets
 from ai_gateway_billing.usage.windows import Grouping, Window, epoch_ms
@@ -125,14 +118,14 @@ def test_the_preview_comes_with_its_lines_and_credits(asking: Ask) -> None:
     with asking() as client:
         answer = client.invoice_preview(account())
 
-    row = invoice_preview(answer, READING)
+    preview = row("invoice_preview", answer, READING)
     truth = demo_world().truth("invoice-preview", DEMO_ACCOUNT_ID, RECORDED_AT)
     assert truth is not None
-    assert row["amount_due"] == Decimal(str(truth["amount_due"]))
-    assert [line["amount"] for line in row["invoice_lines"]] == [
+    assert preview["amount_due"] == Decimal(str(truth["amount_due"]))
+    assert [line["amount"] for line in preview["invoice_lines"]] == [
         Decimal(str(line["amount"])) for line in truth["invoice_lines"]
     ]
-    assert any(line["pretax_credit_amounts"] for line in row["invoice_lines"])
+    assert any(line["pretax_credit_amounts"] for line in preview["invoice_lines"])
 
 
 def test_until_august_the_preview_has_two_lines_for_each_model(asking: Ask) -> None:
@@ -140,7 +133,7 @@ def test_until_august_the_preview_has_two_lines_for_each_model(asking: Ask) -> N
     with asking(now=before) as client:
         answer = client.invoice_preview(account())
 
-    lines = invoice_preview(answer, READING)["invoice_lines"]
+    lines = row("invoice_preview", answer, READING)["invoice_lines"]
     words = [line["description"] for line in lines if line["description"].startswith("anthropic ")]
     assert words == ["anthropic claude-sonnet-4.5 Input Tokens", "anthropic claude-sonnet-4.5 Output Tokens"]
     assert all(line["quantity"] > 1000 for line in lines if line["description"].endswith("Tokens"))
@@ -163,34 +156,34 @@ def test_nothing_to_preview_is_no_failure(asking: Ask) -> None:
 
 def test_a_balance_keeps_its_fractions_of_a_cent(asking: Ask) -> None:
     with asking() as client:
-        row = credit_balance(client.credit_balance(account()), READING)
+        balance = row("credit_balance", client.credit_balance(account()), READING)
 
     truth = demo_world().truth("credit-balance", DEMO_ACCOUNT_ID, RECORDED_AT)
     assert truth is not None
-    assert row["balance"] == Decimal(str(truth["balance"]))
-    assert row["balance"] != row["balance"].to_integral_value()
-    assert "payment_method" not in row
+    assert balance["balance"] == Decimal(str(truth["balance"]))
+    assert balance["balance"] != balance["balance"].to_integral_value()
+    assert "payment_method" not in balance
 
 
 def test_a_new_account_has_a_balance_of_zero(asking: Ask) -> None:
     with asking(_new_account()) as client:
-        row = credit_balance(client.credit_balance(LIVE_ACCOUNT or NEW_ACCOUNT), READING)
+        balance = row("credit_balance", client.credit_balance(LIVE_ACCOUNT or NEW_ACCOUNT), READING)
 
-    assert (row["balance"], row["first_topup_success"]) == (0, False)
+    assert (balance["balance"], balance["first_topup_success"]) == (0, False)
 
 
 def test_the_automatic_top_up_is_read_in_cents(asking: Ask) -> None:
     with asking() as client:
-        row = topup_config(client.topup_config(account()), READING)
+        config = row("topup_config", client.topup_config(account()), READING)
 
-    assert (row["amount"], row["threshold"]) == (5000, 1000)
+    assert (config["amount"], config["threshold"]) == (5000, 1000)
 
 
 def test_a_spending_limit_is_read(asking: Ask) -> None:
     with asking() as client:
         answer = client.spending_limit(account())
 
-    assert spending_limit(answer, READING)["enabled"] is True
+    assert row("spending_limit", answer, READING)["enabled"] is True
 
 
 def test_no_manual_top_up_yet_is_a_state_and_no_failure(asking: Ask) -> None:

@@ -143,4 +143,4 @@ def test_queries_keep_to_a_budget_of_their_own(asked: Asked) -> None:
     groups(asked)
 
     assert asked.clock.passed == 300
-    assert asked.client.requests == 286 + 2
+    assert asked.client.requests == 286 + 1
