@@ -210,16 +210,21 @@ def maybe_time(value: Any) -> datetime | None:
     return found if datetime(2020, 1, 1, tzinfo=UTC) <= found <= NOW + timedelta(days=731) else None
 
 
-def code(value: Any) -> str:
+def text(value: Any) -> str:
+    """Without NUL, which Postgres cannot store."""
     of_type(str)(value)
-    if not value.strip():
+    return str(value).replace("\0", "")
+
+
+def code(value: Any) -> str:
+    if not text(value).strip():
         raise BrokenError
-    return str(value)
+    return text(value)
 
 
 def price(value: Any) -> str:
     of_type(int, Decimal, str)(value)
-    return str(value)
+    return text(str(value))
 
 
 SCALARS: dict[str, Callable[[Any], Any]] = {
@@ -227,7 +232,7 @@ SCALARS: dict[str, Callable[[Any], Any]] = {
     "quantity": quantity,
     "usage": usage,
     "whole": whole,
-    "text": of_type(str),
+    "text": text,
     "flag": of_type(bool),
     "code": code,
     "time": time,
@@ -262,8 +267,10 @@ def same(found: dict[str, Any], fields: dict[str, Field], item: dict[str, Any]) 
 
 def kept(value: Any) -> Any:
     """What an unknown field of this value becomes."""
-    if isinstance(value, bool | str):
+    if isinstance(value, bool):
         return value
+    if isinstance(value, str):
+        return text(value)
     try:
         return records.values.decimal(value)
     except ValueError:
@@ -285,6 +292,7 @@ def check_usage(answer: Any, result: Any) -> str:
     history = result["history"]
     found = buckets.buckets(answer.history, WINDOW, READING)
     good: dict[Any, Any] = {}
+    ids: dict[Any, str] = {}
     unsure: set[datetime | None] = set()
     for item in history:
         try:
@@ -295,7 +303,8 @@ def check_usage(answer: Any, result: Any) -> str:
         if row["start_time"] == WINDOW.end:
             continue
         key = (row["start_time"], row["end_time"], row["id"])
-        if good.setdefault(key, row["aggregated_value"]) != row["aggregated_value"]:
+        is_same = ids.setdefault(key, item["id"]) == item["id"]
+        if good.setdefault(key, row["aggregated_value"]) != row["aggregated_value"] or not is_same:
             unsure.add(bucket_of(item))
     expected = {key: value for key, value in good.items() if hour(key[0]) not in unsure}
     rows = next(buckets.tables([found])).to_pylist()

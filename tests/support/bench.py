@@ -55,8 +55,16 @@ def moment(value: int | Decimal) -> datetime:
 
 
 def as_sent(value: Any) -> Any:
-    """A value of the world as a reader of the JSON finds it, numbers exact."""
-    return json.loads(encode(value), parse_float=Decimal)
+    """A value of the world as a reader of the JSON finds it, numbers exact, and without NUL, which no table keeps."""
+    return _without_nul(json.loads(encode(value), parse_float=Decimal))
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nul(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_without_nul(part) for part in value]
+    return value.replace("\0", "") if isinstance(value, str) else value
 
 
 STEPS = {"choose": (accounts, "choose"), "apply": (views, "apply"), "publish": (Workspace, "publish")}

@@ -95,6 +95,14 @@ def test_the_same_id_with_two_values_is_put_aside_and_its_bucket_left_alone() ->
     assert found.rejected[0].error.field == "id"
 
 
+def test_ids_that_only_nul_tells_apart_are_put_aside_and_not_taken_for_one() -> None:
+    """It is not stored, as Postgres cannot."""
+    found = read(item(bucket_id="m1"), item(bucket_id="m\x001"), item(NINE + HOUR, bucket_id="m\x001"))
+
+    assert [(row["bucket_start"], row["id"]) for row in kept(found)] == [(NINE + HOUR, "m1")]
+    assert [each.error.field for each in found.rejected] == ["id"]
+
+
 def test_a_zero_is_a_row_and_not_silence() -> None:
     assert kept(read(item(value=0)))[0]["aggregated_value"] == 0
 
@@ -250,7 +258,7 @@ amounts = st.one_of(
 )
 
 
-@given(st.lists(st.tuples(hours, amounts, st.sampled_from(["m1", "m2", "ünö", ""])), max_size=4), st.booleans())
+@given(st.lists(st.tuples(hours, amounts, st.sampled_from(["m1", "m2", "ünö", "", "m1\0"])), max_size=4), st.booleans())
 def test_the_short_way_leads_to_the_same_table(found: list[tuple[int, Any, str]], in_seconds: bool) -> None:
     """Answers as documented are read by columns, all others row by row."""
     history = [item(NINE + hour * HOUR, value, bucket_id) for hour, value, bucket_id in found]
@@ -286,6 +294,7 @@ def test_windows_that_travel_together_are_the_windows_one_after_the_other(found:
         item(value="5"),
         item(value=True),
         item(bucket_id=None),
+        item(bucket_id="m1\0"),
         item() | {"start_time": Decimal(epoch_ms(NINE))},
         item(NINE - HOUR),
         item(NINE + 3 * HOUR),

@@ -132,7 +132,7 @@ def _plain_columns(history: list[Any]) -> Plain | None:
         return None
     starts, ends = [item["start_time"] for item in history], [item["end_time"] for item in history]
     ids, numbers = [item["id"] for item in history], [item["aggregated_value"] for item in history]
-    if not ({*map(type, starts), *map(type, ends)} <= {int} and {*map(type, ids)} <= {str}):
+    if not ({*map(type, starts), *map(type, ends)} <= {int} and {*map(type, ids)} <= {str}) or "\0" in "".join(ids):
         return None
     if max(ends, default=0) < values.SECONDS_BELOW:
         starts, ends = [1_000 * start for start in starts], [1_000 * end for end in ends]
@@ -167,8 +167,8 @@ def _sort_out(
             continue
         if row["start_time"] == window.end:
             continue  # in case the API takes the end as inclusive: the row belongs to the next window
-        first, _ = pairs.setdefault((row["start_time"], row["end_time"], row["id"]), (row, item))
-        if first["aggregated_value"] != row["aggregated_value"]:
+        first, sent = pairs.setdefault((row["start_time"], row["end_time"], row["id"]), (row, item))
+        if first["aggregated_value"] != row["aggregated_value"] or sent["id"] != item["id"]:
             reason = "appears twice in one bucket, with different values"
             rejected.append(Rejected(item, RecordError(TABLE[window.grouping], "id", reason)))
     return list(pairs.values()), rejected
