@@ -78,6 +78,7 @@ def ai_gateway_billing(  # noqa: PLR0917  # dlt calls sources with either kind o
     now: Callable[[], datetime] = _utc_now,
     outcomes: Outcomes | None = None,
     trust_clock: Annotated[bool, NotResolved()] = False,
+    are_listed: Annotated[bool, NotResolved()] = False,
     attribution: bool = False,
     attribution_tags: str | list[str] | None = None,
     attribution_tags_hash: bool = False,
@@ -96,7 +97,8 @@ def ai_gateway_billing(  # noqa: PLR0917  # dlt calls sources with either kind o
     For one run, and never looked for in a configuration: `backfill`, two days, reads the usage from the one to the end
     of the other and moves no cursor; `full_refresh` reads the whole history again. `client` takes the place of token,
     base URL and rate, `now` that of this machine's clock; with `outcomes`, what fails is written there and nowhere
-    else. All is dated by the API's clock, unless `trust_clock`.
+    else. All is dated by the API's clock, unless `trust_clock`. `are_listed`: the ids are those that the API
+    has just listed.
 
     Token and base URL come from dlt's configuration or from CLOUDFLARE_API_TOKEN and CLOUDFLARE_BASE_URL, the token
     only when something is read. An account that fails is logged and left as it was; when all fail, the last error is
@@ -119,7 +121,7 @@ def ai_gateway_billing(  # noqa: PLR0917  # dlt calls sources with either kind o
                 include_sensitive,
                 outcomes or Outcomes(on_failure=_log_failure),
                 strict=outcomes is None,
-                names_accounts=bool(accounts.named(account_ids)),
+                names_accounts=bool(accounts.named(account_ids)) and not are_listed,
             )
             weakref.finalize(run, ours.pop_all().close)  # dlt tells a source no end
         return run

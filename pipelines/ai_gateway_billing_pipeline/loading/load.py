@@ -181,6 +181,7 @@ class _Run:
             now=lambda: self.now,
             outcomes=self.outcomes,
             trust_clock=True,  # it is agreed
+            are_listed=not accounts.named(self.settings.accounts),
             attribution=self.settings.attribution,
             attribution_tags=list(self.settings.attribution_tags),
             attribution_tags_hash=self.settings.attribution_tags_hash,
