@@ -239,9 +239,6 @@ def test_a_load_amid_every_setting_leaves_the_same_tables(
 ) -> None:
     with monkeypatch.context() as patch:
         put(place, everything(), patch)
-        if PluggableRunContext in Container():  # made before, it would be made anew after the load
-            del Container()[PluggableRunContext]
-
         amid = loaded(tmp_path)
 
     assert amid == clean
@@ -256,6 +253,7 @@ def test_a_process_amid_settings_of_other_programs_loads_as_ever(monkeypatch: py
         "REFRESH": "drop_sources",
         "SCHEMA__NAMING": "direct",
         "RUNTIME__LOG_LEVEL": "WHATEVER",
+        "RUNTIME__SLACK_INCOMING_HOOK": "whatever",
         "WORKERS": "nope",
         "DLT_DEFAULT_NAMING_MODULE": "direct",
         "DLT_DEFAULT_NAMING_NAMESPACE": "nowhere",
