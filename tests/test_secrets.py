@@ -157,7 +157,9 @@ def with_teams() -> None:
     os.environ["AIG_BILLING_ATTRIBUTION_TAGS"] = "team"
 
 
-@pytest.mark.parametrize("fault", [None, "graphql_error", "truncated_json"])
+@pytest.mark.parametrize(
+    "fault", ["graphql_error", *(pytest.param(each, marks=pytest.mark.slow) for each in (None, "truncated_json"))]
+)
 def test_attribution_leaves_neither_secrets_of_gateways_nor_people_anywhere(place: Place, fault: str | None) -> None:
     if fault:
         place.simulator.faults.add(fault, endpoint="graphql", every=2)

@@ -47,7 +47,7 @@ TEXTS = [
     "'",
     "\x1b[31m",
 ]
-COSTLY = {"load", "backfill", "doctor", "report", "check", "export"}
+COSTLY = {"load", "backfill", "doctor", "report", "check", "export", "metrics", "publish", "today"}
 """Commands that take a second where a value is fine: by default they get a text of each kind, and with `slow` all."""
 KINDS = ["", "-", "nonsense", "\udcff", "a\nb", "x" * 5000, "../..", "'"]
 NUMERIC = {"--last", "--lookback", "--wait", "--max-requests-per-second", "--stale-after", "--amount", "--threshold"}

@@ -123,7 +123,6 @@ STEPS = (
     ("ai_gateway_billing_pipeline.loading.workspace", "Workspace.discard"),
 )
 QUICK = {
-    ("Pipeline.extract", "first load"),
     ("Pipeline.load", "later load"),
     ("Path.replace", "later load"),
 }
@@ -278,10 +277,8 @@ FILE_EVENTS = range(1, 340, 1 if EXHAUSTIVE else 20)
 """A load has about 330 of them. A number beyond the last one lets the load end well, which is checked all the same."""
 
 
-@pytest.mark.parametrize(
-    ("number", "which"),
-    [pytest.param(n, which, marks=slow_unless((n, which) == (161, LOADS[0]))) for which in LOADS for n in FILE_EVENTS],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "which"), [(n, which) for which in LOADS for n in FILE_EVENTS])
 def test_killed_at_a_file_operation(scene: Scene, tmp_path: Path, number: int, which: str) -> None:
     place = scene.place(tmp_path, which)
 

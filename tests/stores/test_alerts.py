@@ -12,6 +12,7 @@ from support.postgres import Database
 from support.receiver import receiving
 
 
+@pytest.mark.slow
 def test_postgres_remembers_what_was_told_and_accepted(postgres: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("apprise")
     monkeypatch.setenv("AIG_BILLING_DESTINATION", "postgres")

@@ -107,6 +107,7 @@ def test_every_view_and_table_is_equal_digit_by_digit(file: Path, poured: str) -
         assert len(rows(there, "from spend.daily")) > 15
 
 
+@pytest.mark.slow
 @time_machine.travel(NOW + timedelta(hours=8), tick=False)
 def test_every_reading_command_says_the_same(poured: str) -> None:
     commands = [name for name in reading_commands() if name != "report" or find_spec("altair")]
