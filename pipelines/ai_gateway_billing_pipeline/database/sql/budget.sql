@@ -130,21 +130,19 @@ recent as (
   from days
   where is_complete
 ),
-means as (
+-- One row for each budget and account, as every name here is worked out anew wherever it is read by older DuckDB.
+typical as (
   select
     number,
     member,
-    sum(amount)::double / count(*) as per_day
-  from recent
-  where age < 28
-  group by all
-),
-weekdays as (
-  select
-    number,
-    member,
-    isodow(day) as weekday,
-    sum(amount)::double / count(*) as per_day
+    sum(amount)::double / count(*) as per_day,
+    sum(amount) filter (where isodow(day) = 1)::double / nullif(count(*) filter (where isodow(day) = 1), 0) as day_1,
+    sum(amount) filter (where isodow(day) = 2)::double / nullif(count(*) filter (where isodow(day) = 2), 0) as day_2,
+    sum(amount) filter (where isodow(day) = 3)::double / nullif(count(*) filter (where isodow(day) = 3), 0) as day_3,
+    sum(amount) filter (where isodow(day) = 4)::double / nullif(count(*) filter (where isodow(day) = 4), 0) as day_4,
+    sum(amount) filter (where isodow(day) = 5)::double / nullif(count(*) filter (where isodow(day) = 5), 0) as day_5,
+    sum(amount) filter (where isodow(day) = 6)::double / nullif(count(*) filter (where isodow(day) = 6), 0) as day_6,
+    sum(amount) filter (where isodow(day) = 7)::double / nullif(count(*) filter (where isodow(day) = 7), 0) as day_7
   from recent
   where age < 28
   group by all
@@ -176,11 +174,24 @@ to_come as (
   select
     ahead.number,
     ahead.member,
-    sum(greatest(coalesce(weekdays.per_day, means.per_day), days.amount::double) - coalesce(days.amount::double, 0)) as more
+    sum(greatest(
+      coalesce(
+        case isodow(ahead.day)
+          when 1 then day_1
+          when 2 then day_2
+          when 3 then day_3
+          when 4 then day_4
+          when 5 then day_5
+          when 6 then day_6
+          else day_7
+        end,
+        typical.per_day
+      ),
+      days.amount::double
+    ) - coalesce(days.amount::double, 0)) as more
   from ahead
   left join days using (number, member, day)
-  left join means using (number, member)
-  left join weekdays on weekdays.number = ahead.number and weekdays.member = ahead.member and weekdays.weekday = isodow(ahead.day)
+  left join typical using (number, member)
   group by all
 ),
 placed as (
@@ -225,23 +236,13 @@ shares as (
   select
     *,
     case when is_known then spent + spend.estimate(coalesce(more, 0)) end as forecast,
-    spent::double / amount::double as share
+    spent::double / amount::double as share,
+    (
+      select max(step)
+      from (select unnest(string_split(thresholds, ','))::decimal(9, 2) as step)
+      where step::double <= 100 * spent::double / amount::double
+    ) as threshold_crossed
   from summed
-),
-steps as (
-  select
-    number,
-    unnest(string_split(thresholds, ','))::decimal(9, 2) as step
-  from numbered
-),
-crossed as (
-  select
-    shares.number,
-    shares.period_start,
-    max(steps.step) as threshold_crossed
-  from shares
-  join steps on steps.number = shares.number and steps.step::double <= 100 * shares.share
-  group by all
 )
 select
   budget,
@@ -270,5 +271,4 @@ select
     else 'ok'
   end as state,
   as_of
-from shares
-left join crossed using (number, period_start);
+from shares;
