@@ -93,8 +93,8 @@ _RAW = re.compile(rf"\b{DATASET}\.(\w+)")
 _COMMENT = re.compile(r"--.*")
 _SPELLING = {r"[()\s]": "", "crossjoin": ",", "timestamp_us": "timestamp"}
 """What DuckDB writes otherwise once it has read a view from the file again."""
-_MADE = "select view_name, sql from duckdb_views() where schema_name = 'spend' and database_name = current_database()"
-_BODY = re.compile(r"^create view spend\.\w+ as ", re.IGNORECASE)
+_MADE = "select view_name from duckdb_views() where schema_name = 'spend' and database_name = current_database()"
+_BODY = re.compile(r"^create or replace view spend\.\w+ as$", re.MULTILINE)
 _COLUMN = re.compile(r"^-- (?P<name>\w+): (?P<text>.+)$")
 
 
@@ -213,14 +213,15 @@ def once(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> li
     """The statements as they read temporary tables in place of the views of `spend`, each of which is worked out once.
 
     A view is planned anew wherever it is read, with all below it, which takes longer than its rows do. The connection
-    may be read-only. What it has of these tables afterwards stays as it is now. The views are taken as the database
-    has them, so that what they lack is an error and not an empty table.
+    may be read-only. What it has of these tables afterwards stays as it is now. A view that the database lacks stays in
+    the statements, so that it is an error and not an empty table. Ours is the text of each: what DuckDB 1.5 stores of a
+    view can mean something else than the view.
     """
     wanted, _ = below(set(_OWN.findall(_COMMENT.sub("", "\n".join(statements)))) & set(VIEWS))
-    made = dict(connection.execute(_MADE).fetchall())
-    tables = [name for name in VIEWS if name in wanted and name in made]
+    made = {name for (name,) in connection.execute(_MADE).fetchall()}
+    tables = [name for name in VIEWS if name in wanted & made and name not in MACROS]
     for name in tables:
-        body = _BODY.split(made[name], maxsplit=1)[1].rstrip("; \n")
+        body = _BODY.split(bound(connection, definition(name).statement), maxsplit=1)[1].rstrip("; \n")
         connection.execute(f'create or replace temp table "{name}" as {_of_temp(body, tables)}')
     return [_of_temp(statement, tables) for statement in statements]
 
