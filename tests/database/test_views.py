@@ -115,17 +115,6 @@ def test_raw_tables_that_no_load_has_made_count_as_empty_until_one_does() -> Non
         assert {name for (name,) in connection.execute(made).fetchall()} & TABLES.keys() == {"usage_hourly"}
 
 
-def test_stand_ins_have_the_columns_of_the_tables(tmp_path: Path) -> None:
-    """A view has the same columns and types whether its raw tables exist or not."""
-    with database(tmp_path) as complete, duckdb.connect() as bare:
-        views.apply(bare, "cents")
-        for name in VIEWS:
-            assert (
-                complete.execute(f"describe spend.{name}").fetchall()
-                == bare.execute(f"describe spend.{name}").fetchall()
-            )
-
-
 def test_applying_again_changes_nothing(tmp_path: Path) -> None:
     stored = (
         "select table_name, column_name, data_type, comment from duckdb_columns() where schema_name = 'spend' "

@@ -18,20 +18,11 @@ from ai_gateway_billing_pipeline.loading import store
 from ai_gateway_billing_pipeline.settings import Store
 from support import lake as lakes
 from support.bench import Bench
-from support.constants import ACCOUNT, DAY, HOUR, OTHER
+from support.constants import ACCOUNT, OTHER
 from support.lake import Lake
 
 VIEWS = [name for name in views.VIEWS if name not in views.MACROS]
 WHERE = Store(Path("billing.duckdb"), "ducklake")
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    made = Bench(tmp_path, start="2026-11-20")
-    account = made.account()
-    for hour in range(24):
-        account.set_hour(made.now.replace(hour=0, minute=0) - DAY + hour * HOUR, hour)
-    return made
 
 
 @pytest.fixture(params=["duckdb"])

@@ -17,20 +17,11 @@ from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID
 from ai_gateway_billing_pipeline.loading import destinations, forget, store
 from ai_gateway_billing_pipeline.settings import Store
 from support.bench import Bench
-from support.constants import ACCOUNT, DAY, HOUR, OTHER
+from support.constants import ACCOUNT, HOUR, OTHER
 from support.postgres import Database
 
 RAW = ("usage_hourly", "usage_daily", "usage_coverage", "invoices", "credit_balance", "load_status")
 WHERE = Store(Path("billing.duckdb"), "postgres")
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    made = Bench(tmp_path, start="2026-11-20")
-    account = made.account()
-    for hour in range(24):
-        account.set_hour(made.now.replace(hour=0, minute=0) - DAY + hour * HOUR, hour)
-    return made
 
 
 def counts(postgres: Database, *tables: str) -> dict[str, int]:

@@ -21,7 +21,7 @@ import duckdb
 from ai_gateway_billing.redaction import redact
 from ai_gateway_billing_pipeline.terminal import values
 
-from . import views
+from . import raw, views
 
 Severity = Literal["error", "warning", "info"]
 
@@ -124,9 +124,10 @@ def findings(connection: duckdb.DuckDBPyConnection, now: datetime, limits: Limit
     """
     connection.execute(_MACROS)
     accepted = _accepted(connection)
-    gone = {account_id for (account_id,) in connection.execute(views.bound(connection, _GONE)).fetchall()}
+    present = raw.present(connection)
+    gone = {account_id for (account_id,) in connection.execute(raw.bound(_GONE, present)).fetchall()}
     given = {"now": now, **asdict(limits or Limits())}
-    statements = views.once(connection, [views.bound(connection, statement_of(name)) for name in CHECKS])
+    statements = views.once(connection, [raw.bound(statement_of(name), present) for name in CHECKS])
     for name, statement in zip(CHECKS, statements, strict=True):
         for found in _found(connection, name, statement, given):
             if found.account_id not in gone:

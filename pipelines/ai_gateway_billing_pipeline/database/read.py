@@ -10,7 +10,7 @@ import duckdb
 from ai_gateway_billing.errors import DatabaseBusyError, DatabaseError, SettingsError
 from ai_gateway_billing.rows.tables import ATTRIBUTION, DATASET, RESOURCES, TABLES
 
-from . import confinement, storage
+from . import confinement, raw, storage
 
 SCHEMA = DATASET
 _FETCH_ROWS = 10_000
@@ -199,7 +199,7 @@ def _first_lines(error: duckdb.Error) -> str:
 
 def accounts(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """The ids of all accounts of which anything is stored."""
-    return {account_id for account_id, _ in _counts(connection, tables(connection))}
+    return {account_id for account_id, _ in _counts(connection, raw.tables(connection))}
 
 
 def holdings(connection: duckdb.DuckDBPyConnection) -> list[Holding]:
@@ -207,7 +207,7 @@ def holdings(connection: duckdb.DuckDBPyConnection) -> list[Holding]:
 
     Raises `SettingsError` when the file holds nothing of ours.
     """
-    present = tables(connection)
+    present = raw.tables(connection)
     if not present & set(TABLES):
         raise SettingsError("The database contains no AI Gateway billing yet. Run `aig-billing load` first.")
     states = _states(connection) if "load_status" in present else {}
@@ -232,7 +232,7 @@ def holdings(connection: duckdb.DuckDBPyConnection) -> list[Holding]:
 
 def unknown_fields(connection: duckdb.DuckDBPyConnection) -> list[UnknownField]:
     """Fields beyond the contract, the newest first."""
-    if "unknown_fields" not in tables(connection):
+    if "unknown_fields" not in raw.tables(connection):
         return []
     return [UnknownField(*row) for row in _own(connection, _UNKNOWN_FIELDS)]
 
@@ -240,13 +240,6 @@ def unknown_fields(connection: duckdb.DuckDBPyConnection) -> list[UnknownField]:
 def _position(resource: str) -> int:
     known = (*RESOURCES, *ATTRIBUTION)
     return known.index(resource) if resource in known else len(known)
-
-
-def tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    """The raw tables that are there."""
-    # Not from information_schema, which binds every view to list its columns.
-    sql = "select table_name from duckdb_tables() where schema_name = ? and database_name = current_database()"
-    return {name for (name,) in connection.execute(sql, [SCHEMA]).fetchall()}
 
 
 def _counts(connection: duckdb.DuckDBPyConnection, tables: Collection[str]) -> dict[tuple[str, str], Sequence[Any]]:

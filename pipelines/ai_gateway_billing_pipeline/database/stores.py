@@ -9,7 +9,7 @@ from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing.rows.tables import TABLES
 from ai_gateway_billing_pipeline.settings import Store
 
-from . import lacking, read
+from . import lacking, raw, read
 
 
 @contextmanager
@@ -25,10 +25,10 @@ def connect(store: Store, sql: str | None = None) -> Iterator[duckdb.DuckDBPyCon
     with _opened(store, sql) as connection:
         try:
             if store.is_file and sql is None:
-                lacking.refuse_lost(connection, read.tables(connection), store)
+                lacking.refuse_lost(connection, raw.tables(connection), store)
             yield connection
         except (duckdb.BinderException, duckdb.CatalogException) as error:
-            raise lacking.refusal(error, store, is_empty=not read.tables(connection) & set(TABLES)) from error
+            raise lacking.refusal(error, store, is_empty=not raw.tables(connection) & set(TABLES)) from error
 
 
 def _opened(store: Store, sql: str | None) -> duckdb.DuckDBPyConnection:

@@ -14,8 +14,9 @@ from itertools import takewhile
 
 import duckdb
 
-from ai_gateway_billing.rows import tables
 from ai_gateway_billing.rows.tables import DATASET
+
+from . import raw
 
 _APPLIED = f"{DATASET}._views_applied"
 RULES = {
@@ -50,56 +51,13 @@ USAGE_UNIT = (
 UNIT = "`cents` (minor units of the account's currency) or `dollars` (major units)"
 
 _SQL = resources.files(__package__).joinpath("sql")
-_TYPES = {
-    "text": "varchar",
-    "decimal": "decimal(38, 18)",
-    "timestamp": "timestamptz",
-    "bool": "boolean",
-    "bigint": "bigint",
-    "date": "date",
-}
-_DLT_COLUMNS = {
-    "_dlt_valid_from": "timestamptz",
-    "_dlt_valid_to": "timestamptz",
-    "_dlt_parent_id": "varchar",
-    "_dlt_list_idx": "bigint",
-    "_dlt_id": "varchar",
-}
-_COLUMNS: dict[str, dict[str, str]] = {
-    table: {name: _TYPES[hint["data_type"]] for name, hint in hints.items()} for table, hints in tables.TABLES.items()
-} | {
-    "load_status": {
-        **dict.fromkeys(("account_id", "resource", "status", "error", "skipped"), "varchar"),
-        **dict.fromkeys(("last_attempt_at", "last_success_at", "last_listed_at"), "timestamptz"),
-    },
-    "quarantine": {
-        **dict.fromkeys(("account_id", "resource", "field", "reason", "payload"), "varchar"),
-        **dict.fromkeys(("first_seen_at", "last_seen_at"), "timestamptz"),
-    },
-    "usage_reported": {
-        **dict.fromkeys(("account_id", "grouping", "period"), "varchar"),
-        "starts": "date",
-        **dict.fromkeys(("first_usage", "last_usage"), "decimal(38, 18)"),
-        **dict.fromkeys(("first_seen_at", "last_seen_at"), "timestamptz"),
-    },
-    "budgets": dict.fromkeys(("name", "accounts", "model", "currency", "period", "thresholds"), "varchar")
-    | {"amount": "decimal(38, 18)"},
-    "unknown_fields": dict.fromkeys(("table_name", "field", "data_type"), "varchar") | {"first_seen_at": "timestamptz"},
-    "account_names": dict.fromkeys(("account_id", "name", "alias"), "varchar") | {"named_at": "timestamptz"},
-}
 _MACRO = re.compile(r"^create or replace macro ", re.MULTILINE)
 _OWN = re.compile(r"\bspend\.(\w+)")
-_RAW = re.compile(rf"\b{DATASET}\.(\w+)")
 _COMMENT = re.compile(r"--.*")
 _SPELLING = {r"[()\s]": "", "crossjoin": ",", "timestamp_us": "timestamp"}
 """What DuckDB writes otherwise once it has read a view from the file again."""
-_MADE = "select view_name from duckdb_views() where schema_name = 'spend' and database_name = current_database()"
 _BODY = re.compile(r"^create or replace view spend\.\w+ as$", re.MULTILINE)
 _COLUMN = re.compile(r"^-- (?P<name>\w+): (?P<text>.+)$")
-
-
-Present = dict[str, set[str]]
-"""Raw tables that a load has made, with their columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +109,13 @@ MACROS = tuple(name for name in VIEWS if definition(name).kind == "macro table")
 
 def below(named: Collection[str]) -> tuple[set[str], set[str]]:
     """The views of these names with all that they read, and the raw tables that they read."""
-    views, raw = set(named), set()
+    views, tables = set(named), set()
     for name in reversed(VIEWS):
         if name in views:
             statement = _COMMENT.sub("", definition(name).statement)
             views |= set(_OWN.findall(statement)) & set(VIEWS)
-            raw |= set(_RAW.findall(statement))
-    return views, raw
+            tables |= raw.named_in(statement)
+    return views, tables
 
 
 def apply(connection: duckdb.DuckDBPyConnection, usage_unit: str, names: Collection[str] = frozenset(VIEWS)) -> None:
@@ -170,18 +128,17 @@ def apply(connection: duckdb.DuckDBPyConnection, usage_unit: str, names: Collect
     wanted = [definition(name) for name in VIEWS if name in names]
     if connection.execute(f"from {_APPLIED}").fetchall() == [(_fingerprint(connection, wanted),)]:
         return
-    _execute(connection, _statements(_tables(connection), wanted))
+    _execute(connection, _statements(raw.present(connection), wanted))
     fingerprint = _fingerprint(connection, wanted)
     connection.execute(f"create or replace table {_APPLIED} as select $1::varchar as fingerprint", [fingerprint])
 
 
 def store(connection: duckdb.DuckDBPyConnection, usage_unit: str) -> None:
     """As `apply`, in a DuckLake that is the current database: it has no comments on macros and on columns of views."""
-    names = "select table_name from duckdb_tables() where schema_name = $1 and database_name = current_database()"
-    tables = [name for (name,) in connection.execute(names, [DATASET]).fetchall()]
     # Not by duckdb_columns(), for which a lake plans all of its views.
     present = {
-        name: {row[0] for row in connection.execute(f'describe {DATASET}."{name}"').fetchall()} for name in tables
+        name: {row[0] for row in connection.execute(f'describe {DATASET}."{name}"').fetchall()}
+        for name in raw.tables(connection)
     }
     wanted = [*_foundation(usage_unit), *_statements(present, map(definition, VIEWS))]
     statements = [each for each in wanted if not each.startswith(("comment on macro", "comment on column"))]
@@ -200,13 +157,16 @@ def store(connection: duckdb.DuckDBPyConnection, usage_unit: str) -> None:
 
 
 def _is_stored(connection: duckdb.DuckDBPyConnection, fingerprint: str) -> bool:
-    names = "select view_name from duckdb_views() where schema_name = 'spend' and database_name = current_database()"
-    found = {name for (name,) in connection.execute(names).fetchall()}
     try:
         told = connection.execute(f"from {_APPLIED}").fetchall()
     except duckdb.CatalogException:
         return False
-    return told == [(fingerprint,)] and found >= set(VIEWS) - set(MACROS)
+    return told == [(fingerprint,)] and _made(connection) >= set(VIEWS) - set(MACROS)
+
+
+def _made(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    names = "select view_name from duckdb_views() where schema_name = 'spend' and database_name = current_database()"
+    return {name for (name,) in connection.execute(names).fetchall()}
 
 
 def once(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> list[str]:
@@ -218,10 +178,11 @@ def once(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> li
     view can mean something else than the view.
     """
     wanted, _ = below(set(_OWN.findall(_COMMENT.sub("", "\n".join(statements)))) & set(VIEWS))
-    made = {name for (name,) in connection.execute(_MADE).fetchall()}
-    tables = [name for name in VIEWS if name in wanted & made and name not in MACROS]
+    wanted &= _made(connection)
+    tables = [name for name in VIEWS if name in wanted and name not in MACROS]
+    present = raw.present(connection)
     for name in tables:
-        body = _BODY.split(bound(connection, definition(name).statement), maxsplit=1)[1].rstrip("; \n")
+        body = _BODY.split(raw.bound(definition(name).statement, present), maxsplit=1)[1].rstrip("; \n")
         connection.execute(f'create or replace temp table "{name}" as {_of_temp(body, tables)}')
     return [_of_temp(statement, tables) for statement in statements]
 
@@ -242,9 +203,9 @@ def _foundation(usage_unit: str) -> Iterator[str]:
     yield f"create table if not exists {_APPLIED} (fingerprint varchar)"
 
 
-def _statements(present: Present, wanted: Iterable[Definition]) -> Iterator[str]:
+def _statements(present: raw.Present, wanted: Iterable[Definition]) -> Iterator[str]:
     for view in wanted:
-        yield _bound(view.statement, present)
+        yield raw.completed(view.statement, present)
         yield from _comments(view.kind, view.name, view.contract, {} if view.name in MACROS else view.columns)
 
 
@@ -274,39 +235,6 @@ def _spelled(sql: str) -> str:
     for pattern, replacement in _SPELLING.items():
         text = re.sub(pattern, replacement, text)
     return text
-
-
-def bound(connection: duckdb.DuckDBPyConnection, statement: str) -> str:
-    """The statement with no row for each raw table that no load has made; a missing column stays an error."""
-    present = _tables(connection)
-    return _RAW.sub(lambda found: found[0] if found[1] in present else _relation(found[1], present), statement)
-
-
-def _bound(statement: str, present: Present) -> str:
-    return _RAW.sub(lambda found: _relation(found[1], present), statement)
-
-
-def _tables(connection: duckdb.DuckDBPyConnection) -> Present:
-    query = (
-        "select table_name, list(column_name) from duckdb_columns() "
-        "where schema_name = $1 and database_name = current_database() group by table_name"
-    )
-    return {name: set(columns) for name, columns in connection.execute(query, [DATASET]).fetchall()}
-
-
-def _relation(table: str, present: Present) -> str:
-    """The raw table, with NULL in columns that an older version did not load; an empty one while it does not exist."""
-    declared = _COLUMNS.get(table, {})
-    if table not in present:
-        if not declared:
-            return f"{DATASET}.{table}"
-        return f"(select {_nulls(declared | _DLT_COLUMNS)} limit 0)"
-    missing = {name: kind for name, kind in declared.items() if name not in present[table]}
-    return f"(from {DATASET}.{table} select *, {_nulls(missing)})" if missing else f"{DATASET}.{table}"
-
-
-def _nulls(columns: dict[str, str]) -> str:
-    return ", ".join(f'null::{kind} as "{name}"' for name, kind in columns.items())
 
 
 def _comments(kind: str, name: str, contract: str, columns: dict[str, str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from importlib import metadata
 
 from ai_gateway_billing.rows.tables import DATASET
 from ai_gateway_billing_pipeline.budgets import Budget
+from ai_gateway_billing_pipeline.database import raw
 
 from .sql import Sql, columns, tables
 
@@ -17,18 +18,6 @@ _DLT_TABLES = ("_dlt_pipeline_state", "_dlt_loads", "_dlt_version")
 _LOADS_KEPT = timedelta(days=35)
 
 _BUDGET = "name, amount, currency, period, accounts, model, thresholds"
-_TABLES = {
-    "account_names": "account_id varchar, name varchar, alias varchar, named_at timestamptz",
-    "budgets": (
-        "name varchar, amount decimal(38, 18), currency varchar, period varchar, accounts varchar, model varchar, "
-        "thresholds varchar"
-    ),
-    "load_settings": "usage_unit varchar, written_by varchar",
-    "usage_reported": (
-        'account_id varchar, "grouping" varchar, period varchar, starts date, first_usage decimal(38, 18), '
-        "first_seen_at timestamptz, last_usage decimal(38, 18), last_seen_at timestamptz"
-    ),
-}
 _KEYED = """
 select distinct table_name from information_schema.table_constraints
 where table_schema = 'ai_gateway_billing' and table_catalog = current_database() and constraint_type = 'PRIMARY KEY'
@@ -74,8 +63,9 @@ def forget_state(sql: Sql) -> None:
 
 def write_settings(sql: Sql, usage_unit: str) -> None:
     """Record what readers need to know of this load's settings, and which version wrote it."""
-    for table, made_of in _TABLES.items():
-        sql.execute(f"create table if not exists ai_gateway_billing.{table} ({made_of})")
+    for table, made_of in raw.OURS.items():
+        shape = ", ".join(f'"{name}" {kind}' for name, kind in made_of.items())
+        sql.execute(f"create table if not exists ai_gateway_billing.{table} ({shape})")
     now = (usage_unit, metadata.version("cloudflare-ai-gateway-billing"))
     if list(sql.execute("select usage_unit, written_by from ai_gateway_billing.load_settings")) != [now]:
         sql.execute("delete from ai_gateway_billing.load_settings")
