@@ -161,7 +161,7 @@ def test_the_command_ends_with_0_when_there_are_only_warnings(database: Path) ->
 
 @pytest.mark.parametrize("name", checks.CHECKS)
 def test_every_check_says_what_it_promises(name: str) -> None:
-    assert checks.promise_of(name).endswith(".")
+    assert checks.statement_of(name).partition("\n")[0].removeprefix("-- ").endswith(".")
 
 
 def test_hours_of_estimates_that_were_lost_are_a_warning(database: Path) -> None:

@@ -183,11 +183,6 @@ def statement_of(name: str) -> str:
     return resources.files(__package__).joinpath("sql", "checks", f"{name}.sql").read_text("utf-8")
 
 
-def promise_of(name: str) -> str:
-    """What a check looks for, in words."""
-    return statement_of(name).partition("\n")[0].removeprefix("-- ")
-
-
 def exit_code(found: Sequence[Finding]) -> int:
     """1 when any finding is an error that nobody accepted; warnings alone are clean."""
     return int(any(finding.severity == "error" and not finding.accepted for finding in found))

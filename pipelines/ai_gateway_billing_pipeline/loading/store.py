@@ -59,7 +59,3 @@ def read(where: Where) -> Iterator[Sql]:
             )
         with places.Store(where.destination, None, destination).read() as sql:
             yield sql
-
-
-def _unsupported(where: Where) -> SettingsError:
-    return SettingsError(f"The destination {where.destination} takes loads alone. Use duckdb, postgres or ducklake.")
