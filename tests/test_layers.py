@@ -190,7 +190,6 @@ ELSEWHERE = {
     "report/charts": "report/test_browser",
     "report/charts_by_model": "report/test_browser",
     "report/drawing": "report/test_browser",
-    "report/encodings": "report/test_browser",
     "report/sections": "report/test_page",
     "rows/estimated": "test_estimates",
     "rows/ours": "rows/test_tables",

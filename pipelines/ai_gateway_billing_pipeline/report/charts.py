@@ -159,7 +159,7 @@ def comparisons(rows: Sequence[Row]) -> Figure:
                 title=None, orient="bottom", columns=alt.ExprRef(expr="width < 420 ? 1 : 4"), symbolFillColor="@muted"
             ),
         ),
-        color=encodings.by_name("place:N", list(names.values()), [f"@model-{n}" for n in (7, 1, 5, 2, 3)]),
+        color=encodings.by_name("place:N", list(names.values()), [f"@model-{n}" for n in (7, 1, 5, 2, 3, 4)]),
         xOffset=alt.XOffset("place:N", sort=list(names.values())),
         tooltip=["place:N", alt.Tooltip("ratio:Q", format=".4f"), "finding:N", alt.Tooltip("name:N", title="month")],
     )

@@ -100,7 +100,11 @@ def states(name: str, states: Sequence[str]) -> alt.Color:
 
 
 def by_name(field: str, names: Sequence[str], colours: Sequence[str]) -> alt.Color:
-    """A colour for each name, and a legend with as many columns as have room for the longest name."""
+    """A colour for each name, and a legend with as many columns as have room for the longest name.
+
+    Raises ValueError where there are more names than colours: Vega would begin again with the first one.
+    """
+    colour_of = dict(zip(names, colours, strict=True))
     columns = f"max(1, min({len(names)}, 4, floor(width / {6.5 * max(map(len, names)) + 40:.0f})))"
     legend = alt.Legend(
         title=None,
@@ -109,7 +113,7 @@ def by_name(field: str, names: Sequence[str], colours: Sequence[str]) -> alt.Col
         symbolType="square",
         labelLimit=alt.ExprRef(expr=f"max(120, width / {columns} - 40)"),
     )
-    return alt.Color(field, scale=alt.Scale(domain=list(names), range=list(colours)), legend=legend)
+    return alt.Color(field, scale=alt.Scale(domain=list(colour_of), range=list(colour_of.values())), legend=legend)
 
 
 def money(name: str, title: str, currency: str) -> alt.Tooltip:
