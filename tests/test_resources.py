@@ -18,13 +18,12 @@ from dlt.extract import DltSource
 from dlt.extract.exceptions import ResourceExtractionError
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from ai_gateway_billing import ai_gateway_billing
+from ai_gateway_billing import ai_gateway_billing, turns
 from ai_gateway_billing.errors import BillingPermissionError, SettingsError
 from ai_gateway_billing.outcome import Outcomes
 from ai_gateway_billing.rows import bookkeeping
 from ai_gateway_billing.rows.tables import RESOURCES, TABLES
 from ai_gateway_billing.simulator import Account, Simulator
-from ai_gateway_billing.usage import cursors
 from ai_gateway_billing.usage.windows import epoch_ms
 from support.bench import USAGE, Bench
 from support.constants import ACCOUNT, DAY, HOUR, NOW, OTHER, TOKEN
@@ -541,7 +540,7 @@ def test_many_accounts_are_read_deep_one_after_the_other_over_the_loads_of_a_day
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With three for many, and one at once. One that fails stays due."""
-    monkeypatch.setattr(cursors, "DEEP_AT_ONCE", 1)
+    monkeypatch.setattr(turns, "AT_ONCE", 1)
     bench, running = Bench(tmp_path), pipeline(tmp_path)
     ids = [f"{number:032x}" for number in range(3)]
     for each in ids:

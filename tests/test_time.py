@@ -57,13 +57,13 @@ def load(bench: Bench, after: timedelta = timedelta(0), **options: Any) -> datet
 
 
 def test_look_back_of_a_scheduled_load(bench: Bench) -> None:
-    """Three whole UTC days; 35 when the last such pass is over 24 hours old, of which a first load is one."""
+    """Three whole UTC days; when the last such pass is over 24 hours old, 35 before that. A first load is one."""
     start = at(2026, 8, 15)
 
     assert load(bench) == start
     assert load(bench, HOUR) == TODAY - 3 * DAY
     assert load(bench, 22 * HOUR) == TODAY - 2 * DAY  # the next day has come, the 24 hours have not
-    assert load(bench, HOUR) == TODAY - 34 * DAY
+    assert load(bench, HOUR) == TODAY - 35 * DAY
     assert load(bench, HOUR) == TODAY - 2 * DAY
     assert load(bench, HOUR, lookback_days=1) == TODAY
     assert load(bench, HOUR, lookback_days=60) == TODAY - 59 * DAY
@@ -82,6 +82,27 @@ def test_a_late_event_within_35_days_is_seen_within_24_hours(bench: Bench) -> No
     bench.assert_equals_world()
 
 
+def test_a_day_is_final_when_the_last_late_event_was_read_and_not_before(bench: Bench) -> None:
+    """An event of the evening comes 35 days later in the afternoon, after that day's deep pass."""
+    day, evening = TODAY - 35 * DAY, TODAY - 35 * DAY + 20 * HOUR
+    load(bench)
+    bench.world.accounts[ACCOUNT].set_hour(evening, "77.7")
+    load(bench, 14 * HOUR)
+    assert bench.usage("hour") != bench.true_usage("hour")
+    assert not is_final(bench, day)
+
+    load(bench, 11 * HOUR)
+
+    bench.assert_equals_world()
+    assert is_final(bench, day)
+    assert not is_final(bench, day + DAY)
+
+
+def is_final(bench: Bench, day: datetime) -> bool:
+    ((found,),) = bench.rows(f"select is_final from spend.daily where day = date '{day:%Y-%m-%d}'")
+    return bool(found)
+
+
 def test_a_failed_deep_pass_is_made_up_for_by_the_next_load(bench: Bench) -> None:
     load(bench)
     bench.now += DAY
@@ -90,7 +111,7 @@ def test_a_failed_deep_pass_is_made_up_for_by_the_next_load(bench: Bench) -> Non
     assert bench.load().exit_code == 4
     bench.faults.clear()
 
-    assert load(bench, HOUR) == TODAY - 34 * DAY
+    assert load(bench, HOUR) == TODAY - 35 * DAY
     bench.assert_equals_world()
 
 
@@ -189,7 +210,7 @@ def test_a_clock_that_runs_ahead_carries_no_cursor_past_what_was_read(bench: Ben
     account.set_hour(TODAY - 20 * DAY, "0.25")
     bench.server_now += 25 * HOUR
     bench.now = bench.server_now
-    assert load(bench) == TODAY - 34 * DAY
+    assert load(bench) == TODAY - 35 * DAY
     bench.assert_equals_world()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ import dlt
 import pyarrow as pa
 from dlt.extract import DltResource
 
+from ai_gateway_billing import turns
 from ai_gateway_billing.api.endpoints import OF_RESOURCE
 from ai_gateway_billing.invoicing.load import InvoiceLoad, State
 from ai_gateway_billing.invoicing.reading import InvoiceReader
@@ -17,7 +19,7 @@ from ai_gateway_billing.rows.fields import Columns
 from ai_gateway_billing.rows.records import Reading
 from ai_gateway_billing.rows.tables import TABLES, columns_of
 from ai_gateway_billing.rows.versions import hints
-from ai_gateway_billing.usage import buckets, cursors
+from ai_gateway_billing.usage import buckets
 from ai_gateway_billing.usage.buckets import Buckets
 from ai_gateway_billing.usage.load import UsageLoad
 from ai_gateway_billing.usage.reading import WindowReader
@@ -141,7 +143,7 @@ def _usage_tables(run: Extraction, grouping: Grouping) -> Iterator[pa.Table]:
         state=kept.setdefault("cursors", {}),
         coverage=run.coverage,
         seen_until=run.seen_until,
-        elapsed=cursors.elapsed(kept, run.extent, len(run.account_ids)),
+        elapsed=_elapsed(kept, run),
     )
     reader = WindowReader(run.client, run.extent.now, run.include_sensitive)
     jobs = {
@@ -150,6 +152,10 @@ def _usage_tables(run: Extraction, grouping: Grouping) -> Iterator[pa.Table]:
     make = partial(_window, buckets.TABLE[grouping], _seen_types())
     tables = load.tables(run.each(buckets.TABLE[grouping], jobs, make, _GIVE_UP_AFTER))
     yield from tables if _markers_go() else map(_without_markers, tables)
+
+
+def _elapsed(kept: dict[str, Any], run: Extraction) -> timedelta:
+    return turns.elapsed(kept, run.extent.now, len(run.account_ids), is_scheduled=run.extent.is_scheduled)
 
 
 def _window(resource: str, seen_types: dict[str, str], account_id: str, found: Buckets) -> Part:

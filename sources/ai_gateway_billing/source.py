@@ -87,8 +87,8 @@ def ai_gateway_billing(  # noqa: PLR0917  # dlt calls sources with either kind o
 
     `account_ids`: one or several ids (a list or comma-separated), `"all"`, or None for the only account that the
     token sees. `start`: the first UTC day of the history. `lookback_days`: whole UTC days before today that are read
-    again; by default 3, and 35 once in 24 hours. `include_sensitive`: keep card digits and invoice links. `grouping`:
-    which usage to read, by `"hour"`, `"day"` or `"both"`.
+    again; by default 3, and once in 24 hours the 35 before the last such time. `include_sensitive`: keep card digits
+    and invoice links. `grouping`: which usage to read, by `"hour"`, `"day"` or `"both"`.
 
     `attribution`: also read estimates of who spent it, and the gateways, which needs the permission "Account Analytics
     Read" as well. `attribution_tags`: the keys of requests' metadata to read them by; values may be personal data, and

@@ -10,9 +10,9 @@ from ai_gateway_billing_pipeline.doctor.capacity import capacity
 @pytest.mark.parametrize(
     ("accounts", "needs", "loads"),
     [
-        (1, "1 account needs about 7 requests a load, and 8 more once a day", "2,056 loads"),
-        (50, "50 accounts need about 350 requests a load, and 400 more once a day", "40 loads"),
-        (1942, "1,942 accounts need about 13,594 requests a load, and 800 more once an hour", ": 1 load an hour"),
+        (1, "1 account needs about 7 requests a load, and 9 more once a day", "2,055 loads"),
+        (50, "50 accounts need about 350 requests a load, and 450 more once a day", "39 loads"),
+        (1928, "1,928 accounts need about 13,496 requests a load, and 900 more once an hour", ": 1 load an hour"),
     ],
 )
 def test_what_a_token_can_load_is_said(accounts: int, needs: str, loads: str) -> None:
@@ -24,7 +24,7 @@ def test_what_a_token_can_load_is_said(accounts: int, needs: str, loads: str) ->
     assert "one process only" in check.message
 
 
-@pytest.mark.parametrize(("accounts", "tokens"), [(1943, 2), (3884, 2), (3885, 3), (50_000, 26)])
+@pytest.mark.parametrize(("accounts", "tokens"), [(1929, 2), (3856, 2), (3857, 3), (50_000, 26)])
 def test_too_many_accounts_need_another_token(accounts: int, tokens: int) -> None:
     check = capacity(accounts)
 
@@ -33,7 +33,7 @@ def test_too_many_accounts_need_another_token(accounts: int, tokens: int) -> Non
     assert f"{tokens} tokens" in check.message
 
 
-@pytest.mark.parametrize("accounts", [1943, 3884, 3885, 9999])
+@pytest.mark.parametrize("accounts", [1929, 3856, 3857, 9999])
 def test_so_many_tokens_are_enough_and_no_fewer(accounts: int) -> None:
     tokens = int(capacity(accounts).message.split(" among ")[1].split()[0])
 

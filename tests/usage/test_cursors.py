@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ai_gateway_billing.usage import cursors, windows
 from ai_gateway_billing.usage.cursors import Extent, Pass, State
@@ -54,10 +51,13 @@ def test_later_loads_look_back_three_whole_days() -> None:
     assert next_start(known) == TODAY - 3 * DAY
 
 
-@pytest.mark.parametrize("since", [timedelta(hours=24), timedelta(days=9), timedelta(hours=-1)])
-def test_the_late_event_horizon_is_read_once_in_24_hours(since: timedelta) -> None:
-    """Also when the last such pass is said to lie ahead: then some clock was wrong."""
-    assert next_start(cursor(NOW, deep_at=NOW - since)) == TODAY - 35 * DAY
+def test_the_late_event_horizon_is_read_once_in_24_hours() -> None:
+    assert next_start(cursor(NOW, deep_at=NOW - DAY)) == TODAY - DAY - 35 * DAY
+
+
+def test_a_deep_pass_that_lies_ahead_is_not_believed() -> None:
+    """Some clock was wrong."""
+    assert next_start(cursor(NOW, deep_at=NOW + HOUR)) == TODAY - 35 * DAY
 
 
 def test_a_cursor_without_a_deep_pass_gets_one() -> None:
@@ -103,74 +103,32 @@ def test_a_full_refresh_reads_everything_again() -> None:
     assert next_pass(cursor(NOW, deep_at=NOW), full_refresh=True) == Pass(START, True)
 
 
-# --- deep passes of many accounts -----------------------------------------------------------------------------------
-
-WEEK = 7 * 24
+# --- deep passes ----------------------------------------------------------------------------------------------------
 
 
-def accounts(count: int, since: timedelta) -> State:
-    """So many accounts, whose last deep pass was so long ago."""
-    return {f"{number:032x}": cursor(NOW, deep_at=NOW - since) for number in range(count)}
+def deep(since: timedelta, accounts: int = 1) -> set[datetime]:
+    """From where a load reads accounts deep whose last deep pass was so long ago."""
+    state = {f"{number:032x}": cursor(NOW, deep_at=NOW - since) for number in range(accounts)}
+    return {*cursors.deep_starts(state, [*state], NOW, since).values()}
 
 
-def deep(state: State, elapsed: timedelta = HOUR) -> dict[str, datetime]:
-    return cursors.deep_starts(state, [*state], NOW, elapsed)
-
-
-@pytest.mark.parametrize("since", [timedelta(hours=24), timedelta(hours=47), timedelta(days=9), timedelta(hours=-1)])
-def test_up_to_a_hundred_accounts_are_read_deep_at_once(since: timedelta) -> None:
-    state = accounts(100, since)
-
-    assert deep(state, timedelta()) == dict.fromkeys(state, TODAY - 35 * DAY)
-
-
-@pytest.mark.parametrize(
-    ("count", "elapsed", "quota"),
-    [
-        (101, HOUR, 100),
-        (101, DAY, 101),
-        (101, timedelta(), 100),
-        (101, -HOUR, 100),
-        (2_400, HOUR, 100),
-        (2_401, HOUR, 101),
-        (2_400, 3 * HOUR, 300),
-        (2_400, DAY, 2_400),
-        (2_400, 9 * DAY, 2_400),
-    ],
-)
-def test_of_more_a_load_reads_those_that_bring_all_through_in_a_day(count: int, elapsed: timedelta, quota: int) -> None:
-    assert len(deep(accounts(count, DAY), elapsed)) == quota
-
-
-def test_those_that_are_due_the_longest_go_first() -> None:
-    state = accounts(150, DAY) | {A: cursor(NOW, deep_at=NOW - DAY - HOUR)} | {"b" * 32: cursor(NOW, deep_at=NOW)}
-
-    found = deep(state)
-
-    assert A in found
-    assert "b" * 32 not in found
-    assert found.keys() == deep(dict(reversed(state.items()))).keys()  # by hash, not by the order they came in
-
-
-@pytest.mark.parametrize("deep_at", [None, NOW - 2 * DAY - timedelta(seconds=1), NOW + HOUR])
-def test_a_deep_pass_that_is_late_or_unknown_takes_nobodys_turn(deep_at: datetime | None) -> None:
-    late: State = {f"late{number}": cursor(NOW, deep_at=deep_at) for number in range(150)}
-
-    found = deep(accounts(150, DAY) | late)
-
-    assert found.keys() >= late.keys()
-    assert len(found) == 150 + 100
+@pytest.mark.parametrize("accounts", [1, 100, 101])
+def test_a_deep_pass_reads_all_that_could_still_change_at_the_last_one(accounts: int) -> None:
+    """So every day is read once when its 35 days are over, whatever the time of day and however long the pause."""
+    assert deep(timedelta(hours=23, minutes=59), accounts) == set()
+    assert deep(DAY, accounts) == {TODAY - 36 * DAY}
+    assert deep(35 * HOUR, accounts) == {TODAY - 37 * DAY}
+    assert deep(9 * DAY, accounts) == {TODAY - 44 * DAY}
 
 
 def test_an_account_without_a_cursor_needs_no_deep_pass() -> None:
-    state = accounts(101, HOUR)
-
-    assert cursors.deep_starts(state, [*state, A], NOW, HOUR) == {}
+    assert cursors.deep_starts({}, [A], NOW, HOUR) == {}
 
 
-def test_the_days_that_a_delay_left_out_are_read_when_it_is_over() -> None:
-    assert {*deep(accounts(101, 2 * DAY), 2 * DAY).values()} == {TODAY - 36 * DAY}
-    assert {*deep(accounts(101, DAY), 2 * DAY).values()} == {TODAY - 35 * DAY}
+def test_before_the_first_complete_pass_a_deep_one_reaches_back_from_where_the_account_was_begun() -> None:
+    known = cursor(NOW) | {"begun_at": (NOW - 2 * DAY).isoformat()}
+
+    assert next_start(known) == TODAY - 37 * DAY
 
 
 def test_what_decides_for_one_run_is_not_spread() -> None:
@@ -180,68 +138,26 @@ def test_what_decides_for_one_run_is_not_spread() -> None:
     assert Extent(START, NOW, full_refresh=True).next_pass(known, start) == Pass(START, True)
 
 
-def test_the_time_between_loads_of_many_accounts_is_kept() -> None:
-    kept: dict[str, Any] = {}
-
-    assert cursors.elapsed(kept, Extent(START, NOW), 101) == DAY
-    assert cursors.elapsed(kept, Extent(START, NOW + HOUR), 101) == HOUR
-    for extent, count in (
-        (Extent(START, NOW + 2 * HOUR), 100),
-        (Extent(START, NOW + 2 * HOUR, lookback_days=1), 101),
-        (Extent(START, NOW + 2 * HOUR, full_refresh=True), 101),
-        (Extent(START, NOW + 2 * HOUR, backfill=(TODAY.date(), TODAY.date())), 101),
-    ):
-        cursors.elapsed(kept, extent, count)
-    assert cursors.elapsed(kept, Extent(START, NOW + 3 * HOUR), 101) == 2 * HOUR
-
-
-@given(
-    count=st.sampled_from([101, 2_000, 3_001]),
-    missed=st.sets(st.integers(1, WEEK), max_size=60),
-    late_minutes=st.lists(st.integers(0, 20), min_size=WEEK, max_size=WEEK),
-)
-@settings(max_examples=3, deadline=None)
-def test_over_a_week_each_account_is_read_deep_every_48_hours_and_no_load_does_more_than_its_share(
-    count: int, missed: Collection[int], late_minutes: list[int]
-) -> None:
-    """Hourly loads that begin a little late, without those that were missed, after a first one of all accounts."""
-    state, kept = accounts(count, timedelta()), {"spread_at": NOW.isoformat()}
-    last, before, longest = dict.fromkeys(state, NOW), NOW, HOUR
-    for hour in sorted({*range(1, WEEK + 1)} - {*missed}):
-        now = NOW + hour * HOUR + timedelta(minutes=late_minutes[hour - 1])
-        elapsed = cursors.elapsed(kept, Extent(START, now), count)
-        longest = max(longest, now - before)
-
-        found = cursors.deep_starts(state, [*state], now, elapsed)
-
-        assert elapsed == now - before
-        assert max(now - at for at in last.values()) <= 2 * DAY + (longest if missed else timedelta(minutes=20))
-        overdue = sum(now - at > 2 * DAY for at in last.values())
-        assert len(found) <= max(100, -(-count * elapsed // DAY)) + overdue
-        for account_id, start in found.items():
-            assert start + 35 * DAY <= windows.floor("day", last[account_id]) + DAY  # no day is left out
-            last[account_id] = now
-            state[account_id]["deep_at"] = now.isoformat()
-        before = now
-    assert min(last.values()) > NOW
-
-
 # --- how a pass moves the cursor -----------------------------------------------------------------------------------
+
+
+def begun(read_until: datetime, start: datetime = START) -> dict[str, str]:
+    return cursor(read_until, start=start) | {"begun_at": NOW.isoformat()}
 
 
 def test_a_pass_moves_the_cursor_as_far_as_it_read() -> None:
     state: State = {}
 
-    cursors.begin(state, A, Pass(START, True))
+    cursors.begin(state, A, Pass(START, True), NOW)
     cursors.advance(state, A, START + 4 * DAY)
 
-    assert state == {A: cursor(START + 4 * DAY)}
+    assert state == {A: begun(START + 4 * DAY)}
 
 
 def test_a_look_back_does_not_move_the_cursor_back() -> None:
     state: State = {A: cursor(NOW)}
 
-    cursors.begin(state, A, Pass(TODAY - 3 * DAY, False))
+    cursors.begin(state, A, Pass(TODAY - 3 * DAY, False), NOW)
     cursors.advance(state, A, TODAY - 2 * DAY)
 
     assert state == {A: cursor(NOW)}
@@ -251,20 +167,20 @@ def test_a_restart_forgets_how_far_was_read() -> None:
     """Else a window that fails in the middle would lie behind the cursor and never be read."""
     state: State = {A: cursor(NOW, deep_at=NOW)}
 
-    cursors.begin(state, A, Pass(START - 30 * DAY, True))
+    cursors.begin(state, A, Pass(START - 30 * DAY, True), NOW)
     cursors.advance(state, A, START - 26 * DAY)
 
-    assert state == {A: cursor(START - 26 * DAY, start=START - 30 * DAY)}
+    assert state == {A: begun(START - 26 * DAY, start=START - 30 * DAY)}
 
 
 def test_a_later_start_than_the_cursor_leaves_no_gap_in_what_counts_as_read() -> None:
     state: State = {A: cursor(START + DAY)}
     later = START + 30 * DAY
 
-    cursors.begin(state, A, Pass(later, False))
+    cursors.begin(state, A, Pass(later, False), NOW)
     cursors.advance(state, A, NOW)
 
-    assert state == {A: cursor(NOW, start=later)}
+    assert state == {A: begun(NOW, start=later)}
     assert next_start(state[A], start=START) == START
 
 
@@ -284,12 +200,18 @@ def test_a_complete_pass_over_a_short_history_counts_as_deep() -> None:
     assert state == {A: cursor(NOW, deep_at=NOW)}
 
 
-def test_a_shorter_pass_does_not_count_as_deep() -> None:
-    state: State = {A: cursor(NOW)}
+@pytest.mark.parametrize(("last", "reached"), [(None, 34), (NOW - DAY, 35), (NOW - 9 * DAY, 43)])
+def test_a_shorter_pass_does_not_count_as_deep(last: datetime | None, reached: int) -> None:
+    """Nor one of 35 days when the last deep pass was longer ago: days in between were not read when they were over."""
+    state: State = {A: cursor(NOW, deep_at=last)}
 
-    cursors.finish(state, A, Pass(TODAY - 34 * DAY, False), START, NOW)
+    cursors.finish(state, A, Pass(TODAY - reached * DAY, False), START, NOW)
 
-    assert state == {A: cursor(NOW)}
+    assert state == {A: cursor(NOW, deep_at=last)}
+
+    cursors.finish(state, A, Pass(TODAY - (reached + 1) * DAY, False), START, NOW)
+
+    assert state == {A: cursor(NOW, deep_at=NOW)}
 
 
 # --- coverage -------------------------------------------------------------------------------------------------------

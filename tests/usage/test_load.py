@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -106,3 +108,66 @@ def test_a_backfill_moves_no_cursor_wherever_it_lies(first: int, last: int, kind
     assert {row["day"] for row in coverage} <= {
         days[0] + timedelta(days=n) for n in range((days[1] - days[0]).days + 1)
     }
+
+
+# --- when a day is read for the last time ---------------------------------------------------------------------------
+
+HORIZON = 36 * DAY
+"""From the start of a day until the 35 days in which events of its last hour may come are over."""
+BEGIN = TODAY - 116 * DAY
+"""So that of a first load one window ends twenty days ago, and the next one may fail."""
+GAPS: dict[str, Callable[[Random], timedelta]] = {
+    "hourly": lambda dice: HOUR + timedelta(minutes=dice.choice([0, 0, 1, 17])),
+    "every six hours": lambda dice: 6 * HOUR + timedelta(minutes=dice.choice([0, 0, 1, 17])),
+    "daily with jitter": lambda dice: DAY + timedelta(minutes=dice.randint(-90, 90)),
+    "now and then": lambda dice: dice.randint(1, 200) * HOUR,
+}
+
+
+class Days:
+    """An account's daily usage over many loads. `read_at`: when each day was last read, by the coverage."""
+
+    def __init__(self) -> None:
+        self.state: State = {}
+        self.read_at: dict[date, datetime] = {}
+
+    def load(self, now: datetime, *, works: bool, **extent: Any) -> None:
+        """A load of all windows, or one that fails in the last."""
+        coverage: list[dict[str, Any]] = []
+        run = Extent(BEGIN, now, **extent)
+        load = UsageLoad("day", run, [ACCOUNT], state=self.state, coverage=coverage, seen_until=lambda: now)
+        *windows, last = load.plan()[ACCOUNT]
+        read = [found(ACCOUNT, window, "silent") for window in windows]
+        read.append(found(ACCOUNT, last, "silent" if works else "failed"))
+        list(load.tables((ACCOUNT, each) for each in read))
+        self.read_at.update((row["day"], row["read_at"]) for row in coverage)
+
+    def never_final(self, before: datetime) -> set[date]:
+        """Days whose horizon was over by then and which were not read since it was: they would wait for ever."""
+        days = (BEGIN.date() + timedelta(days=n) for n in range((before - BEGIN).days + 1))
+        over = [(day, datetime.combine(day, datetime.min.time(), NOW.tzinfo) + HORIZON) for day in days]
+        return {day for day, end in over if end <= before and self.read_at.get(day, NOW) < end}
+
+
+@pytest.mark.parametrize("schedule", GAPS)
+@given(seed=st.integers(0, 1 << 32))
+@settings(max_examples=5, deadline=None)
+def test_every_day_is_read_again_when_no_event_can_come_any_more(schedule: str, seed: int) -> None:
+    """A day after that, or by the first scheduled load that works. Pauses, failures and odd loads cost no day."""
+    dice, days, now = Random(seed), Days(), NOW
+    while now < NOW + 45 * DAY:
+        works, lookback = dice.random() < 0.95, 35 if dice.random() < 0.02 else None
+        days.load(now, works=works, lookback_days=lookback)
+        if works and lookback is None:
+            assert days.never_final(now - DAY) == set()
+        now += GAPS[schedule](dice) + (dice.choice([DAY, 10 * DAY]) if dice.random() < 0.02 else 0 * DAY)
+
+
+@pytest.mark.parametrize("pause", [DAY, 2 * DAY, 40 * DAY, 200 * DAY])
+def test_a_first_load_that_broke_off_leaves_no_day_behind(pause: timedelta) -> None:
+    days = Days()
+    days.load(NOW, works=False)
+    for n in range(40):
+        days.load(NOW + pause + n * DAY, works=True)
+
+        assert days.never_final(NOW + pause + (n - 1) * DAY) == set()

@@ -1,17 +1,17 @@
 """How often the accounts of one token can be loaded within the requests that Cloudflare grants it.
 
-An estimate: an ordinary load of an account asks seven times, the one that reads 35 days again fifteen times.
+An estimate: an ordinary load of an account asks seven times, the one that reads 35 days again sixteen times.
 """
 
 from datetime import timedelta
 from itertools import count
 
+from ai_gateway_billing import turns
 from ai_gateway_billing.api.endpoints import BUDGET
-from ai_gateway_billing.usage.cursors import DEEP_AT_ONCE, deep_quota
 
 from .machine import Check
 
-ORDINARY, DEEP = 7, 15
+ORDINARY, DEEP = 7, 16
 """Requests an account: one per endpoint, and one more per four days of hours in the usage that is read again."""
 
 
@@ -22,7 +22,7 @@ def capacity(accounts: int) -> Check:
     ordinary, again = accounts * ORDINARY, _again(accounts)
     what = (
         f"{accounts:,} {'account needs' if accounts == 1 else 'accounts need'} about {ordinary:,} requests a load, and "
-        f"{again:,} more once {'a day' if accounts <= DEEP_AT_ONCE else 'an hour'} to read 35 days again"
+        f"{again:,} more once {'a day' if accounts <= turns.AT_ONCE else 'an hour'} to read 35 days again"
     )
     if ordinary + again > hourly:
         tokens = next(tokens for tokens in count(2) if _hour(-(-accounts // tokens)) <= hourly)
@@ -47,4 +47,4 @@ def _hour(accounts: int) -> int:
 
 
 def _again(accounts: int) -> int:
-    return min(accounts, deep_quota(accounts, timedelta(hours=1))) * (DEEP - ORDINARY)
+    return min(accounts, turns.quota(accounts, timedelta(hours=1))) * (DEEP - ORDINARY)

@@ -1,24 +1,21 @@
 """How far an account's usage has been read, and where the next load starts. One cursor per account and grouping.
 
 A cursor lives in dlt's state as text. From `start` to `read_until` all time was read without a gap and had ended by
-then; `deep_at` tells when the whole late-event horizon was read last.
+then, none of it before `begun_at`; `deep_at` tells when the last deep pass was: that reads again all for which late
+events could still come at the one before, so that each day is read once more when its 35 days for them are over.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from hashlib import sha256
 from typing import Any, NamedTuple
+
+from ai_gateway_billing import turns
 
 from . import windows
 from .windows import Grouping
 
 LOOKBACK_DAYS = 3
 DEEP_DAYS = windows.LATE_EVENT_HORIZON.days
-DEEP_EVERY = timedelta(hours=24)
-DEEP_WITHIN = 2 * DEEP_EVERY
-"""Later than this after the last one, no account waits for its deep pass."""
-DEEP_AT_ONCE = 100
-"""Up to so many accounts are read deep in one load; more are spread over the loads of a day."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 State = dict[str, dict[str, str]]
@@ -77,48 +74,24 @@ def next_pass(
     return Pass(max(min(windows.floor("day", _at(cursor, "read_until")), back), start), False)
 
 
-def deep_quota(accounts: int, elapsed: timedelta) -> int:
-    """How many accounts a load reads deep, so that all had their turn in a day. `elapsed`: since the load before."""
-    return accounts if accounts <= DEEP_AT_ONCE else max(DEEP_AT_ONCE, -(-accounts * elapsed // DEEP_EVERY))
-
-
-def elapsed(kept: dict[str, Any], extent: Extent, accounts: int) -> timedelta:
-    """The time since the last scheduled load of many accounts, which `kept` remembers; a day when none is known."""
-    before, spreads = kept.get("spread_at"), extent.is_scheduled and accounts > DEEP_AT_ONCE
-    if spreads:
-        kept["spread_at"] = extent.now.isoformat()
-    return extent.now - datetime.fromisoformat(before) if before else DEEP_EVERY
-
-
 def deep_starts(state: State, account_ids: Sequence[str], now: datetime, elapsed: timedelta) -> dict[str, datetime]:
-    """The accounts that a scheduled load reads deep, and from where: those due the longest, up to the quota.
-
-    Accounts whose last deep pass is too long ago, or unknown, come on top of it: else those that fail each time would
-    take the others' turns. Where passes are spread, one reaches back over the days since the last one as well: each
-    day is then read when its 35 days for late events are over.
-    """
-    back = windows.lookback_start(now, DEEP_DAYS)
+    """The accounts whose turn it is to be read deep by a scheduled load, and from where."""
     last = {each: _at(state[each], "deep_at") for each in account_ids if each in state}
-    due = {each: at for each, at in last.items() if not now - DEEP_EVERY < at <= now}
-    if len(account_ids) <= DEEP_AT_ONCE:
-        return dict.fromkeys(due, back)
-    waiting = [each for each, at in due.items() if now - DEEP_WITHIN <= at <= now]
-    waiting.sort(key=lambda each: (due[each], sha256(each.encode()).digest()))
-    later = {*waiting[deep_quota(len(account_ids), elapsed) :]}
-    return {each: _deep_start(at, back, now) for each, at in due.items() if each not in later}
+    return {each: deep_start(state[each], now) for each in turns.due(last, len(account_ids), now, elapsed)}
 
 
-def _deep_start(last: datetime, back: datetime, now: datetime) -> datetime:
-    is_known = EPOCH < last <= now
-    return min(back, windows.floor("day", last) + windows.DAY - windows.LATE_EVENT_HORIZON) if is_known else back
+def deep_start(cursor: dict[str, str], now: datetime) -> datetime:
+    """35 days before the last deep pass, however long ago it is; before now, when none is known."""
+    known = [at for name in ("deep_at", "begun_at") if EPOCH < (at := _at(cursor, name)) <= now]
+    return windows.lookback_start(max(known, default=now), DEEP_DAYS)
 
 
-def begin(state: State, account_id: str, this: Pass) -> None:
+def begin(state: State, account_id: str, this: Pass, at: datetime) -> None:
     """Set the account's cursor up for a pass: anew if it restarts, or begins behind a stretch that was never read."""
     cursor = state.get(account_id)
     if cursor is None or this.restarts or _at(cursor, "read_until") < this.start:
         start = this.start.isoformat()
-        state[account_id] = {"start": start, "read_until": start}
+        state[account_id] = {"start": start, "read_until": start, "begun_at": at.isoformat()}
 
 
 def advance(state: State, account_id: str, read_until: datetime) -> None:
@@ -128,9 +101,10 @@ def advance(state: State, account_id: str, read_until: datetime) -> None:
 
 
 def finish(state: State, account_id: str, this: Pass, start: datetime, at: datetime) -> None:
-    """The pass was complete at this moment: it counts as deep if it reached over the late-event horizon."""
-    if this.start <= max(start, windows.lookback_start(at, DEEP_DAYS)):
-        state[account_id]["deep_at"] = at.isoformat()
+    """The pass was complete at this moment: it counts as deep if it reached as far back as a deep one has to."""
+    cursor = state[account_id]
+    if this.start <= max(start, deep_start(cursor, at)):
+        cursor["deep_at"] = at.isoformat()
 
 
 def _at(cursor: dict[str, str], name: str) -> datetime:

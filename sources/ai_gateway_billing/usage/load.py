@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from ai_gateway_billing import turns
 from ai_gateway_billing.rows import arrow
 from ai_gateway_billing.rows.records import Row
 
@@ -37,7 +38,7 @@ class UsageLoad:
         state: cursors.State,
         coverage: list[Row],
         seen_until: Callable[[], datetime],
-        elapsed: timedelta = cursors.DEEP_EVERY,
+        elapsed: timedelta = turns.EVERY,
     ) -> None:
         self._grouping = grouping
         self._extent = extent
@@ -55,9 +56,10 @@ class UsageLoad:
 
     def tables(self, found: Iterable[tuple[str, Buckets | None]]) -> Iterator[pa.Table]:
         """The windows, None for one that failed, as tables of at least `BATCH_ROWS` rows but for the last one."""
+        begun_at = self._seen_until()
         if not self._extent.backfill:
             for account_id, this in self._passes.items():
-                cursors.begin(self._state, account_id, this)
+                cursors.begin(self._state, account_id, this, begun_at)
         batch: list[_Read] = []
         rows = 0
         for account_id, read in found:
@@ -71,7 +73,7 @@ class UsageLoad:
                 batch, rows = [], 0
         if batch:
             yield self._hand_over(batch)
-        self._finish()
+        self._finish(begun_at)
 
     def _hand_over(self, batch: Sequence[_Read]) -> pa.Table:
         """The batch as one table. Only now do cursors and coverage count it as read."""
@@ -89,9 +91,10 @@ class UsageLoad:
         if read.moves and not self._extent.backfill:
             cursors.advance(self._state, account_id, min(window.end, windows.floor(self._grouping, seen_until)))
 
-    def _finish(self) -> None:
+    def _finish(self, begun_at: datetime) -> None:
         if self._extent.backfill:
             return
+        at = min(begun_at, self._seen_until())
         for account_id, this in self._passes.items():
             if account_id not in self._with_gap:
-                cursors.finish(self._state, account_id, this, self._extent.start, self._seen_until())
+                cursors.finish(self._state, account_id, this, self._extent.start, at)

@@ -10,7 +10,7 @@
 -- estimate_usd: estimate of the analytics in US dollars, of requests that Cloudflare bills; NULL where there is none
 -- is_attributed: false for what has no estimate: the analytics were not read, or know no request that Cloudflare bills
 -- is_complete: the day had ended when it was read, and it was read completely
--- is_final: complete, and read again at the end of the 35 days in which late events may come
+-- is_final: complete, and read again after the 35 days in which late events may come
 -- currency_is_assumed: true when the API names no currency for the account
 --
 -- The billed day is shared out in proportion to the estimates of requests that Cloudflare bills; what rounding leaves

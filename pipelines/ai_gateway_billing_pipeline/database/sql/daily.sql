@@ -7,7 +7,7 @@
 -- has_usage: true when the API gave a bucket for the day, false when it proved silent
 -- hours_known: how many hours of the day had ended when it was read, and were read completely
 -- is_complete: the day had ended when it was read, and it was read completely
--- is_final: complete, and read again at the end of the 35 days in which late events may come: it will not change
+-- is_final: complete, and read again after the 35 days in which late events may come: it will not change
 -- currency_is_assumed: true when the API names no currency for the account
 --
 -- The two usage tables contain the same money, so each day is taken from one of them: from that read completely, else from
@@ -47,8 +47,7 @@ select
   chosen.source.hours_known as hours_known,
   chosen.source.is_complete as is_complete,
   chosen.source.is_complete
-    and epoch(chosen.source.read_at) >= epoch(chosen.day) + spend.late_seconds()
-    and epoch(accounts.as_of) >= epoch(chosen.day) + 86400 + spend.late_seconds() as is_final,
+    and epoch(chosen.source.read_at) >= epoch(chosen.day) + 86400 + spend.late_seconds() as is_final,
   accounts.currency_is_assumed
 from chosen
 join spend.accounts using (account_id);

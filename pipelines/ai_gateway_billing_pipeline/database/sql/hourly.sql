@@ -6,7 +6,7 @@
 -- amount: spend of the hour in major units; 0 where the load proved that the hour was silent
 -- has_usage: true when the API gave a bucket for the hour, false when it proved silent
 -- is_complete: the hour had ended when it was read, and it was read completely
--- is_final: complete, and read again at the end of the 35 days in which late events may come: it will not change
+-- is_final: complete, and read again after the 35 days in which late events may come: it will not change
 -- currency_is_assumed: true when the API names no currency for the account
 --
 -- Hours that were never read completely and hold no bucket are unknown: they have no row.
@@ -17,7 +17,7 @@ covered as (
   select
     account_id,
     unnest(range(epoch(day)::bigint // 3600, epoch(read_until)::bigint // 3600)) as hour_number,
-    epoch(day)::bigint + spend.late_seconds() <= epoch(read_at) as was_read_late
+    epoch(read_at) as read_at
   from ai_gateway_billing.usage_coverage
   where "grouping" = 'hour'
 ),
@@ -37,8 +37,8 @@ select
   accounts.currency,
   coalesce(used.amount, 0) as amount,
   used.amount is not null as has_usage,
-  covered.was_read_late is not null as is_complete,
-  coalesce(covered.was_read_late and (hour_number + 1) * 3600 + spend.late_seconds() <= epoch(accounts.as_of), false) as is_final,
+  covered.read_at is not null as is_complete,
+  coalesce((hour_number + 1) * 3600 + spend.late_seconds() <= covered.read_at, false) as is_final,
   accounts.currency_is_assumed
 from covered
 full join used using (account_id, hour_number)

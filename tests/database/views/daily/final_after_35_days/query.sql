@@ -1,0 +1,1 @@
+from spend.daily where day < '2026-11-01'
