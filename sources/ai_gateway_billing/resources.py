@@ -190,7 +190,13 @@ def _invoice_tables(run: Extraction, columns: Columns) -> Iterator[pa.Table]:
     for name in ("kinds", "newest"):
         state.setdefault(name, {})
     load = InvoiceLoad(
-        columns, cast(State, state), stored.listed(), stored.invoices, _seen_types(), marks=_markers_go()
+        columns,
+        cast(State, state),
+        stored.listed(),
+        stored.invoices,
+        _seen_types(),
+        marks=_markers_go(),
+        elapsed=_elapsed(state, run),
     )
     reader, extent = InvoiceReader(run.client), run.extent
     jobs = load.jobs(reader, run.account_ids, extent.now, extent.full_refresh)

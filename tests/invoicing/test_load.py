@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 from ai_gateway_billing.errors import PagesInconsistentError
 from ai_gateway_billing.invoicing import front
-from support.constants import ACCOUNT, DAY, HOUR
+from ai_gateway_billing.invoicing.load import InvoiceLoad
+from ai_gateway_billing.invoicing.reading import InvoiceReader
+from ai_gateway_billing.rows.stored import Listed
+from support.constants import ACCOUNT, DAY, HOUR, NOW
 from support.invoice_list import Book, Item, Table, invoice
 
 FULL = timedelta(hours=24)
@@ -323,3 +326,23 @@ def test_what_is_kept_of_an_account_stays_small() -> None:
     table = filled(1_000)
 
     assert len(table.state["newest"][ACCOUNT]["newest"]) < 3_000
+
+
+# --- many accounts ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("count", "at_once"), [(100, 100), (101, 100), (2_400, 100), (4_800, 200)])
+def test_whole_lists_of_many_accounts_are_read_over_the_loads_of_a_day(count: int, at_once: int) -> None:
+    """A day after all were read at once, an hour after the load before: one whose front does not fit is on top."""
+    table = filled(1)
+    newest = table.state["newest"][ACCOUNT]
+    ids = [f"{number:032x}" for number in range(count)]
+    state: Any = {"accounts_without_ids": [], "kinds": {}, "newest": dict.fromkeys(ids[1:], newest)}
+    listed = dict.fromkeys(ids, Listed(NOW - FULL, 1))
+    load = InvoiceLoad(table.columns, state, listed, lambda _: [], {}, marks=True, elapsed=HOUR)
+
+    jobs = load.jobs(InvoiceReader(table.book), ids, NOW, anew=False)  # type: ignore[arg-type]
+
+    whole = [account_id for account_id, (job,) in jobs.items() if job.args[2] is None]
+    assert len({*whole} - {ids[0]}) in (at_once, at_once - 1)
+    assert ids[0] in whole

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypedDict
 
+from ai_gateway_billing import turns
 from ai_gateway_billing.outcome import Part
 from ai_gateway_billing.rows import arrow, invoices, unknown, versions
 from ai_gateway_billing.rows.fields import Columns
@@ -17,8 +18,6 @@ from ai_gateway_billing.rows.stored import Listed
 from . import front
 from .front import Front
 from .reading import InvoiceReader, Read
-
-WHOLE_EVERY = timedelta(hours=24)
 
 
 class Remembered(TypedDict):
@@ -38,10 +37,11 @@ class State(TypedDict):
 
 @dataclass
 class InvoiceLoad:
-    """Reads all invoices of an account once in 24 hours and whenever something does not fit, else the newest.
+    """Reads all invoices of an account when it is its turn, and whenever something does not fit; else the newest.
 
     `listed`: how many invoices each account has by the last whole list, and when that was; an account without an entry
-    is read wholly. `stored`: an account's invoices as stored. `marks`: whether rows may mark what is gone.
+    is read wholly. `stored`: an account's invoices as stored. `marks`: whether rows may mark what is gone. `elapsed`:
+    since the load before.
     """
 
     columns: Columns
@@ -50,14 +50,17 @@ class InvoiceLoad:
     stored: Callable[[str], Sequence[Sequence[Any]]]
     seen_types: dict[str, str]
     marks: bool
+    elapsed: timedelta = turns.EVERY
     _fronts: dict[str, Front] = field(default_factory=dict)
 
     def jobs(
         self, reader: InvoiceReader, account_ids: Collection[str], now: datetime, anew: bool
     ) -> dict[str, list[Callable[[], Read]]]:
         """What is to be asked for each account: everything where it is `anew`."""
-        wanted = () if anew or not self.marks else account_ids
-        self._fronts = {each: found for each in wanted if (found := self._front(each, now))}
+        last = {each: self.listed[each].at for each in account_ids if each in self.listed}
+        due = turns.due(last, len(account_ids), now, self.elapsed)
+        wanted = [] if anew or not self.marks else [each for each in account_ids if each not in due]
+        self._fronts = {each: found for each in wanted if (found := self._front(each))}
         kinds = self.state["kinds"]
         return {id_: [partial(reader.read, id_, kinds.get(id_), self._fronts.get(id_))] for id_ in account_ids}
 
@@ -80,12 +83,11 @@ class InvoiceLoad:
             error=listed.problem,
         )
 
-    def _front(self, account_id: str, now: datetime) -> Front | None:
+    def _front(self, account_id: str) -> Front | None:
         kept, listed = self.state["newest"].get(account_id), self.listed.get(account_id)
         if kept is None or listed is None or account_id in self.state["accounts_without_ids"]:
             return None
-        is_due = not now - WHOLE_EVERY < listed.at <= now
-        return None if is_due or kept["columns"] != self._form else front.from_text(kept["newest"], listed.invoices)
+        return None if kept["columns"] != self._form else front.from_text(kept["newest"], listed.invoices)
 
     def _news(self, account_id: str, read: Read) -> Sequence[Any]:
         if read.listed.is_whole:
