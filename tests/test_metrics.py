@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +13,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ai_gateway_billing_pipeline import metrics
 from ai_gateway_billing_pipeline.database import checks, views
-from support.command import aig, start_aig
 from support.constants import ACCOUNT, NOW, OTHER
 from support.raw_tables import Row, at, covered, database, fill, named, preview, used
 
@@ -177,66 +174,3 @@ def test_names_follow_the_conventions_of_prometheus() -> None:
     assert [
         name for name in metrics.GAUGES if re.search(r"(days|hours|ms|percent|cents|dollars|total|count)$", name)
     ] == []
-
-
-# --- the command -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def here(filled: duckdb.DuckDBPyConnection, tmp_path: Path) -> list[str]:
-    filled.close()
-    return ["metrics", "--database", str(tmp_path / "billing.duckdb")]
-
-
-def test_the_command_prints_them(here: list[str]) -> None:
-    out, err = start_aig(*here).communicate()
-
-    assert err == ""
-    assert f'aig_billing_credit_balance{{account="{ACCOUNT}",currency="USD"}} 10.005\n' in out
-
-
-def test_a_file_is_readable_for_the_exporter_whatever_the_mask_and_replaced_as_often_as_wanted(here: list[str]) -> None:
-    before = os.umask(0o077)
-    try:
-        codes = [aig(*here, "--output", "billing.prom").code for _ in range(2)]
-    finally:
-        os.umask(before)
-
-    assert codes == [0, 0]
-    assert stat.S_IMODE(Path("billing.prom").stat().st_mode) == 0o644
-    assert [path.name for path in Path().iterdir() if path.name != "dlt"] == ["billing.prom"]
-
-
-def test_the_mode_that_somebody_gave_the_file_stays(here: list[str]) -> None:
-    aig(*here, "--output", "billing.prom")
-    Path("billing.prom").chmod(0o640)
-
-    aig(*here, "--output", "billing.prom")
-
-    assert stat.S_IMODE(Path("billing.prom").stat().st_mode) == 0o640
-
-
-def test_a_file_of_somebody_else_is_replaced_only_by_force(here: list[str]) -> None:
-    Path("other.prom").write_text("up 1\n")
-
-    assert aig(*here, "--output", "other.prom").code == 2
-    assert Path("other.prom").read_text() == "up 1\n"
-    assert aig(*here, "--output", "other.prom", "--force").code == 0
-
-
-def test_a_failure_leaves_the_last_file(here: list[str]) -> None:
-    aig(*here, "--output", "billing.prom")
-    before = Path("billing.prom").read_bytes()
-
-    assert aig("metrics", "--database", "none.duckdb", "--output", "billing.prom").code == 2
-    assert Path("billing.prom").read_bytes() == before
-
-
-def test_views_of_an_older_version_are_told_as_such(here: list[str], tmp_path: Path) -> None:
-    with duckdb.connect(str(tmp_path / "billing.duckdb")) as connection:
-        connection.execute("drop view spend.runway")
-
-    ran = aig(*here)
-
-    assert ran.code == 2
-    assert "aig-billing load" in ran.err

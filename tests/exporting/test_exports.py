@@ -17,7 +17,7 @@ from ai_gateway_billing_pipeline.exporting import selection, writers
 from support.command import Ran, aig
 from support.constants import ACCOUNT, OTHER
 from support.raw_tables import database
-from support.spending import lines, two_accounts
+from support.spending import two_accounts
 
 VIEWS = [name for name in views.VIEWS if name not in views.MACROS]
 FORMATS = ["parquet", "csv", "json", "jsonl", "xlsx"]
@@ -76,14 +76,6 @@ def test_every_view_is_the_same_rows_with_every_digit_in_a_file(view: str) -> No
             assert sorted(Decimal(row[place]) for row in table[1:] if row[place]) == exact
 
 
-def test_lines_of_json_are_objects() -> None:
-    aig("export", "daily", "--output", "days.ndjson")
-
-    objects = [json.loads(line, parse_float=Decimal) for line in Path("days.ndjson").read_text().splitlines()]
-    assert len(objects) == len(rows("from spend.daily"))
-    assert sum(each["amount"] for each in objects) == Decimal(5)
-
-
 def test_times_are_utc_to_the_microsecond() -> None:
     aig("export", "balance", "--format", "jsonl")
 
@@ -106,14 +98,6 @@ def test_days_and_accounts_choose_rows(options: list[str], days: set[int]) -> No
 
     assert ran.code == 0
     assert {day.day for (day,) in rows("select day from 'some.parquet'")} == days
-
-
-def test_months_that_overlap_the_days_are_whole() -> None:
-    aig("export", "monthly", "--from", "2026-11-20", "--to", "2026-11-21", "--output", "a.parquet")
-    aig("export", "monthly", "--to", "2026-10-31", "--output", "b.parquet")
-
-    assert rows("select count(*) from 'a.parquet'") == [(2,)]
-    assert rows("select count(*) from 'b.parquet'") == [(0,)]
 
 
 def test_focus_is_chosen_by_account_too() -> None:
@@ -166,21 +150,6 @@ def test_standard_output_takes_any_format(kind: str) -> None:
     begins = {"parquet": b"PAR1", "csv": b"account_id,", "json": b"[", "jsonl": b'{"account_id"', "xlsx": b"PK"}
     assert done.stdout.startswith(begins[kind])
     assert list(left()) == []
-
-
-@pytest.mark.parametrize("text", [FORMULA, "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1"])
-def test_no_text_of_a_csv_is_a_formula(text: str, tmp_path: Path) -> None:
-    version, shown = lines("2026-11-01", "2026-12-01", "usd", ACCOUNT, large="300")
-    shown[0]["description"] = text
-    tables = {"invoice_preview": [version], "invoice_preview__invoice_lines": shown}
-    two_accounts(tmp_path, **tables).close()
-
-    assert aig("export", "by_model", "--database", str(tmp_path / "billing.duckdb"), "--format", "csv").code == 0
-
-    with Path("by_model.csv").open(newline="", encoding="utf-8") as opened:
-        (row,) = csv.DictReader(opened)
-    assert row["description"] == f"'{text}"
-    assert Decimal(row["gross"]) == 3
 
 
 def test_an_empty_view_is_an_empty_file(tmp_path: Path) -> None:

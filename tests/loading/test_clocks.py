@@ -149,18 +149,6 @@ def test_what_a_trusted_wrong_clock_wrote_is_found_and_then_mended(
     bench.close()
 
 
-def test_versions_of_loads_in_one_moment_keep_their_order(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    account = bench.account()
-    for cents in (300, 200, 100):
-        account.set_balance(cents)
-        bench.load_well()
-
-    assert [row["balance"] for row in bench.versions("credit_balance")] == [300, 200, 100]
-    assert bench.one("select max(_dlt_valid_from) from {raw}.credit_balance") - NOW < timedelta(seconds=1)
-    bench.close()
-
-
 def test_a_trusted_clock_dates_everything(tmp_path: Path) -> None:
     bench = history(tmp_path, [60 * DAY], trust_clock=True)
 

@@ -135,40 +135,6 @@ def test_texts_of_the_api_stay_texts() -> None:
     assert "<img" not in table.html() + report.in_script({"model": evil}) + report.as_section("x", "y", table)
 
 
-def test_json_tells_what_was_written(tmp_path: Path) -> None:
-    path = tmp_path / "spend.html"
-    ran = aig("report", "--database", str(built("empty")), "--output", str(path), "--json")
-
-    assert ran.json["accounts"] == [EMPTY_ACCOUNT_ID]
-    assert ran.json["bytes"] == path.stat().st_size
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--from", "2026-02-30"], "is not a date"),
-        (["--from", "2026-03-01", "--to", "2026-02-01"], "is after --to"),
-        (["--account", "f" * 32], "no such account"),
-        (["--output", "no/such/folder/spend.html"], "Cannot write"),
-        (["--database", "none.duckdb"], "There is no database"),
-    ],
-)
-def test_what_cannot_be_is_refused(arguments: list[str], words: str) -> None:
-    given = arguments if "--database" in arguments else [*arguments, "--database", str(built("empty"))]
-    ran = aig("report", *given)
-
-    assert ran.code == 2
-    assert words in ran.err
-
-
-def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ai_gateway_billing_pipeline.commands.report.find_spec", lambda name: None)
-    ran = aig("report")
-
-    assert ran.code == 2
-    assert "[report]" in ran.err
-
-
 def test_what_notebooks_alone_show_is_drawn_too() -> None:
     with read.connect(built("demo")) as billing:
         comparisons = charts.comparisons(questions.comparisons(billing, DEMO_ACCOUNT_ID))

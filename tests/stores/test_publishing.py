@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from ai_gateway_billing_pipeline.database import read, views
@@ -162,20 +161,3 @@ def test_who_may_not_write_is_told(poured: Database, monkeypatch: pytest.MonkeyP
 
     assert ran.code == 2
     assert "permission denied for database" in ran.err
-
-
-def test_an_empty_database_has_nothing_to_publish(postgres: Database) -> None:
-    ran = aig("publish", "--destination", "postgres")
-
-    assert ran.code == 2
-    assert "contains no AI Gateway billing yet" in ran.err
-    assert postgres.rows("select to_regnamespace('spend')") == [(None,)]
-
-
-def test_what_duckdb_reads_needs_no_tables() -> None:
-    duckdb.connect("billing.duckdb").close()
-
-    ran = aig("publish")
-
-    assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith("Error: billing.duckdb has the views of spend itself")

@@ -160,6 +160,28 @@ def test_a_failure_leaves_the_old_file_and_nothing_else() -> None:
     assert {path.name: path.read_bytes() for path in Path().glob("*spend*")} == {"spend.csv": b"old"}
 
 
+def test_a_file_is_on_the_disk_before_it_has_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that loses its power just after the rename would otherwise have a file without content."""
+    seen: list[tuple[str, int]] = []
+    fsync, replace = os.fsync, os.replace
+
+    def syncing(handle: int) -> None:
+        seen.append(("synced", os.fstat(handle).st_ino))
+        fsync(handle)
+
+    def replacing(source: Path, target: Path) -> None:
+        seen.append(("replaced", source.stat().st_ino))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", syncing)
+    monkeypatch.setattr(os, "replace", replacing)
+    with files.written(Path("new.csv"), DATABASE, [".csv"]) as draft:
+        draft.write_text("all of it")
+
+    inode = Path("new.csv").stat().st_ino
+    assert seen == [("synced", inode), ("replaced", inode)]
+
+
 def test_a_link_to_another_file_stays_one() -> None:
     Path("real.csv").write_text("old")
     Path("spend.csv").symlink_to("real.csv")

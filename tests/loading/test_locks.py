@@ -1,0 +1,37 @@
+"""Locks: what names one, who gets a file of this machine, and what the others are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ai_gateway_billing.errors import DatabaseBusyError
+from ai_gateway_billing_pipeline.loading import locks
+
+
+def test_a_key_is_the_same_everywhere_and_fits_a_bigint() -> None:
+    """Writers of several machines and versions have to meet at it."""
+    assert locks.key("ai_gateway_billing", "shard") == -7734035854628292180
+    assert all(-(2**63) <= locks.key(str(n)) < 2**63 for n in range(100))
+
+
+def test_who_holds_a_file_keeps_it_until_the_end(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+    with locks.file(path, 0, "It is taken."):
+        with pytest.raises(DatabaseBusyError, match=r"^It is taken\.$"), locks.file(path, 0, "It is taken."):
+            pass
+        with locks.file(f"{path} of another", 0, "It is taken."):
+            pass
+
+    with locks.file(path, 0, "It is taken."):
+        pass
+
+
+def test_an_error_gives_the_file_back(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+    with pytest.raises(ZeroDivisionError), locks.file(path, 0, ""):
+        _ = 1 / 0
+
+    with locks.file(path, 0, "It is taken."):
+        pass
