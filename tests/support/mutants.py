@@ -3,7 +3,8 @@
 `python -m support.mutants COSMIC_RAY [--sample N] [--only usage,rows,loading,sql]`, or `make mutants`. cosmic-ray says
 how Python can be changed; of the views each number is changed by one and each comparison by its edge. A change is made
 in a copy of the tree, and tried by the tests that run the changed line, quickest first: coverage tells which those are.
-What they let pass is tried by whole loads, unless `--quick`. Annotations are left alone: nothing runs them.
+`--seconds` says of how many. What they let pass is tried by whole loads, unless `--quick`. Annotations are left alone:
+nothing runs them.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
 from importlib import import_module
+from itertools import accumulate
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -40,7 +42,8 @@ PARTS = {
     "loading": (
         f"{PROGRAM}/loading",
         " ".join(
-            f"tests/loading/test_{each}.py" for each in ("workspace", "result", "clocks", "mixing", "destinations")
+            f"tests/loading/test_{each}.py"
+            for each in ("bookkeeping", "forget", "locks", "mixing", "notify", "refusals", "result", "sql", "times")
         ),
         f"tests/loading {LOADS}",
     ),
@@ -84,6 +87,11 @@ class Tests(NamedTuple):
         lines = self.of_line.get(path, {})
         found = set(lines.get(line, ())) - {""} or {each for own in lines.values() for each in own} - {""}
         return sorted(found, key=lambda test: self.seconds.get(test, 0.0))
+
+    def within(self, tests: Sequence[str], seconds: float) -> list[str]:
+        """The first of them, as many as take so long together, and one at least."""
+        ends = list(accumulate(self.seconds.get(test, 0.0) for test in tests))
+        return [test for test, end in zip(tests, ends, strict=True) if end <= seconds or test == tests[0]]
 
 
 def copy() -> Path:
@@ -214,8 +222,8 @@ def own_copy() -> Path:
     return copy()
 
 
-def is_noticed(change: Change, limit_s: float) -> bool:
-    """Whether a test fails, or does not end, with the change."""
+def noticed_by(change: Change, limit_s: float) -> str:
+    """What notices the change: a test that fails, or, where none ends, the time. Empty when nothing does."""
     path = own_copy() / change.path
     before = path.read_text("utf-8")
     path.write_text(change.text, "utf-8")
@@ -224,7 +232,7 @@ def is_noticed(change: Change, limit_s: float) -> bool:
         if not child:
             os.setsid()
             os._exit(run_tests(own_copy(), change.tests))
-        return ended(child, limit_s) != 0
+        return ended(child, limit_s)
     finally:
         path.write_text(before, "utf-8")
 
@@ -245,16 +253,17 @@ def run_tests(folder: Path, tests: Sequence[str]) -> int:
     return int(pytest.main(["-x", *quiet, *OPTIONS, *tests]))
 
 
-def ended(child: int, limit_s: float) -> int:
-    """How the child ended; one that takes too long is killed with all that it began."""
+def ended(child: int, limit_s: float) -> str:
+    """As `noticed_by`; a child that takes too long is killed with all that it began."""
     until = time.monotonic() + limit_s
     while time.monotonic() < until:
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
-            return status
+            return "a test" if status else ""
         time.sleep(0.05)
     os.killpg(child, signal.SIGKILL)
-    return os.waitpid(child, 0)[1]
+    os.waitpid(child, 0)
+    return "the time"
 
 
 def main() -> None:
@@ -264,6 +273,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(PARTS))
     parser.add_argument("--quick", action="store_true", help="without whole loads")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seconds", type=float, default=1e6, help="of the tests that run the line, so many [all]")
     asked = parser.parse_args()
 
     for part in asked.only.split(","):
@@ -274,21 +284,32 @@ def main() -> None:
             if part == "sql"
             else python_changes(asked.tool.absolute(), part, folder, tests, asked.sample)
         )
+        changes = [change._replace(tests=tests.within(change.tests, asked.seconds)) for change in changes]
         limits = [SPARE_S + 10 * sum(tests.seconds.get(test, 0.0) for test in change.tests) for change in changes]
         with ProcessPoolExecutor(asked.jobs, get_context("fork")) as pool:
             none = changes[0]._replace(text=(ROOT / changes[0].path).read_text("utf-8"))
-            if pool.submit(is_noticed, none, LOADS_S).result():
+            if pool.submit(noticed_by, none, LOADS_S).result():
                 sys.exit(f"Tests of {part} fail without any change: nothing can be learned from them.")
-            noticed = pool.map(is_noticed, changes, limits)
-            survivors = [change for change, was_noticed in zip(changes, noticed, strict=True) if not was_noticed]
-            if not asked.quick:
+            survivors = told(changes, pool.map(noticed_by, changes, limits))
+            if survivors and not asked.quick:
+                tell(f"{part}: whole loads try these {len(survivors)}")
                 loads = [change._replace(tests=PARTS[part][2].split()) for change in survivors]
-                noticed = pool.map(is_noticed, loads, [LOADS_S] * len(loads))
-                survivors = [change for change, was_noticed in zip(survivors, noticed, strict=True) if not was_noticed]
-        sys.stdout.write(f"{part}: {len(changes)} changes, {len(survivors)} that no test noticed\n")
-        for change in survivors:
-            sys.stdout.write(f"  {change.path}:{change.line}: {change.what}\n")
-        sys.stdout.flush()
+                survivors = told(loads, pool.map(noticed_by, loads, [LOADS_S] * len(loads)))
+        tell(f"{part}: {len(changes)} changes, {len(survivors)} that no test noticed")
+
+
+def told(changes: Sequence[Change], noticed: Iterable[str]) -> list[Change]:
+    """Those that nothing noticed; each is told as soon as it is known."""
+    survivors = []
+    for change, by in zip(changes, noticed, strict=True):
+        survivors += [] if by else [change]
+        tell(f"  {change.path}:{change.line}: {change.what}: {by or 'NOTHING'}, of {len(change.tests)} tests")
+    return survivors
+
+
+def tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
