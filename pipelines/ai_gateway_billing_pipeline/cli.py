@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing_pipeline.commands import (
     account,
     accounts,
@@ -22,6 +23,7 @@ from ai_gateway_billing_pipeline.commands import (
     metrics,
     models,
     monthly,
+    options,
     publish,
     query,
     report,
@@ -74,9 +76,16 @@ def _common(
     show: Annotated[  # noqa: ARG001 - its callback does it
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    database: options.Database = None,
+    destination: options.Source = None,
 ) -> None:
-    if context.invoked_subcommand is None and not answering.summary():
-        sys.stdout.write(context.get_help() + "\n")
+    given = {"--database": database, "--destination": destination}
+    options.refuse_unreadable(given)
+    if context.invoked_subcommand is None:
+        if not answering.summary(database, destination):
+            sys.stdout.write(context.get_help() + "\n")
+    elif misplaced := [option for option, value in given.items() if value is not None]:
+        raise SettingsError(f"{misplaced[0]} stands behind the command: aig-billing {context.invoked_subcommand} …")
 
 
 for command in (

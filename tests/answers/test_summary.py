@@ -52,6 +52,41 @@ def test_of_one_account_it_is_a_list() -> None:
     assert "Invoices to pay: none" in lines
 
 
+def test_another_file_can_be_named() -> None:
+    other = Path("other")
+    other.mkdir()
+    database(other, **ONE).close()
+
+    with time_machine.travel(NOW, tick=False):
+        ran = aig("--database", "other/billing.duckdb")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("AI Gateway billing in other/billing.duckdb, UTC, as of")
+
+
+def test_a_named_file_that_is_missing_is_told() -> None:
+    ran = aig("--database", "other.duckdb")
+
+    assert ran.code == 2
+    assert "There is no database other.duckdb" in ran.err
+
+
+@pytest.mark.parametrize("given", [["--database", "x.duckdb"], ["--destination", "postgres"]])
+@pytest.mark.parametrize("command", ["load", "today", "account"])
+def test_options_before_a_command_are_not_taken_for_its_own(given: list[str], command: str) -> None:
+    ran = aig(*given, command)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{given[0]} stands behind the command: aig-billing {command}" in ran.err
+
+
+@pytest.mark.parametrize("option", ["--database", "--destination"])
+def test_an_empty_name_is_refused(option: str) -> None:
+    ran = aig(option, "")
+
+    assert (ran.code, ran.err) == (2, f"Error: {option} is empty.\n")
+
+
 def test_the_next_day_it_does_not_say_today() -> None:
     database(Path(), **ONE).close()
 

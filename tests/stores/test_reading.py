@@ -113,12 +113,13 @@ def test_every_reading_command_says_the_same(poured: str) -> None:
     commands = [name for name in reading_commands() if name != "report" or find_spec("altair")]
     assert len(commands) > 10
     for name in commands:
-        command = [name, *ASKED.get(name, [])]
+        command = [*name.split(), *ASKED.get(name, [])]
         here, files = aig(*command), [path.read_bytes() for path in sorted(Path().glob("out.*"))]
         there = aig(*command, "--destination", poured)
 
         assert here.out or files, (command, here)
-        assert (there.code, there.out) == (here.code, here.out), (command, there)
+        said = there.out.replace(f"billing in {poured},", "billing in billing.duckdb,")
+        assert (there.code, said) == (here.code, here.out), (command, there)
         assert [path.read_bytes() for path in sorted(Path().glob("out.*"))] == files
 
 

@@ -76,12 +76,10 @@ class Periods(Asking):
         self.show(name, store, Asked(self.account or (), first, last, self.newest or (None if first else default)))
 
 
-def summary() -> bool:
-    """Print how things stand on one screen; False, and nothing, where there is no database."""
-    from ai_gateway_billing_pipeline import settings
-
-    store = settings.store(None, None)
-    if store.is_file and not store.database.exists():
+def summary(database: str | None, destination: str | None) -> bool:
+    """Print how things stand on one screen; False, and nothing, where there is no database and none was named."""
+    store = options.store(database=database, destination=destination)
+    if database is None and store.is_file and not store.database.exists():
         return False
     from ai_gateway_billing_pipeline.answers import summary
     from ai_gateway_billing_pipeline.database import stores

@@ -3,7 +3,7 @@
 import inspect
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from enum import StrEnum
 from functools import wraps
@@ -115,8 +115,7 @@ def logged(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(**given: Any) -> None:
         _logging(**{name: given.pop(name) for name in added.parameters})
-        for name, value in given.items():
-            _refuse_unreadable(own.parameters[name], value)
+        refuse_unreadable({_spelled(own.parameters[name]): value for name, value in given.items()})
         command(**given)
 
     parameters = [*own.parameters.values(), *added.parameters.values()]
@@ -150,18 +149,19 @@ def in_place_of(parameter: str, make: Callable[..., Any]) -> Callable[[Callable[
     return decorated
 
 
-def _store(*, database: Database = None, destination: Source = None) -> "Store":
+def store(*, database: Database = None, destination: Source = None) -> "Store":
+    """Where a reader reads, address included. Raises `SettingsError` for what cannot be read."""
     from ai_gateway_billing_pipeline import settings
 
-    store = settings.store(database, destination)
-    if store.is_file:
-        return store
+    named = settings.store(database, destination)
+    if named.is_file:
+        return named
     from ai_gateway_billing_pipeline.loading import remotes
 
-    return remotes.found(store)
+    return remotes.found(named)
 
 
-reading = in_place_of("store", _store)
+reading = in_place_of("store", store)
 """A command that reads what was loaded: `store` says where it is."""
 
 
@@ -192,15 +192,20 @@ loading = in_place_of("shared", Loading)
 """A command that loads: `shared` is what it can be told as any other."""
 
 
-def _refuse_unreadable(parameter: inspect.Parameter, value: object) -> None:
-    """An empty text is a script's unset variable more often than a wish."""
+def _spelled(parameter: inspect.Parameter) -> str:
+    """The option as it is written; an argument is not."""
+    (option,) = parameter.annotation.__metadata__
+    return str(option.default) if isinstance(option, OptionInfo) else ""  # where typer keeps an annotation's first word
+
+
+def refuse_unreadable(given: Mapping[str, object]) -> None:
+    """Raise `SettingsError` for an empty text, which is a script's unset variable more often than a wish."""
     from ai_gateway_billing_pipeline import inputs
 
-    (option,) = parameter.annotation.__metadata__
-    if isinstance(option, OptionInfo):
+    for option, value in given.items():
         for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, str) and (problem := inputs.problem_of(each)):
-                raise SettingsError(f"{option.default} {problem}.")  # where typer keeps an annotation's first word
+            if option and isinstance(each, str) and (problem := inputs.problem_of(each)):
+                raise SettingsError(f"{option} {problem}.")
 
 
 def _logging(
