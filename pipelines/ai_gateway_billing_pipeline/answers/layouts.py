@@ -1,7 +1,7 @@
 """How each answer reads on a terminal: its title, its columns, and what to know about it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -121,7 +121,7 @@ def _today(answer: Answer) -> Layout:
     title = _title("Spend so far", answer)
     if len(answer.scope.accounts) == 1:
         return Layout(title, columns.figures(_today_of_one(answer.rows[0], answer)), has_head=False)
-    day, before = _days_of(answer.rows[0], answer)
+    day, before = days_of(answer.rows[0]["day"], answer.scope.asked.now or answer.as_of)
     shown = [
         columns.names(answer, "total"),
         columns.amounts(day, answer, "today"),
@@ -132,17 +132,19 @@ def _today(answer: Answer) -> Layout:
         columns.currencies(answer),
         Column("days left", [columns.number(row["days_left"]) for row in answer.rows], kind="number"),
     ]
-    return Layout(title, shown)
+    ends = {f"{row['until_at']:%H:%M}" for row in answer.rows if row["until_at"]}
+    notes = [f"Changes compare whole hours, until {', '.join(sorted(ends))}."] if ends else []
+    return Layout(title, shown, notes)
 
 
 def _today_of_one(row: Row, answer: Answer) -> list[tuple[str, str, str, str]]:
     unit = str(row["currency"])
-    day, before = _days_of(row, answer)
+    day, before = days_of(row["day"], answer.scope.asked.now or answer.as_of)
     whole_day = f"{money(row['yesterday'])} in the whole day"
     forecast = f"forecast {money(row['month_end_forecast'])}"
     changes = (_percent(row["change_percent_from_yesterday"]), _percent(row["change_percent_from_last_month"]))
     return [
-        (day, money(row["today"]), unit, f"until {row['until_at']:%H:%M}"),
+        (day, money(row["today"]), unit, _by_then(row)),
         (f"{before} by then", money(row["yesterday_by_then"]), unit, _joined(changes[0], whole_day)),
         ("month so far", money(row["month_to_date"]), unit, forecast),
         ("last month by then", money(row["last_month_by_then"]), unit, changes[1]),
@@ -151,12 +153,19 @@ def _today_of_one(row: Row, answer: Answer) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _days_of(row: Row, answer: Answer) -> tuple[str, str]:
+def _by_then(row: Row) -> str:
+    """What of the day the comparison with the day before is about: whole hours."""
+    if row["until_at"] is None:
+        return "so far"
+    whole = "" if row["today_by_then"] == row["today"] else f"{money(row['today_by_then'])} "
+    return f"{whole}until {row['until_at']:%H:%M}"
+
+
+def days_of(day: date, now: datetime | None) -> tuple[str, str]:
     """What the newest day and the one before it are called: it need not be today."""
-    now = answer.scope.asked.now or answer.as_of
-    if now and row["day"] == now.astimezone(UTC).date():
+    if now and day == now.astimezone(UTC).date():
         return "today", "yesterday"
-    return f"{row['day']:%a %d %b}", "the day before"
+    return f"{day:%a %d %b}", "the day before"
 
 
 def _percent(change: Decimal | None) -> str:

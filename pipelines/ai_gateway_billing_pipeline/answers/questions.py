@@ -194,23 +194,35 @@ _GATEWAYS = f"""
 
 
 _TODAY = """
-    with changes as (from spend.changes where model is null)
+    with changes as (
+        select *, (starts_at at time zone 'UTC')::date as first_day
+        from spend.changes
+        where model is null
+    ),
+    asked as (
+        select *, max((as_of at time zone 'UTC')::date) over () as day
+        from spend.accounts
+        where list_contains($accounts, account_id) and not is_gone
+            and account_id in (select account_id from spend.daily)
+    )
     select
-        accounts.account_id, account_name, accounts.currency,
-        today.day, today.until_at, today.amount as today, today.previous_amount as yesterday_by_then,
-        today.change_percent as change_percent_from_yesterday, yesterday.amount as yesterday,
+        asked.account_id, account_name, asked.currency,
+        asked.day, today.amount as today, by_then.until_at, by_then.amount as today_by_then,
+        by_then.previous_amount as yesterday_by_then,
+        by_then.change_percent as change_percent_from_yesterday, yesterday.amount as yesterday,
         runway.month_to_date, this_month.previous_amount as last_month_by_then,
         this_month.change_percent as change_percent_from_last_month, month_end_forecast,
         balance, days_left, runs_out_date, auto_topup, auto_topup_reason, next_topup_date
-    from spend.accounts
+    from asked
     join spend.runway using (account_id)
-    join (
-        from changes select *, (starts_at at time zone 'UTC')::date as day where period = 'day'
-    ) as today using (account_id)
-    left join (from changes where period = 'month') as this_month using (account_id)
-    left join spend.daily as yesterday on yesterday.account_id = accounts.account_id and yesterday.day = today.day - 1
-    where list_contains($accounts, accounts.account_id)
-    order by account_name, accounts.account_id
+    left join spend.daily as today on today.account_id = asked.account_id and today.day = asked.day
+    left join spend.daily as yesterday on yesterday.account_id = asked.account_id and yesterday.day = asked.day - 1
+    left join changes as by_then
+        on by_then.account_id = asked.account_id and by_then.period = 'day' and by_then.first_day = asked.day
+    left join changes as this_month
+        on this_month.account_id = asked.account_id and this_month.period = 'month'
+        and this_month.first_day = date_trunc('month', asked.day)
+    order by account_name, asked.account_id
 """
 
 
@@ -241,7 +253,9 @@ def _question(name: str, sql: str, sums: Sequence[str]) -> Callable[[duckdb.Duck
 
 
 QUESTIONS: Mapping[str, Callable[[duckdb.DuckDBPyConnection, Scope], Answer]] = {
-    "today": _question("today", _TODAY, ["today", "yesterday_by_then", "yesterday", "month_to_date", "balance"]),
+    "today": _question(
+        "today", _TODAY, ["today", "today_by_then", "yesterday_by_then", "yesterday", "month_to_date", "balance"]
+    ),
     "daily": _question("daily", _DAILY, ["amount"]),
     "monthly": _question("monthly", _MONTHLY, ["amount"]),
     "models": _question("models", _MODELS, ["gross", "credits", "net"]),
@@ -253,7 +267,8 @@ QUESTIONS: Mapping[str, Callable[[duckdb.DuckDBPyConnection, Scope], Answer]] = 
 }
 """A row of `today` and of `runway` is of an account, of `daily` of an account and UTC day, of `monthly` of a month, of
 `models` of a month and model, of `gateways` of a gateway in all of the time, of `invoices` of an invoice. `daily`,
-`monthly` and `models` are in the order of time."""
+`monthly` and `models` are in the order of time. `today` is all that is known of the newest day of all of them, as in
+`daily`; what is `…_by_then` is of whole hours, until `until_at`."""
 
 
 def totals(rows: Iterable[Row], sums: Sequence[str]) -> list[Row]:

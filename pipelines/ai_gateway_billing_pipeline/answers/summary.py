@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ _MORE = "More: aig-billing today, daily, monthly, models, runway, invoices, or -
 class Summary(NamedTuple):
     """The answers that it is made of."""
 
+    today: Answer
     days: Answer
     models: Answer
     runway: Answer
@@ -40,6 +41,7 @@ def ask(connection: duckdb.DuckDBPyConnection) -> Summary:
     kept = [account for account in all_of_it.accounts if not account.is_gone]
     one_month = scope.Scope(kept, Asked(newest=1))
     return Summary(
+        questions.QUESTIONS["today"](connection, one_month),
         questions.QUESTIONS["daily"](connection, all_of_it._replace(accounts=kept)),
         questions.QUESTIONS["models"](connection, one_month),
         questions.QUESTIONS["runway"](connection, one_month),
@@ -54,7 +56,7 @@ def show(found: Summary, where: str, now: datetime) -> None:
         figures.say([printing.reason(found.runway), "", _MORE])
         return
     title = f"AI Gateway billing in {where}, UTC, as of {columns.moment(found.runway.as_of)}"
-    shown = _one(found, rows[0], now) if len(rows) == 1 else _several(found, rows)
+    shown = _one(found, rows[0], now) if len(rows) == 1 else _several(found, rows, now)
     currency, _ = Counter(row["currency"] for row in rows).most_common(1)[0]
     lines = [_trend(found.days, currency), _models(found.models, currency), _open(found.invoices), _left_out(found)]
     notes = ["\n".join(filter(None, lines)), *printing.warnings(found.runway, now), _MORE]
@@ -63,11 +65,8 @@ def show(found: Summary, where: str, now: datetime) -> None:
 
 def _one(found: Summary, row: Row, now: datetime) -> list[Column]:
     unit = str(row["currency"])
-    day = row["as_of"].astimezone(UTC).date()
-    amounts = {each["day"]: each["amount"] for each in found.days.rows}
-    before = f"{money(amounts.get(day - timedelta(days=1)))} on the day before"
-    lines = [
-        ("today so far" if day == now.date() else f"{day}", money(amounts.get(day)), unit, before),
+    lines = [_newest_day(each, unit, now) for each in found.today.rows]
+    lines += [
         ("month so far", money(row["month_to_date"]), unit, f"forecast {money(row['month_end_forecast'])}"),
         ("credit left", money(row["balance"]), unit, f"top-up {layouts.topup(row)}"),
         ("days left", columns.number(row["days_left"]), "days", layouts.until(row)),
@@ -75,11 +74,16 @@ def _one(found: Summary, row: Row, now: datetime) -> list[Column]:
     return columns.figures(lines)
 
 
-def _several(found: Summary, rows: Sequence[Row]) -> list[Column]:
+def _newest_day(row: Row, unit: str, now: datetime) -> tuple[str, str, str, str]:
+    name = "today so far" if layouts.days_of(row["day"], now)[0] == "today" else f"{row['day']}"
+    return name, money(row["today"]), unit, f"{money(row['yesterday'])} on the day before"
+
+
+def _several(found: Summary, rows: Sequence[Row], now: datetime) -> list[Column]:
     shown = found.runway._replace(rows=rows[: _room(found)])
     return [
         columns.names(shown, "total", _NAME),
-        _today(found.days, shown),
+        _today(found.today, shown, now),
         columns.amounts("month", shown, "month_to_date"),
         columns.amounts("forecast", shown, "month_end_forecast", spare=1),
         columns.amounts("credit left", shown, "balance"),
@@ -88,14 +92,13 @@ def _several(found: Summary, rows: Sequence[Row]) -> list[Column]:
     ]
 
 
-def _today(days: Answer, shown: Answer) -> Column:
-    """The newest day of each account, and the sums of all."""
-    newest = {row["account_id"]: row for row in days.rows}
-    sums = {total["currency"]: total["amount"] for total in questions.totals(newest.values(), ["amount"])}
-    cells = [newest.get(row["account_id"], {}).get("amount") for row in shown.rows]
-    return Column(
-        "today", list(map(money, cells)), [money(sums.get(t["currency"])) for t in shown.totals], kind="number"
-    )
+def _today(today: Answer, shown: Answer, now: datetime) -> Column:
+    """The newest day, and the sums of all accounts."""
+    amounts = {row["account_id"]: row["today"] for row in today.rows}
+    sums = {total["currency"]: total["today"] for total in today.totals}
+    cells = [money(amounts.get(row["account_id"])) for row in shown.rows]
+    name = layouts.days_of(today.rows[0]["day"], now)[0] if today.rows else "today"
+    return Column(name, cells, [money(sums.get(total["currency"])) for total in shown.totals], kind="number")
 
 
 def _trend(days: Answer, currency: str) -> str:
