@@ -20,6 +20,7 @@ import yaml
 from typer.main import get_command
 
 from ai_gateway_billing_pipeline import cli
+from ai_gateway_billing_pipeline.commands import telling
 from ai_gateway_billing_pipeline.database import checks, read
 from support.bench import Bench
 from support.constants import HOUR, NOW, ROOT
@@ -93,11 +94,31 @@ def check(bench: Bench, stale_after: int) -> int:
         return checks.exit_code([each for each in found if each.check in ("stale_data", "stopped_schedule")])
 
 
+def environment(path: Path) -> dict[str, str]:
+    """The variables that an example sets for all that it runs."""
+    found = re.findall(r"^(?:Environment=)?(AIG_BILLING_\w+)=(.*)$", path.read_text(), re.MULTILINE)
+    return dict(found)
+
+
 def stale_after() -> int:
     """The hours that the examples give, for a load every hour."""
-    words = [calls(DEPLOY / "aig-billing-check.service"), calls(DEPLOY / "crontab")]
-    (limit,) = {int(call[call.index("--stale-after") + 1]) for found in words for call in found if call[0] == "check"}
+    (limit,) = {int(environment(DEPLOY / name)["AIG_BILLING_STALE_AFTER"]) for name in (*SERVICES, "crontab")}
     return limit
+
+
+SERVICES = ("aig-billing.service", "aig-billing-check.service", "aig-billing-metrics.service")
+
+
+@pytest.mark.parametrize("path", CALLERS, ids=lambda path: path.name)
+def test_what_a_load_finds_the_check_and_the_metrics_find_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No call has limits of its own: a finding would be told by one and taken back by the other."""
+    limits = {"--stale-after", "--credit-days", "--remind-after"}
+    assert not [call for call in calls(path) if limits & {*call}]
+
+    for name, value in environment(path).items():
+        monkeypatch.setenv(name, value)
+    is_of_a_family = path.name in (*SERVICES, "crontab")
+    assert telling.limits() == (checks.Limits(stale_after()) if is_of_a_family else checks.Limits())
 
 
 def test_one_load_that_reached_nobody_is_no_news_and_a_day_of_them_is(bench: Bench) -> None:
@@ -152,7 +173,7 @@ def install(home: Path, script: str) -> None:
 
 
 def test_the_crontab_has_five_fields_and_a_command_on_each_line() -> None:
-    lines = [line for line in without_comments(text("crontab")).splitlines() if line and not line.startswith("MAILTO")]
+    lines = [line for line in without_comments(text("crontab")).splitlines() if line and not re.match(r"\w+=", line)]
 
     assert len(lines) == 2
     for line in lines:
