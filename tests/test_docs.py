@@ -8,8 +8,10 @@ import duckdb
 import pytest
 
 from ai_gateway_billing.rows.tables import TABLES
-from ai_gateway_billing_pipeline.database import views
+from ai_gateway_billing_pipeline.alerts import stored
+from ai_gateway_billing_pipeline.database import checks, views
 from support import write_docs
+from support.constants import NOW
 from support.simulated import demo_account
 
 STALE = "run `make docs` and look at what changed"
@@ -49,6 +51,19 @@ def test_nothing_in_the_database_goes_without_a_description(connection: duckdb.D
     own = {(table, name) for table, (_, columns) in write_docs.OWN.items() for name in columns}
 
     assert found == described | own
+
+
+def test_what_is_kept_of_findings_is_described() -> None:
+    with duckdb.connect() as connection:
+        connection.execute(f"create schema {views.DATASET}")
+        stored.prepare(stored.Plain(connection))
+        checks.accept(stored.Plain(connection), checks.Finding("id", "check", "error", "", "found"), NOW)
+        query = (
+            "select table_name, list(column_name order by column_index) from duckdb_columns() where schema_name = $1"
+        )
+        found = dict(connection.execute(f"{query} group by all", [views.DATASET]).fetchall())
+
+    assert found == {table: [*columns] for table, (_, columns) in write_docs.ALERTS.items()}
 
 
 def test_column_types_are_those_of_the_database(connection: duckdb.DuckDBPyConnection) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -108,7 +108,11 @@ RAW = {
     "usage_hourly": Table("account, UTC hour and id", "`account_id`, `bucket_start`, `id`", _BUCKETS),
     "usage_daily": Table("account, UTC day and id", "`account_id`, `bucket_start`, `id`", _BUCKETS),
     "usage_coverage": Table("account, grouping and UTC day that was read", "`account_id`, `grouping`, `day`", "merge"),
-    "invoices": Table("account and invoice", "`account_id`, `id`", "merge: all pages are read by every load"),
+    "invoices": Table(
+        "account and invoice",
+        "`account_id`, `id`",
+        "merge: the newest are read by every load, all of them once in 24 hours",
+    ),
     "invoice_preview": Table("account and version of the preview", "`account_id`, `_dlt_valid_from`", _VERSIONS),
     "invoice_preview__invoice_lines": Table(
         "line of a version of the preview", "`_dlt_id`; parent: `_dlt_parent_id`", _CHILD
@@ -233,6 +237,45 @@ OWN = {
     ),
 }
 
+ALERTS = {
+    "alerts": (
+        Table("finding of `check` that was ever to be told", "`id`", "by a load or check that tells somebody"),
+        {
+            "id": "The id of the finding, as `check` shows it",
+            "check_name": "The check that found it",
+            "severity": "`error`, `warning` or `info`",
+            "account_id": "Cloudflare account id; empty where it is of no single one",
+            "finding": "What was found, as a sentence",
+            "first_seen_at": "Since when it is there, UTC",
+            "gone_at": "When it was gone, UTC; NULL while it is there. Its row goes 35 days later",
+        },
+    ),
+    "alert_notices": (
+        Table("finding and address that was told of it", "`id`, `address`", "with `alerts`, before and after sending"),
+        {
+            "id": "The id of the finding",
+            "account_id": "Cloudflare account id",
+            "address": "The service's name and a digest that does not tell the address",
+            "steps": "What it was told of, such as severities and thresholds, as a JSON list",
+            "told_at": "When it was last told, UTC; NULL when nothing was told for sure",
+            "is_over": "Whether it was told that the finding is gone",
+            "claimed_at": "Since when a process means to tell more, UTC",
+        },
+    ),
+    "_accepted_findings": (
+        Table("finding that somebody accepted", "`id`", "by `check --accept`"),
+        {
+            "id": "The id of the finding",
+            "check_name": "The check that found it",
+            "account_id": "Cloudflare account id",
+            "finding": "What was found, as it was accepted",
+            "accepted_at": "When it was accepted, UTC",
+            "reached": "The steps that it had reached, as a JSON list: a further one is not accepted",
+        },
+    ),
+}
+"""Tables that are there once somebody was told or something was accepted."""
+
 _AMOUNTS = ("amount_due", "amount_paid", "amount_remaining")
 CERTAINTY = {
     **{(table, name): "observed" for table in ("invoices", "invoice_preview") for name in _AMOUNTS},
@@ -325,7 +368,13 @@ def _field_cases() -> Iterator[str]:
 
 def _own_tables() -> Iterator[str]:
     yield "## Tables about the loads\n\nAlso in schema `ai_gateway_billing`; written by the load, not by the API.\n"
-    for table, (about, columns) in OWN.items():
+    yield from _described(OWN)
+    yield "## Tables about findings\n\nIn the same schema, once somebody was told of a finding, or accepted one.\n"
+    yield from _described(ALERTS)
+
+
+def _described(own: Mapping[str, tuple[Table, Mapping[str, str]]]) -> Iterator[str]:
+    for table, (about, columns) in own.items():
         yield f"### {table}\n\nOne row per {about.grain}. Key: {about.key}. Written: {about.written}.\n"
         yield grid(["column", "meaning"], [[f"`{name}`", meaning] for name, meaning in columns.items()])
 
