@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from support.command import Ran, aig
+from support.constants import ACCOUNT, OTHER
 from support.many import ILL_EVERY, many
+from support.spending import two_accounts
 
 FIRST = f"{1:032x}"
 
@@ -81,7 +84,25 @@ def test_chosen_and_all_accounts_are_shown_in_full(of: Callable[[int], str]) -> 
     assert list(two.json["accounts"]) == [FIRST, f"{2:032x}"]
     assert everything.out.count("Account ") == 150
     assert (unknown.code, unknown.out) == (2, "")
-    assert "contains nothing about the account" in unknown.err
+    assert f"--account {'f' * 32}: no such account." in unknown.err
+
+
+@pytest.fixture
+def named(tmp_path: Path) -> str:
+    """One account with an alias, one with a name of Cloudflare's."""
+    two_accounts(tmp_path).close()
+    return str(tmp_path / "billing.duckdb")
+
+
+@pytest.mark.parametrize("word", [ACCOUNT, "research", "ann@example.com's account"])
+def test_accounts_are_shown_and_chosen_by_their_names(word: str, named: str) -> None:
+    everything, one = run("status", "--database", named), run("status", "--database", named, "--account", word)
+
+    assert f"Account Research ({ACCOUNT})" in everything.out
+    assert f"Account Production ({OTHER})" in everything.out
+    assert f"Account Research ({ACCOUNT})" in one.out
+    assert OTHER not in one.out
+    assert run("status", "--database", named, "--json").json["names"] == {ACCOUNT: "Research", OTHER: "Production"}
 
 
 def test_json_has_every_account_and_resource(of: Callable[[int], str]) -> None:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ai_gateway_billing.errors import SettingsError
-
 from . import options
 
 if TYPE_CHECKING:
@@ -20,6 +18,7 @@ _MANY = 20
 """Of more accounts a summary is shown, and those that need attention."""
 _LISTED = 50
 """Lines about accounts that need attention."""
+_NAME = 32
 
 
 @options.logged
@@ -27,7 +26,8 @@ _LISTED = 50
 def status(
     *,
     account: Annotated[
-        list[str] | None, typer.Option("--account", metavar="ID", help="Only this account; repeatable.")
+        list[str] | None,
+        typer.Option("--account", metavar="ACCOUNT", help="Only this account, by ID, name or alias; repeatable."),
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help=f"Show every account in full, also when there are over {_MANY}.")
@@ -36,34 +36,40 @@ def status(
     as_json: options.Json = False,
 ) -> None:
     """Show what the database contains and how the last loads went. One line per account and resource."""
-    from ai_gateway_billing_pipeline.database import read, stores
+    from ai_gateway_billing_pipeline.database import checks, read, scope, stores
     from ai_gateway_billing_pipeline.terminal import values
 
     with stores.connect(store) as connection:
         holdings, fields = read.holdings(connection), read.unknown_fields(connection)
-    by_account = {name: list(own) for name, own in groupby(holdings, attrgetter("account_id"))}
+        names = checks.names(connection)
+        by_account = {name: list(own) for name, own in groupby(holdings, attrgetter("account_id"))}
+        named = [word for word in account or () if word not in by_account]
+        meant = scope.scope(connection, scope.Asked(named)).accounts if named else ()
     if account:
-        by_account = _chosen(by_account, account, store)
+        chosen = {*account, *(each.id for each in meant)}
+        by_account = {account_id: own for account_id, own in by_account.items() if account_id in chosen}
     if as_json:
-        values.print_object(_as_json(store, by_account, fields))
+        values.print_object(_as_json(store, by_account, names, fields))
     else:
-        _print(by_account, fields, is_short=len(by_account) > _MANY and not everything)
+        called = {account_id: _called(account_id, names.get(account_id)) for account_id in by_account}
+        _print(by_account, called, fields, is_short=len(by_account) > _MANY and not everything)
 
 
-def _chosen(
-    by_account: "Mapping[str, list[Holding]]", chosen: Sequence[str], store: "Store"
-) -> "dict[str, list[Holding]]":
-    for account_id in chosen:
-        if account_id not in by_account:
-            raise SettingsError(f"{store} contains nothing about the account {account_id}.")
-    return {account_id: own for account_id, own in by_account.items() if account_id in chosen}
+def _called(account_id: str, name: str | None) -> str:
+    from ai_gateway_billing_pipeline.terminal.values import cut
+
+    return f"{cut(' '.join(name.split()), _NAME)} ({account_id})" if name else account_id
 
 
 def _as_json(
-    store: "Store", by_account: "Mapping[str, Sequence[Holding]]", fields: "Sequence[UnknownField]"
+    store: "Store",
+    by_account: "Mapping[str, Sequence[Holding]]",
+    names: Mapping[str, str],
+    fields: "Sequence[UnknownField]",
 ) -> dict[str, Any]:
     return {
         "database": str(store),
+        "names": {account_id: names.get(account_id) for account_id in by_account},
         "accounts": {
             account_id: {holding.resource: _object(holding) for holding in own}
             for account_id, own in by_account.items()
@@ -81,14 +87,20 @@ def _object(holding: "Holding") -> dict[str, Any]:
     return row
 
 
-def _print(by_account: "Mapping[str, Sequence[Holding]]", fields: "Sequence[UnknownField]", *, is_short: bool) -> None:
+def _print(
+    by_account: "Mapping[str, Sequence[Holding]]",
+    called: Mapping[str, str],
+    fields: "Sequence[UnknownField]",
+    *,
+    is_short: bool,
+) -> None:
     from ai_gateway_billing_pipeline.terminal.values import minute
 
     if is_short:
-        _summarise(by_account)
+        _summarise(by_account, called)
     else:
         for account_id, own in by_account.items():
-            _print_account(account_id, own)
+            _print_account(called[account_id], own)
     for field in fields:
         since = minute(field.first_seen_at)
         line = f"Unknown field {field.table}.{field.field} ({field.data_type}), since {since}."
@@ -97,15 +109,15 @@ def _print(by_account: "Mapping[str, Sequence[Holding]]", fields: "Sequence[Unkn
         sys.stdout.write("No account has been loaded yet.\n")
 
 
-def _print_account(account_id: str, own: "Sequence[Holding]") -> None:
+def _print_account(called: str, own: "Sequence[Holding]") -> None:
     from ai_gateway_billing_pipeline.terminal import output
 
     columns = ["resource", "rows", "newest (UTC)", "last success", "note"]
-    output.print_table(columns, map(_row, own), title=f"Account {account_id}", right=[1])
+    output.print_table(columns, map(_row, own), title=f"Account {called}", right=[1])
     sys.stdout.writelines(f"{line}\n" for line in ["", *map(_coverage, own)] if line is not None)
 
 
-def _summarise(by_account: "Mapping[str, Sequence[Holding]]") -> None:
+def _summarise(by_account: "Mapping[str, Sequence[Holding]]", called: Mapping[str, str]) -> None:
     """A line per resource for all accounts together, and the accounts that need attention."""
     from ai_gateway_billing_pipeline.terminal import output
 
@@ -116,9 +128,9 @@ def _summarise(by_account: "Mapping[str, Sequence[Holding]]") -> None:
     columns = ["resource", "accounts", "rows", "newest (UTC)", "oldest success", "failed", "days missing"]
     lines = [_total(resource, found) for resource, found in by_resource.items()]
     output.print_table(columns, lines, title=f"{len(by_account)} accounts", right=[1, 2, 5, 6])
-    ill = [(account_id, *line) for account_id, own in by_account.items() for line in _troubles(own)]
+    ill = [(called[account_id], *line) for account_id, own in by_account.items() for line in _troubles(own)]
     if ill:
-        count = len({account_id for account_id, *_ in ill})
+        count = len({account for account, *_ in ill})
         output.print_table(["account", "resource", "note"], ill[:_LISTED], title=f"{count} accounts need attention")
     more = f" {len(ill) - _LISTED} lines are left out." if len(ill) > _LISTED else ""
     sys.stdout.write(
