@@ -18,22 +18,22 @@ both_sources as (
   select
     account_id,
     day,
-    by_hour,
-    by_day,
-    case
-      when by_hour.account_id is null then true
-      when by_day.account_id is null then false
-      when by_hour.is_complete <> by_day.is_complete then by_day.is_complete
-      when by_hour.read_at is null then by_day.read_at is not null
-      else coalesce(epoch(by_day.read_at) - epoch(by_hour.read_at) > 3600, false)
-    end as takes_day
-  from (from spend.daily_sources where source = 'hour') as by_hour
-  full join (from spend.daily_sources where source = 'day') as by_day using (account_id, day)
+    any_value(sources) filter (where source = 'hour') as by_hour,
+    any_value(sources) filter (where source = 'day') as by_day
+  from spend.daily_sources as sources
+  group by account_id, day
 ),
 chosen as (
   select
     account_id,
     day,
+    case
+      when by_hour is null then true
+      when by_day is null then false
+      when by_hour.is_complete <> by_day.is_complete then by_day.is_complete
+      when by_hour.read_at is null then by_day.read_at is not null
+      else coalesce(epoch(by_day.read_at) - epoch(by_hour.read_at) > 3600, false)
+    end as takes_day,
     case when takes_day then by_day else by_hour end as source
   from both_sources
 )

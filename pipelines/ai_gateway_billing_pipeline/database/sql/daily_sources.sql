@@ -9,64 +9,56 @@
 -- read_at: when the day was last read, UTC; NULL when it was never read completely
 create or replace view spend.daily_sources as
 with
-coverage as (
+-- One branch for each table, so that whoever asks for one source does not read the other. No join but a union, so that
+-- whoever asks for an account or a day does not read the others.
+parts as (
   select
     account_id,
-    epoch(day)::bigint // 86400 as day_number,
-    "grouping",
-    epoch(read_until)::bigint // 3600 - day_number * 24 as hours_known,
-    read_at
-  from ai_gateway_billing.usage_coverage
-),
-by_hour as (
-  select
-    usage_hourly.account_id,
-    epoch_us(usage_hourly.bucket_start) // 86400000000 as day_number,
-    sum(spend.amount(usage_hourly.aggregated_value * accounts.major_per_usage_unit)) as amount
-  from ai_gateway_billing.usage_hourly as usage_hourly
-  join spend.accounts using (account_id)
-  group by all
-),
-by_day as (
-  select
-    usage_daily.account_id,
-    epoch_us(usage_daily.bucket_start) // 86400000000 as day_number,
-    sum(spend.amount(usage_daily.aggregated_value * accounts.major_per_usage_unit)) as amount
-  from ai_gateway_billing.usage_daily as usage_daily
-  join spend.accounts using (account_id)
-  group by all
-),
--- One branch for each table, so that whoever asks for one source does not read the other.
-sources as (
-  select
-    account_id,
-    day_number,
     'hour' as source,
-    by_hour.amount,
-    covered.hours_known,
-    covered.read_at
-  from by_hour
-  full join (from coverage where "grouping" = 'hour') as covered using (account_id, day_number)
+    epoch_us(bucket_start) // 86400000000 as day_number,
+    aggregated_value,
+    null::bigint as hours_known,
+    null::timestamptz as read_at
+  from ai_gateway_billing.usage_hourly
   union all
   select
     account_id,
+    'day',
+    epoch_us(bucket_start) // 86400000000,
+    aggregated_value,
+    null,
+    null
+  from ai_gateway_billing.usage_daily
+  union all
+  select
+    account_id,
+    "grouping",
+    epoch(day)::bigint // 86400,
+    null,
+    epoch(read_until)::bigint // 3600 - epoch(day)::bigint // 86400 * 24,
+    read_at
+  from ai_gateway_billing.usage_coverage
+),
+sources as (
+  select
+    account_id,
+    source,
     day_number,
-    'day' as source,
-    by_day.amount,
-    covered.hours_known,
-    covered.read_at
-  from by_day
-  full join (from coverage where "grouping" = 'day') as covered using (account_id, day_number)
+    sum(spend.amount(aggregated_value * accounts.major_per_usage_unit)) as amount,
+    coalesce(max(hours_known), 0) as hours_known,
+    max(read_at) as read_at
+  from parts
+  join spend.accounts using (account_id)
+  group by account_id, source, day_number
 )
 select
   account_id,
-  date '1970-01-01' + sources.day_number::integer as day,
-  sources.source,
-  coalesce(sources.amount, 0) as amount,
-  sources.amount is not null as has_usage,
-  coalesce(sources.hours_known, 0) as hours_known,
-  coalesce(sources.hours_known, 0) = 24 as is_complete,
-  sources.read_at
+  date '1970-01-01' + day_number::integer as day,
+  source,
+  coalesce(amount, 0) as amount,
+  amount is not null as has_usage,
+  hours_known,
+  hours_known = 24 as is_complete,
+  read_at
 from sources
-join spend.accounts using (account_id)
-where sources.amount is not null or sources.hours_known > 0;
+where amount is not null or hours_known > 0;

@@ -13,33 +13,42 @@
 -- Hours are counted from 1970 in here, which no session's time zone touches and which is much faster than dates.
 create or replace view spend.hourly as
 with
-covered as (
+-- No join but a union, so that whoever asks for an account or a day does not read the others.
+parts as (
   select
     account_id,
-    unnest(range(epoch(day)::bigint // 3600, epoch(read_until)::bigint // 3600)) as hour_number,
-    epoch(read_at) as read_at
+    epoch_us(bucket_start) // 3600000000 as hour_number,
+    aggregated_value,
+    null::double as read_at
+  from ai_gateway_billing.usage_hourly
+  union all
+  select
+    account_id,
+    unnest(range(epoch(day)::bigint // 3600, epoch(read_until)::bigint // 3600)),
+    null,
+    epoch(read_at)
   from ai_gateway_billing.usage_coverage
   where "grouping" = 'hour'
 ),
-used as (
+hours as (
   select
-    usage_hourly.account_id,
-    epoch_us(usage_hourly.bucket_start) // 3600000000 as hour_number,
-    sum(spend.amount(usage_hourly.aggregated_value * accounts.major_per_usage_unit)) as amount
-  from ai_gateway_billing.usage_hourly as usage_hourly
+    account_id,
+    hour_number,
+    sum(spend.amount(aggregated_value * accounts.major_per_usage_unit)) as amount,
+    max(read_at) as read_at
+  from parts
   join spend.accounts using (account_id)
-  group by all
+  group by account_id, hour_number
 )
 select
   account_id,
   make_timestamptz(hour_number * 3600000000) as hour,
   date '1970-01-01' + (hour_number // 24)::integer as day,
   accounts.currency,
-  coalesce(used.amount, 0) as amount,
-  used.amount is not null as has_usage,
-  covered.read_at is not null as is_complete,
-  coalesce((hour_number + 1) * 3600 + spend.late_seconds() <= covered.read_at, false) as is_final,
+  coalesce(hours.amount, 0) as amount,
+  hours.amount is not null as has_usage,
+  hours.read_at is not null as is_complete,
+  coalesce((hour_number + 1) * 3600 + spend.late_seconds() <= hours.read_at, false) as is_final,
   accounts.currency_is_assumed
-from covered
-full join used using (account_id, hour_number)
+from hours
 join spend.accounts using (account_id);
