@@ -36,11 +36,13 @@ day_ends as (
   select
     *,
     (observed_at at time zone 'UTC')::date as day,
-    lead(observed_at) over month as next_observed_at,
-    lag(observed_at) over month as previous_at
+    lag(observed_at) over in_turn as previous_at,
+    max(case when is_newest then period_end end) over whole as newest_end
   from spend.previews
   where is_day_end
-  window month as (partition by account_id, billing_month order by observed_at)
+  window
+    whole as (partition by account_id, billing_month),
+    in_turn as (partition by account_id, billing_month order by observed_at)
 ),
 begun as (
   select
@@ -57,56 +59,51 @@ begun as (
 ),
 observations as (
   select
-    *,
-    greatest(least(observed_at, period_end), from_at) as until_at
+    account_id,
+    billing_month,
+    observed_at,
+    {
+      'observed_at': observed_at,
+      'day': day,
+      'days_spanned': days_spanned,
+      'is_reopened': is_reopened,
+      'from_at': from_at,
+      'until_at': greatest(least(observed_at, period_end), from_at),
+      'newest_end': newest_end
+    } as seen
   from begun
 ),
-shown as (
+followed as (
   select
-    models.*,
-    observations.next_observed_at
-  from spend.preview_models as models
-  join observations using (account_id, billing_month, observed_at)
-  where models.is_day_end
+    *,
+    lead(seen) over (partition by account_id, billing_month order by observed_at) as next_seen
+  from observations
 ),
 -- What a preview shows is added on its day and taken away on the next one's, where it stands in that one's amounts.
 steps as (
   select
     account_id,
     billing_month,
-    observed_at,
+    case when is_shown then seen else next_seen end as seen,
     currency,
     model,
     provider,
-    gross,
-    credits,
-    net,
-    gross as gross_to_date,
-    credits as credits_to_date,
-    net as net_to_date
-  from shown
-  union all
-  select
-    account_id,
-    billing_month,
-    next_observed_at as observed_at,
-    currency,
-    model,
-    provider,
-    -gross,
-    -credits,
-    -net,
-    0,
-    0,
-    0
-  from shown
-  where next_observed_at is not null
+    case when is_shown then gross else -gross end as gross,
+    case when is_shown then credits else -credits end as credits,
+    case when is_shown then net else -net end as net,
+    case when is_shown then gross else 0 end as gross_to_date,
+    case when is_shown then credits else 0 end as credits_to_date,
+    case when is_shown then net else 0 end as net_to_date
+  from (from spend.preview_models where is_day_end)
+  join followed using (account_id, billing_month, observed_at)
+  cross join (values (true), (false)) as ways (is_shown)
+  where is_shown or next_seen is not null
 ),
 added as (
   select
     account_id,
     billing_month,
-    observed_at,
+    seen.observed_at as observed_at,
     currency,
     model,
     any_value(provider) as provider,
@@ -115,35 +112,42 @@ added as (
     sum(net) as net,
     sum(gross_to_date) as gross_to_date,
     sum(credits_to_date) as credits_to_date,
-    sum(net_to_date) as net_to_date
+    sum(net_to_date) as net_to_date,
+    any_value(seen.day) as day,
+    any_value(seen.days_spanned) as days_spanned,
+    any_value(seen.is_reopened) as is_reopened,
+    any_value(seen.from_at) as from_at,
+    any_value(seen.until_at) as until_at,
+    any_value(seen.newest_end) as newest_end
   from steps
-  group by account_id, billing_month, observed_at, currency, model
+  group by account_id, billing_month, seen.observed_at, currency, model
 ),
 usage as (
   select
-    account_id,
-    day,
-    epoch(hourly.hour) as began,
-    3600 as seconds,
-    hourly.amount
-  from spend.hourly
-  join spend.daily using (account_id, day)
-  where daily.source = 'hour'
-  union all
-  select
-    account_id,
-    day,
-    epoch(day) as began,
-    86400 as seconds,
-    amount
+    daily.account_id,
+    daily.day,
+    case when daily.source = 'hour' then epoch(hourly.hour) else epoch(daily.day) end as began,
+    case when daily.source = 'hour' then 3600 else 86400 end as seconds,
+    case when daily.source = 'hour' then hourly.amount else daily.amount end as amount
   from spend.daily
-  where source = 'day'
+  left join spend.hourly
+    on hourly.account_id = daily.account_id and hourly.day = daily.day and daily.source = 'hour'
 ),
-spanned as (
+spans as (
   select
     account_id,
     billing_month,
     observed_at,
+    any_value(from_at) as from_at,
+    any_value(until_at) as until_at,
+    sum(added.gross) filter (where added.currency = accounts.currency) as gross
+  from added
+  join spend.accounts using (account_id)
+  group by account_id, billing_month, observed_at
+),
+spanned as (
+  select
+    *,
     epoch(from_at) as began,
     epoch(until_at) as ended,
     unnest(generate_series(
@@ -151,13 +155,14 @@ spanned as (
       greatest(until_at at time zone 'UTC' - interval 1 microsecond, from_at at time zone 'UTC'),
       interval 1 day
     ))::date as day
-  from observations
+  from spans
 ),
 weighed as (
   select
     spanned.account_id,
     spanned.billing_month,
     spanned.observed_at,
+    spanned.gross,
     spanned.day,
     least(spanned.ended, epoch(spanned.day) + 86400) - greatest(spanned.began, epoch(spanned.day)) as seconds,
     sum(
@@ -170,27 +175,16 @@ weighed as (
   left join usage using (account_id, day)
   group by all
 ),
-totals as (
-  select
-    account_id,
-    billing_month,
-    observed_at,
-    sum(gross) as gross
-  from added
-  join spend.accounts using (account_id, currency)
-  group by account_id, billing_month, observed_at
-),
 -- A known day weighs what was used on it; days that nothing is known of share what is then left of the amount, by time.
 weights as (
   select
-    weighed.*,
+    *,
     coalesce(
       used,
-      greatest(totals.gross::double - coalesce(sum(used) over step, 0), 0)
+      greatest(gross::double - coalesce(sum(used) over step, 0), 0)
         * seconds / nullif(sum(seconds) filter (where used is null) over step, 0)
     ) as weight
   from weighed
-  left join totals using (account_id, billing_month, observed_at)
   window step as (partition by account_id, billing_month, observed_at)
 ),
 shares as (
@@ -210,28 +204,47 @@ shares as (
     step as (partition by account_id, billing_month, observed_at),
     until_day as (partition by account_id, billing_month, observed_at order by day)
 ),
-allocated_until as (
+between_days as (
   select
-    shares.*,
-    added.currency,
-    added.model,
-    added.provider,
-    case
-      when shares.is_last then added.gross
-      else (added.gross::double * shares.share_until)::decimal(22, 6)
-    end as gross
-  from added
-  join shares using (account_id, billing_month, observed_at)
+    *,
+    lag(share_until) over (partition by account_id, billing_month, observed_at order by day) as share_before
+  from shares
 ),
 parts as (
   select
-    *,
-    gross - coalesce(
-      lag(gross) over (partition by account_id, billing_month, observed_at, currency, model order by day), 0
-    ) as part
-  from allocated_until
+    added.account_id,
+    added.billing_month,
+    added.newest_end,
+    added.currency,
+    added.model,
+    added.provider,
+    shares.day,
+    shares.is_estimate,
+    case
+      when shares.is_last then added.gross
+      else (added.gross::double * shares.share_until)::decimal(22, 6)
+    end - coalesce((added.gross::double * shares.share_before)::decimal(22, 6), 0) as part
+  from added
+  join between_days as shares using (account_id, billing_month, observed_at)
 ),
-allocated as (
+-- What a preview added, in the row of its day; what days have of it, in theirs.
+rows as (
+  from added
+  union all by name
+  select
+    account_id,
+    billing_month,
+    newest_end,
+    day,
+    currency,
+    model,
+    provider,
+    part as gross_allocated,
+    is_estimate
+  from parts
+  where part <> 0
+),
+days as (
   select
     account_id,
     billing_month,
@@ -239,46 +252,44 @@ allocated as (
     currency,
     model,
     any_value(provider) as provider,
-    sum(part) as gross,
+    any_value(gross) as gross,
+    any_value(credits) as credits,
+    any_value(net) as net,
+    any_value(gross_to_date) as gross_to_date,
+    any_value(credits_to_date) as credits_to_date,
+    any_value(net_to_date) as net_to_date,
+    any_value(observed_at) as observed_at,
+    any_value(days_spanned) as days_spanned,
+    any_value(is_reopened) as is_reopened,
+    any_value(from_at) as from_at,
+    any_value(until_at) as until_at,
+    any_value(newest_end) as newest_end,
+    sum(gross_allocated) as gross_allocated,
     bool_or(is_estimate) as is_estimate
-  from parts
-  where part <> 0
+  from rows
   group by account_id, billing_month, day, currency, model
-),
-observed as (
-  select
-    added.*,
-    observations.day,
-    observations.days_spanned,
-    observations.is_reopened,
-    observations.from_at,
-    observations.until_at
-  from added
-  join observations using (account_id, billing_month, observed_at)
 )
 select
   account_id,
   billing_month,
   day,
-  currency,
+  days.currency,
   model,
-  coalesce(observed.provider, allocated.provider) as provider,
-  coalesce(observed.gross, 0) as gross,
-  coalesce(observed.credits, 0) as credits,
-  coalesce(observed.net, 0) as net,
-  observed.gross_to_date,
-  observed.credits_to_date,
-  observed.net_to_date,
-  observed.observed_at,
-  observed.days_spanned,
-  coalesce(observed.gross < 0 or observed.net < 0, false) as is_decrease,
-  coalesce(observed.is_reopened, false) as is_reopened,
-  epoch(accounts.as_of) >= epoch(previews.period_end) + spend.late_seconds() as is_final,
-  observed.from_at,
-  observed.until_at,
-  coalesce(allocated.gross, 0) as gross_allocated,
-  coalesce(allocated.is_estimate, false) as is_estimate
-from observed
-full join allocated using (account_id, billing_month, day, currency, model)
-join (from spend.previews where is_newest) as previews using (account_id, billing_month)
+  provider,
+  coalesce(gross, 0) as gross,
+  coalesce(credits, 0) as credits,
+  coalesce(net, 0) as net,
+  gross_to_date,
+  credits_to_date,
+  net_to_date,
+  observed_at,
+  days_spanned,
+  coalesce(gross < 0 or net < 0, false) as is_decrease,
+  coalesce(is_reopened, false) as is_reopened,
+  epoch(accounts.as_of) >= epoch(newest_end) + spend.late_seconds() as is_final,
+  from_at,
+  until_at,
+  coalesce(gross_allocated, 0) as gross_allocated,
+  coalesce(is_estimate, false) as is_estimate
+from days
 join spend.accounts using (account_id);
