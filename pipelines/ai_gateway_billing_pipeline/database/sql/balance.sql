@@ -41,7 +41,7 @@ versions as (
 ),
 paid as (
   select
-    versions.account_id,
+    invoices.account_id,
     versions.valid_from,
     sum(invoices.amount_paid) filter (invoices.is_purchase) as amount,
     sum(invoices.billed) filter (not invoices.is_purchase and versions.had_debt) as collected

@@ -42,13 +42,21 @@ daily as (
     'daily' as place,
     min(day)::timestamp as from_at,
     max(day) + interval 1 day as until_at,
-    sum(by_hour.amount) as usage,
-    sum(by_day.amount) as amount,
+    sum(by_hour) as usage,
+    sum(by_day) as amount,
     24 * count(*) as hours_long,
     24 * count(*) as hours_known
-  from spend.daily_sources as by_hour
-  join spend.daily_sources as by_day using (account_id, day)
-  where by_hour.source = 'hour' and by_day.source = 'day' and by_hour.is_complete and by_day.is_complete
+  from (
+    select
+      account_id,
+      day,
+      sum(amount) filter (where source = 'hour') as by_hour,
+      sum(amount) filter (where source = 'day') as by_day
+    from spend.daily_sources
+    where is_complete
+    group by account_id, day
+    having count(*) = 2
+  )
   group by account_id, date_trunc('month', day)
 ),
 estimate as (
@@ -68,17 +76,17 @@ estimate as (
 ),
 previews as (
   select
-    by_model.account_id,
-    by_model.billing_month as month,
+    models.account_id,
+    models.billing_month as month,
     unnest(['preview_gross', 'preview_net']) as place,
     any_value(previews.period_start) at time zone 'UTC' as from_at,
     any_value(previews.observed_at) at time zone 'UTC' as until_at,
-    unnest([sum(by_model.gross), sum(by_model.net)]) as amount
-  from spend.by_model
-  join spend.accounts using (account_id, currency)
-  join spend.previews using (account_id, billing_month)
-  where previews.is_newest
-  group by by_model.account_id, by_model.billing_month
+    unnest([sum(models.gross), sum(models.net)]) as amount
+  from spend.preview_models as models
+  join spend.previews using (account_id, billing_month, observed_at)
+  join spend.accounts on accounts.account_id = models.account_id and accounts.currency = models.currency
+  where models.is_newest and previews.is_newest
+  group by models.account_id, models.billing_month
 ),
 balance_steps as (
   select
@@ -122,76 +130,75 @@ spans as (
   union all
   select account_id, month, place, from_at, until_at, amount, paid, largest from invoices
 ),
-moments as (
-  select account_id, from_at as moment from spans
-  union
-  select account_id, until_at from spans
-),
--- The newest known day up to each moment; `seconds`: how much of it had passed.
+-- The newest known day up to each end of a span; `seconds`: how much of it had passed.
 placed as (
   select
-    moments.account_id,
-    moments.moment,
+    ends.*,
     days.day,
     days.source,
-    days.amount,
+    days.amount as day_amount,
     days.amount_before,
     days.hours_before,
     days.hours_known,
-    least(date_diff('second', days.day::timestamp, moments.moment), 86400) as seconds
-  from moments
-  asof join days on days.account_id = moments.account_id and days.day <= moments.moment
+    least(date_diff('second', days.day::timestamp, ends.moment), 86400) as seconds
+  from (
+    select *, unnest([from_at, until_at]) as moment, unnest([false, true]) as is_end
+    from spans
+  ) as ends
+  asof left join days on days.account_id = ends.account_id and days.day <= ends.moment
 ),
-within_hours as (
+within_days as (
   select
-    placed.account_id,
-    placed.moment,
-    epoch_us(usage.bucket_start) // 1000000 - epoch(placed.day)::bigint as started,
-    spend.amount(usage.aggregated_value * accounts.major_per_usage_unit) as amount,
+    placed.*,
+    epoch_us(hours.bucket_start) // 1000000 - epoch(placed.day)::bigint as started,
+    spend.amount(hours.aggregated_value * accounts.major_per_usage_unit) as hour_amount,
     case when started < placed.hours_known * 3600 then least(placed.seconds - started, 3600) else 3600 end as passed
   from placed
-  join ai_gateway_billing.usage_hourly as usage
-    on usage.account_id = placed.account_id
-    and epoch_us(usage.bucket_start) // 86400000000 = epoch(placed.day)::bigint // 86400
-  join spend.accounts on accounts.account_id = placed.account_id
-  where placed.source = 'hour' and started < placed.seconds
-),
-within_day as (
-  select
-    account_id,
-    moment,
-    sum(case when passed = 3600 then amount else (amount * passed / 3600)::decimal(22, 6) end) as amount
-  from within_hours
-  group by all
-  union all
-  select
-    account_id,
-    moment,
-    case
-      when hours_known < 24 or seconds = 86400 then amount
-      else (amount * seconds / 86400)::decimal(22, 6)
-    end as amount
-  from placed
-  where source = 'day'
+  join spend.accounts using (account_id)
+  left join ai_gateway_billing.usage_hourly as hours
+    on hours.account_id = placed.account_id
+    and epoch_us(hours.bucket_start) // 86400000000 = epoch(placed.day)::bigint // 86400
+    and epoch_us(hours.bucket_start) // 1000000 - epoch(placed.day)::bigint < placed.seconds
+    and placed.source = 'hour'
 ),
 usage_at as (
   select
     account_id,
-    moment,
-    placed.amount_before + coalesce(within_day.amount, 0) as usage,
-    placed.hours_before + least(placed.hours_known, placed.seconds / 3600) as hours
-  from placed
-  left join within_day using (account_id, moment)
+    month,
+    place,
+    is_end,
+    any_value(from_at) as from_at,
+    any_value(until_at) as until_at,
+    any_value(amount) as amount,
+    any_value(paid) as paid,
+    any_value(largest) as largest,
+    any_value(amount_before) + coalesce(sum(
+      case
+        when source = 'hour' and passed = 3600 then hour_amount
+        when source = 'hour' then (hour_amount * passed / 3600)::decimal(22, 6)
+        when hours_known < 24 or seconds = 86400 then day_amount
+        else (day_amount * seconds / 86400)::decimal(22, 6)
+      end
+    ), 0) as usage,
+    any_value(hours_before + least(hours_known, seconds / 3600)) as hours
+  from within_days
+  group by account_id, month, place, is_end
 ),
 measured as (
   select
-    spans.*,
-    ended.usage - coalesce(began.usage, 0) as usage,
-    date_diff('second', from_at, until_at) / 3600 as hours_long,
-    ended.hours - coalesce(began.hours, 0) as hours_known
-  from spans
-  left join usage_at as began on began.account_id = spans.account_id and began.moment = from_at
-  left join usage_at as ended on ended.account_id = spans.account_id and ended.moment = until_at
+    account_id,
+    month,
+    place,
+    any_value(from_at) as from_at,
+    any_value(until_at) as until_at,
+    any_value(amount) as amount,
+    any_value(paid) as paid,
+    any_value(largest) as largest,
+    any_value(usage) filter (where is_end) - coalesce(any_value(usage) filter (where not is_end), 0) as usage,
+    date_diff('second', any_value(from_at), any_value(until_at)) / 3600 as hours_long,
+    any_value(hours) filter (where is_end) - coalesce(any_value(hours) filter (where not is_end), 0) as hours_known
+  from usage_at
+  group by account_id, month, place
   union all by name
   select *
   from daily

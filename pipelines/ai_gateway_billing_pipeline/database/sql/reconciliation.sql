@@ -24,37 +24,46 @@
 -- meter: if they differ, that is said, but alone they cannot agree with anything.
 create or replace view spend.reconciliation as
 with
-usage as (
-  select
-    account_id,
-    date_trunc('month', day)::date as month,
-    sum(amount) filter (where source = 'hour') as hourly_sum,
-    sum(amount) filter (where source = 'day') as daily_sum
-  from spend.daily_sources
-  group by all
-),
-paid as (
+-- All that is said of a month, a row each.
+said as (
   select
     account_id,
     month,
-    sum(amount_paid) as invoices_paid
-  from spend.invoices
-  join spend.accounts using (account_id, currency)
-  where is_purchase
-  group by all
-),
-nearest as (
-  select
-    *,
+    place,
+    amount,
+    ratio,
+    deviation,
+    finding,
     row_number() over (
       partition by account_id, month, left(place, 7) order by finding is null, deviation, place
     ) = 1 as is_nearest
   from spend.comparisons
+  union all by name
+  select
+    account_id,
+    date_trunc('month', day)::date as month,
+    source as place,
+    sum(amount) as amount
+  from spend.daily_sources
+  group by account_id, date_trunc('month', day), source
+  union all by name
+  select
+    account_id,
+    month,
+    'paid' as place,
+    sum(amount_paid) as amount
+  from spend.invoices
+  join spend.accounts using (account_id, currency)
+  where is_purchase
+  group by account_id, month
 ),
 places as (
   select
     account_id,
     month,
+    max(amount) filter (where place = 'hour') as hourly_sum,
+    max(amount) filter (where place = 'day') as daily_sum,
+    max(amount) filter (where place = 'paid') as invoices_paid,
     max(amount) filter (where place = 'preview_gross') as preview_gross,
     max(amount) filter (where place = 'preview_net') as preview_net,
     max(amount) filter (where place = 'balance') as balance_drop,
@@ -70,7 +79,7 @@ places as (
     string_agg(place, ', ' order by place) filter (where is_nearest and finding = 'differs') as differing,
     string_agg(place, ', ' order by place) filter (where is_nearest and finding = 'agrees') as agreeing,
     count(*) filter (where is_nearest and finding = 'agrees' and place <> 'daily') as witnesses
-  from nearest
+  from said
   group by account_id, month
 )
 select
@@ -98,7 +107,5 @@ select
   invoices_ratio,
   estimate_ratio,
   accounts.currency_is_assumed
-from usage
-full join paid using (account_id, month)
-full join places using (account_id, month)
+from places
 join spend.accounts using (account_id);
