@@ -222,7 +222,8 @@ def _snapshots(run: Extraction, resource: str) -> Iterator[Any]:
         row = identity.identified(resource, row) if markers_go else row
         item, kinds = versions.hinted(resource, row, seen_types)
         content = [*([] if is_whole else marker), item]
-        if account_id in current and row["_dlt_id"] == current[account_id]:  # dlt would find out, and take its time
+        # dlt would find out that it has the version, and take its time; but what it makes anew may lack rows of it.
+        if is_made and row["_dlt_id"] == current.get(account_id):
             content, counts = [], dict.fromkeys(counts, 0)
         return Part(content, counts, told=reading.unreadable(), unknown=kinds)
 

@@ -107,24 +107,7 @@ def test_states_and_loads_of_dlt_do_not_pile_up(bench: Bench, postgres: Database
     assert found == {"_dlt_pipeline_state": 1, "_dlt_version": 1}
 
 
-# --- healed ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "table", ["usage_hourly", "credit_balance", "load_status", "_dlt_pipeline_state", "_dlt_version", "_dlt_loads"]
-)
-def test_a_lost_table_is_made_and_filled_again(
-    bench: Bench, postgres: Database, table: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    bench.load_well([ACCOUNT], destination="postgres")
-    expected = counts(postgres)
-    postgres.rows(f"drop table ai_gateway_billing.{table}")
-
-    with caplog.at_level(logging.WARNING):
-        bench.load_well([ACCOUNT], destination="postgres")
-
-    assert counts(postgres) == expected
-    assert f"Missing in postgres: {table}. Reading everything again." in caplog.text
+# --- mended ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_clock_that_was_ahead_is_corrected(bench: Bench, postgres: Database) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -63,11 +63,11 @@ def _asked(connection: duckdb.DuckDBPyConnection) -> Ask:
     return lambda query: connection.execute(query).fetchall()
 
 
-def contents(ask: Ask) -> dict[str, list[tuple[str, ...]]]:
+def contents(ask: Ask, without: Collection[str] = OF_THE_LOAD) -> dict[str, list[tuple[str, ...]]]:
     """Every raw table but dlt's own: its columns and, in order, its rows."""
     columns: dict[str, list[str]] = {}
     for table, column in ask(_COLUMNS):
-        if not table.startswith("_") and column not in OF_THE_LOAD:
+        if not table.startswith("_") and column not in without:
             columns.setdefault(table, []).append(column)
     found = {}
     for table, names in columns.items():

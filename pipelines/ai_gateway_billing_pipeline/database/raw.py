@@ -1,7 +1,7 @@
 """The raw tables as our SQL reads them, also those that no load has made yet and those that an older version made."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import duckdb
 
@@ -46,6 +46,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
     table: {name: _TYPES[hint["data_type"]] for name, hint in hints.items()}
     for table, hints in (TABLES | bookkeeping.COLUMNS).items()
 } | OURS
+_USAGE = {"usage_hourly", "usage_daily"}
 _NAME = re.compile(rf"\b{DATASET}\.(\w+)")
 
 
@@ -63,6 +64,12 @@ def present(connection: duckdb.DuckDBPyConnection) -> Present:
         "where schema_name = $1 and database_name = current_database() group by table_name"
     )
     return {name: set(columns) for name, columns in connection.execute(query, [DATASET]).fetchall()}
+
+
+def made_for(loaded: Collection[str]) -> set[str]:
+    """The tables that a load of these resources makes, whatever it finds: their own, those below, and the coverage."""
+    below = {name for name in TABLES if name.startswith(tuple(f"{resource}__" for resource in loaded))}
+    return {*loaded, *below, *({"usage_coverage"} if _USAGE & set(loaded) else ())}
 
 
 def named_in(statement: str) -> set[str]:

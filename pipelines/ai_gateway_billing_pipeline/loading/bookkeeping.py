@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib import metadata
 
+from ai_gateway_billing.rows.bookkeeping import COLUMNS as BOOKS
 from ai_gateway_billing.rows.tables import DATASET
 from ai_gateway_billing_pipeline.budgets import Budget
 from ai_gateway_billing_pipeline.database import raw
@@ -46,12 +47,10 @@ def lost_tables(sql: Sql) -> list[str]:
     present = tables(sql)
     if not present & {*_DLT_TABLES, "load_status"}:
         return []
-    expected = {*_DLT_TABLES, "load_status"}
+    expected = {*_DLT_TABLES, *BOOKS}
     if "load_status" in present:
         loaded = sql.execute("select distinct resource from ai_gateway_billing.load_status")
-        expected |= {resource for (resource,) in loaded}
-    if expected & {"usage_hourly", "usage_daily"}:
-        expected.add("usage_coverage")
+        expected |= raw.made_for({resource for (resource,) in loaded})
     return sorted(expected - present)
 
 
