@@ -1,18 +1,24 @@
 """What a database lacks that this version reads: an older version wrote it, or somebody changed it."""
 
+import re
 from collections.abc import Collection
 
 import duckdb
 
 from ai_gateway_billing.errors import DatabaseError, SettingsError
+from ai_gateway_billing.rows import bookkeeping
 from ai_gateway_billing.rows.tables import ATTRIBUTION, DATASET, RESOURCES
 from ai_gateway_billing_pipeline.settings import Store
+
+from . import raw, views
 
 STATUS = "load_status"
 """The raw table that says what was loaded."""
 _LOADS = "_dlt_loads"
 """Only a load makes it."""
-_USAGE = {"usage_hourly", "usage_daily"}
+_LACKING = (duckdb.BinderException, duckdb.CatalogException)
+_VIEW = re.compile(r'\bspend\."?(\w+)')
+_COLUMN = re.compile(r'column "(\w+)"')
 
 
 def refuse_lost(connection: duckdb.DuckDBPyConnection, present: Collection[str], store: Store) -> None:
@@ -30,10 +36,29 @@ def refuse_lost(connection: duckdb.DuckDBPyConnection, present: Collection[str],
 
 def _loaded(connection: duckdb.DuckDBPyConnection) -> set[str]:
     loaded = connection.execute(f"select distinct resource from {DATASET}.{STATUS} where last_success_at is not null")  # noqa: S608 - names of ours
-    needed = {name for (name,) in loaded.fetchall()} & {*RESOURCES, *ATTRIBUTION}
-    if needed & _USAGE:
-        needed.add("usage_coverage")
-    return needed
+    return raw.made_for({name for (name,) in loaded.fetchall()} & {*RESOURCES, *ATTRIBUTION})
+
+
+def is_ours(error: duckdb.Error, sql: str, connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether somebody's SQL failed because it names what every load of this version makes, and that is not there."""
+    if not isinstance(error, _LACKING):
+        return False
+    column = _COLUMN.search(str(error))
+    for name in set(_VIEW.findall(sql.casefold())) & set(views.VIEWS):
+        made = _columns(connection, name)
+        if made is None or (column and column[1] in views.definition(name).columns.keys() - made):
+            return True
+    made_by_every_load = {*RESOURCES, *bookkeeping.COLUMNS, *raw.OURS}
+    return bool(raw.named_in(sql) & made_by_every_load - raw.tables(connection))
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, view: str) -> set[str] | None:
+    """Those of the view as it is there; None where it is not, or lacks something itself."""
+    try:
+        planned = connection.execute(f"from spend.{view}{'(null)' if view in views.MACROS else ''} limit 0")
+    except _LACKING:
+        return None
+    return {column for column, *_ in planned.description or ()}
 
 
 def refusal(error: duckdb.Error, store: Store, *, is_empty: bool) -> SettingsError:

@@ -10,7 +10,7 @@ import duckdb
 from ai_gateway_billing.errors import DatabaseBusyError, DatabaseError, SettingsError
 from ai_gateway_billing.rows.tables import ATTRIBUTION, DATASET, RESOURCES, TABLES
 
-from . import confinement, raw, storage
+from . import confinement, lacking, raw, storage
 
 SCHEMA = DATASET
 _FETCH_ROWS = 10_000
@@ -160,7 +160,8 @@ def _quoted(text: str, quote: str) -> str:
 def query(connection: duckdb.DuckDBPyConnection, sql: str) -> Answer:
     """Run SQL that somebody gave. From then on the connection reads this database and nothing else.
 
-    Raises `SettingsError` with the database's own first words, also while rows are fetched.
+    Raises `SettingsError` with the database's own first words, also while rows are fetched, but `duckdb.Error` as it is
+    where something of ours is not there.
     """
     if not sql.strip():
         raise SettingsError(
@@ -171,6 +172,8 @@ def query(connection: duckdb.DuckDBPyConnection, sql: str) -> Answer:
         confinement.refuse_ways_out(connection, sql)
         cursor = connection.execute(sql)
     except duckdb.Error as error:
+        if lacking.is_ours(error, sql, connection):
+            raise
         raise _refused(error) from error
     description = cursor.description or []
     return Answer([column[0] for column in description], [str(column[1]) for column in description], _rows(cursor))
