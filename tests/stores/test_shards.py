@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,11 +12,13 @@ import pytest
 from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
 from ai_gateway_billing.errors import SettingsError
-from ai_gateway_billing_pipeline.loading import destinations
+from ai_gateway_billing_pipeline.budgets import budgets_in
+from ai_gateway_billing_pipeline.loading import destinations, locks
+from ai_gateway_billing_pipeline.loading.sql import ClientSql
 from support.bench import Bench
 from support.constants import ACCOUNT, DAY, HOUR, OTHER
-from support.postgres import Database
-from support.processes import LOOPBACK, Ending, Place, at, die
+from support.postgres import Database, until
+from support.processes import LOOPBACK, Ending, Place, Run, at, die
 
 pytestmark = LOOPBACK
 
@@ -79,14 +81,13 @@ def test_a_table_that_is_lost_is_read_again_by_each_shard(bench: Bench, postgres
 
 def served(bench: Bench, folder: Path, url: str) -> Place:
     """Loads of the same world into the same database, in processes of their own."""
-    place = Place(folder, url, bench.simulator, ["--start", bench.start, "--destination", "postgres"])
-    name = "DESTINATION__POSTGRES__CREDENTIALS"
-    place.settings = {name: os.environ[name]}
-    return place
+    return Place(folder, url, bench.simulator, ["--start", bench.start]).into("postgres")
 
 
 SHARED = """
-from ai_gateway_billing_pipeline.loading import destinations
+from ai_gateway_billing_pipeline.budgets import budgets_in
+from ai_gateway_billing_pipeline.loading import destinations, locks
+from ai_gateway_billing_pipeline.loading.sql import ClientSql
 own = destinations.SUPPORTED["postgres"]
 shared = lambda destination_name, **_: own(
     destination_name=destination_name, staging_dataset_name_layout="ai_gateway_billing_staging"
@@ -147,6 +148,60 @@ def test_the_same_shard_is_busy_meanwhile_and_named(
     assert ending.code == 5, ending
     assert "In postgres, shard eu is in use by aig-billing eu, process" in ending.err
     assert hours(postgres) == {ACCOUNT: 24}
+
+
+# --- what all shards share -------------------------------------------------------------------------------------------
+
+BUDGETS = {"all": {"amount": 100, "period": "month"}}
+BEFORE_IT_COMMITS = (locks.Advisory, "check")
+BETWEEN_OLD_AND_NEW_BUDGETS = (ClientSql, "execute")
+_STANDING = "select count(*) > 0 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+
+
+@pytest.mark.parametrize(
+    ("moment", "argument", "rows"),
+    [
+        (BEFORE_IT_COMMITS, "", "select table_name, field from ai_gateway_billing.unknown_fields"),
+        (
+            BETWEEN_OLD_AND_NEW_BUDGETS,
+            "insert into ai_gateway_billing.budgets",
+            "select name from ai_gateway_billing.budgets",
+        ),
+    ],
+    ids=["unknown_fields", "budgets"],
+)
+def test_what_two_shards_write_at_the_same_moment_is_there_once(
+    bench: Bench,
+    postgres: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    moment: tuple[type, str],
+    argument: str,
+    rows: str,
+) -> None:
+    """The second one comes when the first has looked and written, and nobody sees that yet."""
+    bench.world.inject("usage-history", "history.*.model", "gpt-5.5")
+    bench.budgets = budgets_in(BUDGETS)
+    others: list[Run] = []
+    step: Any = getattr(*moment)
+
+    with bench.simulator.serve() as url:
+        place = served(bench, tmp_path, url)
+        place.settings["SOURCES__AI_GATEWAY_BILLING__BUDGETS"] = json.dumps(BUDGETS)
+
+        def stopping(*arguments: Any) -> Any:
+            if not others and argument in str(arguments[1]):
+                others.append(place.start("--shard", "us", "--account", OTHER))
+                until(lambda: not others[0].process.is_alive() or postgres.rows(_STANDING) == [(True,)], 120)
+            return step(*arguments)
+
+        monkeypatch.setattr(*moment, stopping)
+        bench.load_well([ACCOUNT], destination="postgres", shard="eu")
+        ending = others[0].end()
+
+    assert ending.code == 0, ending
+    assert len(found := postgres.rows(rows)) == len(set(found)) > 0
+    assert hours(postgres) == {ACCOUNT: 24, OTHER: 24}
 
 
 @pytest.mark.slow

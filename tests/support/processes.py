@@ -73,6 +73,13 @@ class Place:
     def working_folder(self) -> Path:
         return self.folder / "billing.duckdb.load"
 
+    def into(self, destination: str) -> Place:
+        """The same, which from now on loads into this destination, where the settings of the test lead to."""
+        self.options = [*self.options, "--destination", destination]
+        names = [name for name in os.environ if name.startswith("DESTINATION__") or name == "HOME"]
+        self.settings = {name: os.environ[name] for name in names}
+        return self
+
     def start(self, *options: str, prepare: Callable[[], None] | None = None, command: str = "load") -> Run:
         """Start a command; `prepare` runs in its process first and must be importable or a partial of such."""
         self.runs += 1

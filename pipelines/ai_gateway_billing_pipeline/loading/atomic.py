@@ -32,6 +32,8 @@ class Merging:
 
     before_commit: Check = staticmethod(lambda: None)
     guard: Guard = staticmethod(lambda _: nullcontext())
+    locking: str | None = None
+    """The statement that keeps other writers from a table until the end of the transaction, where there may be any."""
 
     def create_table_chain_completed_followup_jobs(
         self,
@@ -68,6 +70,10 @@ class Merging:
 
     def _merge(self, client: Any, load_id: str) -> None:
         for chain in _staged(client, load_id):
+            if self.locking and "account_id" not in chain[0]["columns"]:  # shards share its rows: not one twice
+                client.sql_client.execute_sql(
+                    self.locking.format(client.sql_client.make_qualified_table_name(chain[0]["name"]))
+                )
             for job in super().create_table_chain_completed_followup_jobs(chain):  # type: ignore[misc]
                 statements = Path(job.new_file_path()).read_text("utf-8")
                 client.sql_client.execute_many([each for each in re.split(r"[;\n]", statements) if each.strip()])
@@ -95,6 +101,7 @@ class _Watched:
 
     before_commit: Check = staticmethod(lambda: None)
     guard: Guard = staticmethod(lambda _: nullcontext())
+    locking: str | None = None
 
     @property
     def client_class(self) -> Any:
@@ -104,7 +111,7 @@ class _Watched:
     def client(self, *arguments: Any, **named: Any) -> Any:
         """A client of this load."""
         made = super().client(*arguments, **named)  # type: ignore[misc]
-        made.before_commit, made.guard = self.before_commit, self.guard
+        made.before_commit, made.guard, made.locking = self.before_commit, self.guard, self.locking
         return made
 
 
@@ -112,6 +119,7 @@ class Postgres(_Watched, dlt.destinations.postgres):
     """Postgres. Rows are sent as dlt's INSERT, the one way that is tested, whatever else is installed."""
 
     destination_type = "dlt.destinations.postgres"
+    locking = "lock table {} in share row exclusive mode"
 
     def _raw_capabilities(self) -> DestinationCapabilitiesContext:
         able = super()._raw_capabilities()

@@ -141,9 +141,9 @@ class _Run:
     def _finish(self, sql: Sql, pipeline_name: str) -> None:
         with self.place.changing(sql):
             bookkeeping.write_settings(sql, self.settings.usage_unit)
+            if self.settings.budgets or not self.settings.shard:  # else they are told by another writer
+                bookkeeping.write_budgets(sql, self.settings.budgets)
         self._name_accounts(sql)
-        if self.settings.budgets or not self.settings.shard:  # else they are told by another writer
-            bookkeeping.write_budgets(sql, self.settings.budgets)
         reported.record(sql, self.account_ids, self.now)
         bookkeeping.prune(sql, pipeline_name, self.now)
         sql.execute(f"drop schema if exists {shards.staging_dataset(self.settings.shard)} cascade")
