@@ -15,6 +15,8 @@ from ai_gateway_billing_pipeline.loading.sql import FileSql
 from support.constants import ACCOUNT, DAY, NOW, OTHER
 
 BEFORE = NOW - DAY
+BOOKS = ("load_status", "quarantine", "unknown_fields")
+LINES = "invoice_preview__invoice_lines"
 DLT = ("_dlt_pipeline_state", "_dlt_loads", "_dlt_version")
 
 
@@ -42,6 +44,15 @@ def test_the_unit_and_the_version_are_those_of_the_last_load(sql: FileSql) -> No
         bookkeeping.write_settings(sql, unit)
 
     assert held(sql, "load_settings") == [("dollars", metadata.version("cloudflare-ai-gateway-billing"))]
+
+
+def test_tables_of_an_earlier_version_get_the_columns_that_came_since(sql: FileSql) -> None:
+    make(sql, "load_settings", columns="usage_unit varchar")
+    sql.execute("insert into ai_gateway_billing.load_settings values ('dollars')")
+
+    bookkeeping.write_settings(sql, "cents")
+
+    assert held(sql, "load_settings") == [("cents", metadata.version("cloudflare-ai-gateway-billing"))]
 
 
 def names_after(sql: FileSql, *loads: tuple[dict[str, str], dict[str, str]]) -> list[tuple[Any, ...]]:
@@ -95,8 +106,9 @@ def test_tables_of_earlier_versions_lose_their_keys_and_no_row(sql: FileSql) -> 
     for row in ((ACCOUNT, "invoices", NOW, BEFORE), (OTHER, "invoices", NOW, None)):
         sql.execute("insert into ai_gateway_billing.load_status values (%s, %s, %s, %s)", *row)
 
-    bookkeeping.adopt(sql)
-    bookkeeping.adopt(sql)
+    for _ in range(2):
+        bookkeeping.adopt(sql)
+        bookkeeping.add_listed(sql)
 
     assert held(sql, "load_status") == [
         (ACCOUNT, "invoices", NOW, BEFORE, NOW),
@@ -112,12 +124,14 @@ def test_tables_of_earlier_versions_lose_their_keys_and_no_row(sql: FileSql) -> 
     [
         ([], None, []),
         (["mine"], None, []),
-        ([*DLT, "load_status", "invoices"], ["invoices"], []),
-        ([*DLT, "load_status"], ["invoices"], ["invoices"]),
-        ([*DLT, "load_status", "usage_daily"], ["usage_daily"], ["usage_coverage"]),
-        ([*DLT[1:], "load_status"], [], ["_dlt_pipeline_state"]),
-        (DLT, None, ["load_status"]),
-        (["load_status"], [], sorted(DLT)),
+        ([*DLT, *BOOKS, "invoices"], ["invoices"], []),
+        ([*DLT, *BOOKS], ["invoices"], ["invoices"]),
+        ([*DLT, *BOOKS, "usage_daily"], ["usage_daily"], ["usage_coverage"]),
+        ([*DLT, *BOOKS, "invoice_preview", LINES], ["invoice_preview"], [f"{LINES}__pretax_credit_amounts"]),
+        ([*DLT[1:], *BOOKS], [], ["_dlt_pipeline_state"]),
+        (DLT, None, [*BOOKS]),
+        ([*DLT, "load_status"], [], ["quarantine", "unknown_fields"]),
+        (BOOKS, [], sorted(DLT)),
     ],
 )
 def test_a_table_that_was_there_and_is_no_more_is_lost(

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from ai_gateway_billing_pipeline.budgets import budgets_in
 from ai_gateway_billing_pipeline.loading import store
 from ai_gateway_billing_pipeline.settings import Store
 from support.bench import Bench
@@ -16,6 +17,7 @@ from support.samples import invoice, line, preview
 
 OF_THE_HEALING = {*OF_THE_LOAD, "_dlt_valid_from"}
 """A version that is read again begins when it is."""
+DROP = "drop table ai_gateway_billing.{}"
 LOST = (
     "usage_hourly",
     "usage_coverage",
@@ -53,7 +55,7 @@ def test_a_lost_table_is_made_and_filled_again(
 
     for table in tables:
         with store.changed(where) as sql:
-            sql.execute(f"drop table ai_gateway_billing.{table}")
+            sql.execute(DROP.format(table))
         shutil.rmtree(f"{bench.database}.load", ignore_errors=True)
         caplog.clear()
         with caplog.at_level(logging.WARNING):
@@ -62,6 +64,28 @@ def test_a_lost_table_is_made_and_filled_again(
         assert (held(where), table) == (expected, table)
         if table != "budgets":  # which needs nothing from the API
             assert f": {table}. Reading everything again." in caplog.text
+
+
+@pytest.mark.parametrize("destination", ["duckdb", "postgres"])
+def test_what_an_older_version_did_not_make_comes_with_the_next_load(
+    bench: Bench, destination: str, request: pytest.FixtureRequest
+) -> None:
+    if destination != "duckdb":
+        request.getfixturevalue(destination)
+    where = Store(bench.database, destination)
+    bench.budgets = budgets_in({"all": {"amount": 100, "period": "month"}})
+    bench.load_well([ACCOUNT], destination=destination)
+    expected = held(where)
+
+    with store.changed(where) as sql:
+        for table in ("account_names", "usage_reported", "_dlt_version"):
+            sql.execute(f"delete from ai_gateway_billing.{table}" if table[0] == "_" else DROP.format(table))
+        for column in ("load_settings.written_by", "budgets.thresholds", "load_status.last_listed_at"):
+            table, _, name = column.partition(".")
+            sql.execute(f"alter table ai_gateway_billing.{table} drop column {name}")
+    bench.load_well([ACCOUNT], destination=destination)
+
+    assert held(where) == expected
 
 
 def held(where: Store) -> dict[str, list[tuple[str, ...]]]:

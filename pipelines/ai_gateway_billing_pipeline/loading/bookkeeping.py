@@ -34,6 +34,10 @@ def adopt(sql: Sql) -> None:
         sql.execute(f"create table ai_gateway_billing._adopted as from ai_gateway_billing.{table}")
         sql.execute(f"drop table ai_gateway_billing.{table}")
         sql.execute(f"alter table ai_gateway_billing._adopted rename to {table}")
+
+
+def add_listed(sql: Sql) -> None:
+    """Let every account count as listed when it was last loaded, where an older version did not write that."""
     if "load_status" in tables(sql) and ("load_status", "last_listed_at") not in columns(sql):
         sql.execute("alter table ai_gateway_billing.load_status add column last_listed_at timestamptz")
         sql.execute(
@@ -62,13 +66,24 @@ def forget_state(sql: Sql) -> None:
 
 def write_settings(sql: Sql, usage_unit: str) -> None:
     """Record what readers need to know of this load's settings, and which version wrote it."""
-    for table, made_of in raw.OURS.items():
-        shape = ", ".join(f'"{name}" {kind}' for name, kind in made_of.items())
-        sql.execute(f"create table if not exists ai_gateway_billing.{table} ({shape})")
+    _make_ours(sql)
     now = (usage_unit, metadata.version("cloudflare-ai-gateway-billing"))
     if list(sql.execute("select usage_unit, written_by from ai_gateway_billing.load_settings")) != [now]:
         sql.execute("delete from ai_gateway_billing.load_settings")
         sql.execute("insert into ai_gateway_billing.load_settings values (%s, %s)", *now)
+
+
+def _make_ours(sql: Sql) -> None:
+    """The tables that are written without dlt, and in those of an older version the columns that came since."""
+    present, there = tables(sql), columns(sql)
+    for table, made_of in raw.OURS.items():
+        shape = {name: f'"{name}" {kind}' for name, kind in made_of.items()}
+        if table not in present:
+            sql.execute(f"create table ai_gateway_billing.{table} ({', '.join(shape.values())})")
+            continue
+        for name, declared in shape.items():
+            if (table, name) not in there:
+                sql.execute(f"alter table ai_gateway_billing.{table} add column {declared}")
 
 
 def write_names(

@@ -121,6 +121,8 @@ class _Run:
 
     def _heal(self, sql: Sql) -> None:
         sql.execute(f"drop schema if exists {shards.staging_dataset(self.settings.shard)} cascade")
+        with self.place.changing(sql):
+            bookkeeping.add_listed(sql)
         lost = bookkeeping.lost_tables(sql)
         if lost:
             self.place.alone()
