@@ -20,8 +20,8 @@ _LOADS_KEPT = timedelta(days=35)
 
 _BUDGET = "name, amount, currency, period, accounts, model, thresholds"
 _KEYED = """
-select distinct table_name from information_schema.table_constraints
-where table_schema = 'ai_gateway_billing' and table_catalog = current_database() and constraint_type = 'PRIMARY KEY'
+select distinct table_name from duckdb_constraints()
+where schema_name = 'ai_gateway_billing' and database_name = current_database() and constraint_type = 'PRIMARY KEY'
 """
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import dlt
 from dlt.common.configuration.container import Container
@@ -73,9 +73,10 @@ def rows(columns: Sequence[str]) -> Sequence[Sequence[Any]]:
 
 def _ask(query: str, *values: str, columns: Sequence[str] = STORED) -> Sequence[Sequence[Any]]:
     """Nothing when no pipeline runs, when its destination takes no SQL, or before the first load."""
-    if not Container()[PipelineContext].is_active():
+    context = Container()[PipelineContext]
+    if not context.is_active():
         return []
-    running = dlt.current.pipeline()
+    running = cast(dlt.Pipeline, context.pipeline())  # `dlt.current.pipeline` looks for all its settings each time
     try:
         with _client(running, running.destination, running.dataset_name) as client:
             table = client.make_qualified_table_name(str(dlt.current.resource().table_name))
