@@ -22,7 +22,8 @@ from support.command import RECENT, aig, run_python, serving, start_aig
 from support.constants import ACCOUNT, OTHER, TOKEN
 
 DATABASE = Path("billing.duckdb")
-HEAVY = "{'dlt', 'duckdb', 'httpx', 'pandas', 'pyarrow', 'rich.console', 'sqlglot'}"
+SIMULATOR = "ai_gateway_billing.simulator"
+HEAVY = {"dlt", "duckdb", "httpx", "numpy", "pandas", "pyarrow", "requests", "rich.console", "sqlglot", SIMULATOR}
 
 
 @pytest.fixture
@@ -262,6 +263,25 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
 
     assert err == b""
     assert process.returncode == 141
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["load", "--json"], ["backfill", "--json", "--from", f"{RECENT:%Y-%m-%d}", "--to", f"{RECENT:%Y-%m-%d}"]],
+)
+def test_a_load_on_a_schedule_imports_nothing_that_draws_and_no_simulator(api: Simulator, command: list[str]) -> None:
+    result = run_python(f"""
+import sys
+from ai_gateway_billing_pipeline.__main__ import main
+sys.argv[1:] = {command}
+try:
+    main()
+finally:
+    print("imported:", {{"rich.console", "{SIMULATOR}"}} & set(sys.modules), file=sys.stderr)
+""")
+
+    assert result.code == 0, result.err
+    assert "imported: set()" in result.err
 
 
 def test_reading_needs_no_dlt(api: Simulator) -> None:

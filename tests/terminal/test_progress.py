@@ -7,6 +7,7 @@ import re
 import sys
 
 import pytest
+from rich.progress import TaskID
 
 from ai_gateway_billing.outcome import Progress
 from ai_gateway_billing_pipeline.terminal import progress
@@ -101,14 +102,14 @@ class Screen:
     def __init__(self) -> None:
         self.bars: list[list[object]] = []
 
-    def add(self, description: str) -> progress.TaskID:
+    def add(self, description: str) -> TaskID:
         self.bars.append([description, 0, 0])
-        return progress.TaskID(len(self.bars) - 1)
+        return TaskID(len(self.bars) - 1)
 
-    def update(self, task: progress.TaskID, done: int, planned: int) -> None:
+    def update(self, task: TaskID, done: int, planned: int) -> None:
         self.bars[task][1:] = [done, planned]
 
-    def describe(self, task: progress.TaskID, name: str) -> None:
+    def describe(self, task: TaskID, name: str) -> None:
         self.bars[task][0] = name
 
 

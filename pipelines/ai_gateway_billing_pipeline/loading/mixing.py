@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from ai_gateway_billing.errors import SettingsError
-from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID
 
 from .sql import Sql, tables
+
+DEMO_ACCOUNT_ID = "decafbad000000000000000000000001"
+"""As the simulator has it, which no load but the demo imports."""
 
 _SMALL = ("load_status", "usage_coverage", "credit_balance", "shard_accounts")
 """Each names every account that was loaded; of several, because tables get lost."""

@@ -4,14 +4,14 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Display
+from typing import TYPE_CHECKING
 
 from ai_gateway_billing.outcome import Progress
 
 from . import logs
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 Listener = Callable[[Progress], None]
 
@@ -63,14 +63,16 @@ def _tenth(progress: Progress) -> int:
 
 @contextmanager
 def _bars() -> Iterator[Listener]:
+    from rich import console, progress  # noqa: PLC0415 - nothing but a terminal needs them
+
     columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
+        progress.SpinnerColumn(),
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
     )
-    with Display(*columns, console=Console(stderr=True), transient=True) as display:
+    with progress.Progress(*columns, console=console.Console(stderr=True), transient=True) as display:
         yield Bars(
             display.add_task,
             lambda task, done, planned: display.update(task, completed=done, total=planned),
@@ -83,9 +85,9 @@ class Bars:
 
     def __init__(
         self,
-        add: Callable[[str], TaskID],
-        update: Callable[[TaskID, int, int], object],
-        describe: Callable[[TaskID, str], object],
+        add: "Callable[[str], TaskID]",
+        update: "Callable[[TaskID, int, int], object]",
+        describe: "Callable[[TaskID, str], object]",
     ) -> None:
         self._add, self._update, self._describe = add, update, describe
         self._failed: set[tuple[str, str]] = set()
