@@ -62,6 +62,22 @@ finally:
     assert "imported: set()" in result.out
 
 
+def test_the_help_names_every_command_as_its_own_help_does() -> None:
+    """It is written without a look at the commands' options."""
+    whole = typer.main.get_command(cli.app)
+    context = whole.make_context("aig-billing", ["account"], resilient_parsing=True)
+
+    assert aig("--help").out.strip() == context.get_help().strip()
+
+
+def test_a_shell_completes_the_options_of_every_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"_AIG_BILLING_COMPLETE": "complete_bash", "COMP_CWORD": "2"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COMP_WORDS", "aig-billing load --lookb")
+
+    assert "--lookback" in aig().out
+
+
 def test_without_a_command_it_shows_what_there_is() -> None:
     result = aig()
 

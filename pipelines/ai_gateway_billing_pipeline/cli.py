@@ -1,11 +1,14 @@
 """The command `aig-billing`: which commands there are. Each is a file of `commands/`, with its options."""
 
+import inspect
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from copy import copy
 from typing import Annotated
 
 import typer
+from typer.models import CommandInfo, TyperInfo
 
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing_pipeline.commands import (
@@ -52,7 +55,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and end the process with its exit code."""
     _settle_dlt()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(exits.run(lambda: app(args=given, standalone_mode=False, prog_name="aig-billing")))
+    asked = app if "_AIG_BILLING_COMPLETE" in os.environ else _examining(given)  # shells give their words elsewhere
+    sys.exit(exits.run(lambda: asked(args=given, standalone_mode=False, prog_name="aig-billing")))
+
+
+def _examining(words: Collection[str]) -> typer.Typer:
+    """The program in which only the commands among these words have options: typer examines all that it sees."""
+    program = copy(app)
+    program.registered_commands = [each if each.name in words else _told(each) for each in app.registered_commands]
+    if account.app.info.name not in words:
+        only_told = typer.Typer(name=account.app.info.name, help=account.app.info.help)
+        program.registered_groups = [TyperInfo(only_told)]
+    return program
+
+
+def _told(command: CommandInfo) -> CommandInfo:
+    return CommandInfo(command.name, callback=lambda: None, help=inspect.getdoc(command.callback))
 
 
 def _settle_dlt() -> None:
