@@ -1,4 +1,4 @@
-"""What the process that sends does: one message to the service, text and no markup, and whether it was taken."""
+"""What the process that sends does: one message to the service, word by word, and whether it was taken."""
 
 from __future__ import annotations
 

@@ -59,6 +59,14 @@ def test_invoices_without_id_that_are_alike_are_told_and_none_is_lost() -> None:
     assert len({row["id"] for row in invoices.joined(rows, [])[0]}) == 3
 
 
+def test_alike_invoices_without_id_are_numbered_from_the_second_on() -> None:
+    """As versions before this one stored them: with other numbers they would be other invoices."""
+    rows, _, _ = read(*(invoice(None, status=status) for status in ("paid", "open", "void")))
+    (name,) = {row["id"] for row in rows}
+
+    assert [row["id"] for row in invoices.joined(rows, [])[0]] == [name, f"{name}_2", f"{name}_3"]
+
+
 @pytest.mark.parametrize("field", ["created", "description"])
 def test_an_invoice_without_id_is_refused_when_what_tells_it_apart_is_unreadable(field: str) -> None:
     rows, refused, reading = read(invoice(None, **{field: [1]}), invoice("in_1", **{field: [1]}))

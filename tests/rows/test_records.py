@@ -223,6 +223,17 @@ def test_what_is_nested_at_any_depth_is_kept_as_far_as_it_can_be_and_never_leaks
     assert kept is None or json.loads(kept)
 
 
+@pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: {"a": inner}], ids=["lists", "objects"])
+def test_what_is_put_aside_is_whole_up_to_the_deepest_level(wrap: Any) -> None:
+    whole: Any = 7
+    cut: Any = unknown.CUT
+    for _ in range(unknown.LEVELS):
+        whole, cut = wrap(whole), wrap(cut)
+
+    assert unknown.redacted(whole) == whole
+    assert unknown.redacted(wrap(whole)) == cut
+
+
 # --- drift ----------------------------------------------------------------------------------------------------------
 
 

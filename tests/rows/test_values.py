@@ -143,6 +143,19 @@ def test_other_types_are_refused_and_named(convert: Any, good: Any) -> None:
             convert(bad)
 
 
+@pytest.mark.parametrize(
+    ("sent", "count"), [(0, 0), (3, 3), ("0", 0), ("12", 12), (Decimal("3.0"), 3), (2**63 - 1, 2**63 - 1)]
+)
+def test_a_count_may_come_as_text(sent: Any, count: int) -> None:
+    assert values.count(sent) == count
+
+
+@pytest.mark.parametrize("sent", [-1, "-1", "1.5", Decimal("1.5"), "", "١", 2**63, True, None])
+def test_what_is_no_count_is_refused(sent: Any) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        values.count(sent)
+
+
 @pytest.mark.parametrize(("sent", "count"), [(3, 3), (Decimal("3.0"), 3), (Decimal("3e2"), 300), (-1, -1)])
 def test_a_count_is_a_whole_number_however_it_is_written(sent: int | Decimal, count: int) -> None:
     assert values.whole(sent) == count
