@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stderr
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 
 import duckdb
@@ -21,15 +22,31 @@ DATABASE = Path("billing.duckdb")
 FORGET = ("account", "forget", OTHER)
 
 
-@pytest.fixture
-def loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    """Two accounts, loaded once, and a finding of each accepted."""
+@contextmanager
+def two_accounts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    """Two accounts, served, with an invoice without id each."""
     with serving(monkeypatch, ACCOUNT, OTHER) as simulator:
         for account_id in (ACCOUNT, OTHER):
             simulator.world.accounts[account_id].put_invoice(
                 {"id": None, "currency": "usd", "amount_due": 1, "amount_paid": 1, "amount_remaining": 0}
             )
-        assert aig("load", "--account", "all").code == 0
+        yield simulator
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a load of both leaves."""
+    database = tmp_path_factory.mktemp("loaded") / "billing.duckdb"
+    with pytest.MonkeyPatch.context() as patch, two_accounts(patch):
+        assert aig("load", "--account", "all", "--database", str(database)).code == 0
+    return database
+
+
+@pytest.fixture
+def loaded(file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    """Both accounts, loaded, and the API that goes on to answer for them."""
+    shutil.copyfile(file, DATABASE)
+    with two_accounts(monkeypatch) as simulator:
         yield simulator
 
 
