@@ -194,6 +194,11 @@ def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
 def test_the_folder_is_private(workspace: Workspace) -> None:
     assert workspace.folder.stat().st_mode & 0o777 == 0o700
 
+    with workspace.begin():
+        below = {place.stat().st_mode & 0o777 for place in (workspace.working.parent, workspace.dlt)}
+
+    assert below == {0o700}
+
 
 def test_a_link_stays_a_link(bench: Bench) -> None:
     disk = bench.database.parent / "disk"

@@ -122,7 +122,8 @@ def test_tables_take_the_columns_of_this_version(poured: Database, few: None) ->
     publish()
     before = poured.rows(COLUMNS, "spend.runway")
     poured.rows(
-        "alter table spend.runway drop column balance, add column old text, alter column currency type bigint using 1"
+        "alter table spend.runway drop column balance, add column old text, alter column currency type bigint using 1, "
+        "alter column burn_per_day_7d type text using 'x'"
     )
     poured.rows("create table spend.gone (n int); insert into spend.published values ('gone', 1, now())")
 
