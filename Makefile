@@ -27,7 +27,7 @@ demo: $(VENV)/.runtime ## Load a simulated account into demo.duckdb and show it;
 	$(BIN)/python -m ai_gateway_billing_pipeline.commands.demo $(DEMO)
 
 test: $(VENV)/.dev ## Run the tests on all cores; ARGS="-k windows -n 0" picks some, in one process
-	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile $(ARGS)
 
 slow: $(VENV)/.dev ## Run the slow tests: many kills, long histories, two simulated months, damaged files; takes an hour
 	$(BIN)/python -m pytest -m slow -n 2 $(ARGS)
