@@ -16,15 +16,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support import processes
-from support.constants import ACCOUNT, HOUR, NOW, OTHER
-from support.processes import DieAtFileEvent, Place, Run, assert_same, at, die
+from support.processes import DieAtFileEvent, Place, Run, assert_same, at, die, move_on
 
 pytestmark = processes.LOOPBACK
 
@@ -63,25 +61,6 @@ def attributed(place: Place) -> Place:
     """The same, which from now on loads estimates as well."""
     place.options += ["--with", "attribution"]
     return place
-
-
-def move_on(world: Any) -> None:
-    """What can happen to two accounts between two loads."""
-    old, new = world.accounts[ACCOUNT], world.add_generated_account(OTHER, size=200)
-    today = NOW.replace(hour=0, minute=0)
-    old.set_hour(today - 20 * HOUR, "12.345678901234")  # late
-    old.withdraw("hour", today - 30 * HOUR)
-    old.reid("hour", today - 40 * HOUR)
-    old.change_invoice(old.invoice_keys(NOW)[0], NOW, status="void", amount_remaining=0)
-    old.set_balance(Decimal("-17.5"))
-    old.set_preview(None)
-    old.set_topup_config({"threshold": 500, "amount": 2000})
-    new.set_spending_limit(None)
-    old.requests.restate(today - 20 * HOUR, 10**9)
-    old.requests.add(today - 40 * HOUR, "new", "openai", "gpt-5", nano_usd=7)
-    old.gateways.put("production", [{"limit": Decimal("7.5"), "window": 60, "type": "fixed"}])
-    old.gateways.remove("support-bot")
-    world.add_token(processes.TOKEN)
 
 
 @pytest.fixture(scope="module")

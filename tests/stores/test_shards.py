@@ -18,7 +18,7 @@ from ai_gateway_billing_pipeline.loading.sql import ClientSql
 from support.bench import Bench
 from support.constants import ACCOUNT, DAY, HOUR, OTHER
 from support.postgres import Database, until
-from support.processes import LOOPBACK, Ending, Place, Run, at, die
+from support.processes import LOOPBACK, Ending, Place, Run
 
 pytestmark = LOOPBACK
 
@@ -202,21 +202,3 @@ def test_what_two_shards_write_at_the_same_moment_is_there_once(
     assert ending.code == 0, ending
     assert len(found := postgres.rows(rows)) == len(set(found)) > 0
     assert hours(postgres) == {ACCOUNT: 24, OTHER: 24}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "step", ["Pipeline.sync_destination", "Pipeline.extract", "Pipeline.normalize", "Pipeline.load"]
-)
-def test_a_load_that_is_killed_and_run_again_leaves_what_one_leaves(
-    bench: Bench, postgres: Database, tmp_path: Path, step: str
-) -> None:
-    with bench.simulator.serve() as url:
-        place = served(bench, tmp_path, url)
-        killed = place.run("--shard", "eu", prepare=at(("dlt", step), die))
-        place.load_well("--shard", "eu")
-
-    assert killed.code == -9
-    assert hours(postgres) == {ACCOUNT: 24, OTHER: 24}
-    statuses = postgres.rows("select distinct status, last_success_at is null from ai_gateway_billing.load_status")
-    assert sorted(statuses) == [("ok", False), ("skipped", False)]

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,6 +49,12 @@ class Lake:
         """What a query gives."""
         with self.connect() as connection:
             return connection.execute(query, list(values)).fetchall()
+
+    @contextmanager
+    def asking(self) -> Iterator[Any]:
+        """Something to ask several queries: to attach the lake takes longer than most of them."""
+        with self.connect() as connection:
+            yield lambda query: connection.execute(query).fetchall()
 
 
 def lake(storage: Path, database: Database) -> Lake:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from support.bench import Bench
 from support.constants import NOW
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
+Asking = Callable[[], AbstractContextManager[Ask]]
 OF_THE_LOAD = {"_dlt_load_id"}
 """The one column in which two loads of the same answers differ."""
 _COLUMNS = """
@@ -23,12 +25,12 @@ where table_schema = 'ai_gateway_billing' and table_catalog = current_database()
 
 
 class Lockstep:
-    """A world, and a bench for each store. `asks`: how the rows of each other store than the file are read."""
+    """A world, and a bench for each store. `asking`: how the rows of each other store than the file are read."""
 
-    def __init__(self, folder: Path, asks: Mapping[str, Ask], start: str) -> None:
+    def __init__(self, folder: Path, asking: Mapping[str, Asking], start: str) -> None:
         self.world = World()
         self.file = Bench(folder / "duckdb", self.world, start=start)
-        self.others = {name: (Bench(folder / name, self.world, start=start), ask) for name, ask in asks.items()}
+        self.others = {name: (Bench(folder / name, self.world, start=start), ask) for name, ask in asking.items()}
         for bench in self.benches:
             bench.database.parent.mkdir()
         self.now = NOW
@@ -47,11 +49,12 @@ class Lockstep:
         """A load into each, and the comparison of all that they hold."""
         self.file.now = self.now
         expected = self.file.load(**options)
-        for name, (bench, ask) in self.others.items():
+        for name, (bench, asking) in self.others.items():
             bench.now = self.now
             found = bench.load(destination=name, **options)
             assert (found.exit_code, found.outcomes.rows) == (expected.exit_code, expected.outcomes.rows), name
-            assert_same(ask, _asked(self.file.published), name)
+            with asking() as ask:
+                assert_same(ask, _asked(self.file.published), name)
 
     def until(self, moment: datetime, **options: Any) -> None:
         """Go on to this moment, and load."""

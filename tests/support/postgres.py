@@ -41,6 +41,11 @@ class Database:
             return cursor.fetchall() if cursor.description else []
 
     @contextmanager
+    def asking(self) -> Iterator[Any]:
+        """Something to ask several queries."""
+        yield self.rows
+
+    @contextmanager
     def user(self) -> Iterator[str]:
         """Somebody who may log in and no more. Users are of the whole cluster, so the name is this database's own."""
         name = f"reader_of_{self.name}"

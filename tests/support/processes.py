@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,7 +30,7 @@ import pytest
 
 from ai_gateway_billing.simulator import Simulator, World
 from support.clock import FrozenTime
-from support.constants import ACCOUNT, NOW, OTHER, TOKEN
+from support.constants import ACCOUNT, HOUR, NOW, OTHER, TOKEN
 
 LOOPBACK = pytest.mark.block_network(allowed_hosts=[r"127\.0\.0\.1$", r".*/pymp-[^/]+/listener"])
 """For modules that start processes: loopback, and the socket by which the server is asked for one."""
@@ -113,7 +114,7 @@ class Run:
     output: Path
     endings: ClassVar[Counter[int]] = Counter()
 
-    def end(self, timeout_s: float = 120.0) -> Ending:
+    def end(self, timeout_s: float = 300.0) -> Ending:
         """Wait for the end."""
         self.process.join(timeout_s)
         if self.process.exitcode is None:
@@ -161,6 +162,25 @@ def world_of(*sizes: int) -> World:
         world.add_generated_account(account_id, start=datetime(2026, 9, 1, tzinfo=UTC), size=size)
     world.add_token(TOKEN)
     return world
+
+
+def move_on(world: Any) -> None:
+    """What can happen to two accounts between two loads."""
+    old, new = world.accounts[ACCOUNT], world.add_generated_account(OTHER, size=200)
+    today = NOW.replace(hour=0, minute=0)
+    old.set_hour(today - 20 * HOUR, "12.345678901234")  # late
+    old.withdraw("hour", today - 30 * HOUR)
+    old.reid("hour", today - 40 * HOUR)
+    old.change_invoice(old.invoice_keys(NOW)[0], NOW, status="void", amount_remaining=0)
+    old.set_balance(Decimal("-17.5"))
+    old.set_preview(None)
+    old.set_topup_config({"threshold": 500, "amount": 2000})
+    new.set_spending_limit(None)
+    old.requests.restate(today - 20 * HOUR, 10**9)
+    old.requests.add(today - 40 * HOUR, "new", "openai", "gpt-5", nano_usd=7)
+    old.gateways.put("production", [{"limit": Decimal("7.5"), "window": 60, "type": "fixed"}])
+    old.gateways.remove("support-bot")
+    world.add_token(TOKEN)
 
 
 @contextmanager
