@@ -18,21 +18,28 @@ from ai_gateway_billing_pipeline.loading import store
 from ai_gateway_billing_pipeline.settings import Store
 from support import lake as lakes
 from support.bench import Bench
+from support.command import aig
 from support.constants import ACCOUNT, OTHER
 from support.lake import Lake
+from support.processes import LOOPBACK, Gate, Place, at
 
+pytestmark = LOOPBACK
 VIEWS = [name for name in views.VIEWS if name not in views.MACROS]
 WHERE = Store(Path("billing.duckdb"), "ducklake")
 
 
-@pytest.fixture(params=["duckdb"])
-def file_lake(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+def in_a_file(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
     """An empty lake whose catalog is a file."""
     lakes.install_extensions(Path(os.environ["HOME"]))
-    made = Lake(f"{request.param}:///{tmp_path}/catalog.{request.param}", tmp_path / "lake")
+    made = Lake(f"{kind}:///{folder}/catalog.{kind}", folder / "lake")
     for name, value in made.settings().items():
         monkeypatch.setenv(name, value)
     return made
+
+
+@pytest.fixture
+def file_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    return in_a_file("duckdb", tmp_path, monkeypatch)
 
 
 def rows(connection: duckdb.DuckDBPyConnection, relation: str) -> list[Any]:
@@ -63,6 +70,68 @@ def test_whoever_attaches_the_lake_finds_the_views_of_the_file(tmp_path: Path, f
     assert [name for name in VIEWS if found[name] != rows(bench.published, f"spend.{name}")] == []
     assert len(found["daily"]) > 3
     assert zone == bench.rows("select sum(amount) from spend.daily")
+
+
+@pytest.mark.parametrize(
+    ("made", "comment"),
+    [
+        ("view mine as select 1 as amount", "column mine.amount"),
+        ("macro mine(amount) as amount", "macro mine"),
+        ("macro mine(amount) as table select amount", "macro table mine"),
+    ],
+)
+def test_a_lake_still_takes_no_comments_on_macros_and_columns_of_views(
+    file_lake: Lake, made: str, comment: str
+) -> None:
+    """As `views.store` and the README say: when it does, both can have them."""
+    with duckdb.connect() as connection:
+        address = file_lake.catalog.replace("duckdb:///", "ducklake:")
+        connection.execute(f"attach '{address}' as lake (data_path '{file_lake.storage}')")
+        connection.execute("use lake")
+        connection.execute(f"create {made}")
+
+        with pytest.raises(duckdb.BinderException, match=r"(?i)comment"):
+            connection.execute(f"comment on {comment} is 'what it is'")
+
+
+# --- one writer at a time --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("catalog", "attempt"),
+    [
+        ("postgresql", ("ai_gateway_billing_pipeline.loading.locks", "Advisory._ask")),
+        ("sqlite", ("filelock", "FileLock._acquire")),
+    ],
+)
+def test_a_lake_that_is_being_loaded_is_busy_and_can_be_waited_for(
+    bench: Bench,
+    catalog: str,
+    attempt: tuple[str, str],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lake = in_a_file(catalog, tmp_path, monkeypatch) if catalog == "sqlite" else request.getfixturevalue("lake")
+    holds, waits = Gate(), Gate()
+    with bench.simulator.serve() as url:
+        place = Place(tmp_path, url, bench.simulator, ["--start", bench.start]).into("ducklake")
+        holder = place.start(prepare=at(("dlt", "Pipeline.extract"), holds))
+        holds.reached()
+        refused = place.run()
+        waiting = place.start("--wait", "600", prepare=at(attempt, waits))
+        waits.reached()  # it has tried once, in vain
+        holds.opened.set()
+        endings = [holder.end()]
+        waits.opened.set()
+        endings.append(waiting.end())
+
+    assert (refused.code, [each.code for each in endings]) == (5, [0, 0]), endings
+    assert "The lake ducklake is in use by " in refused.err
+    assert "--wait SECONDS" in refused.err
+    assert lake.rows("select count(*) from ai_gateway_billing.usage_hourly") == [(24,)]
+    asked = aig("query", "select count(*) from spend.hourly where amount > 0", "--csv", "--destination", "ducklake")
+    assert asked.out.split()[1:] == ["23"], asked
 
 
 # --- refused ---------------------------------------------------------------------------------------------------------
