@@ -149,7 +149,7 @@ ELSEWHERE = {
     "loading/atomic": "stores/test_postgres",
     "loading/lakes": "stores/test_ducklake",
     "loading/places": "stores/test_postgres",
-    "loading/publishing": "stores/test_publishing",
+    "loading/view_tables": "stores/test_view_tables",
     "loading/remotes": "stores/test_reading",
     "loading/store": "stores/test_postgres",
     # Takes part in a run of dlt: what it asks dlt for is there only while a load is under way.

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from ai_gateway_billing_pipeline.database import read, views
-from ai_gateway_billing_pipeline.loading import publishing
+from ai_gateway_billing_pipeline.loading import view_tables
 from support.bench import Bench
 from support.command import aig
 from support.constants import ACCOUNT
 from support.postgres import Database
 from support.poured import pour_into_postgres
 
-TABLES = list(publishing.TABLES)
+TABLES = list(view_tables.TABLES)
 OF_POSTGRES = {"VARCHAR": "text", "TIMESTAMP WITH TIME ZONE": "timestamp with time zone"}
 COLUMNS = """
     select attname, format_type(atttypid, atttypmod) from pg_attribute
@@ -49,7 +49,7 @@ def poured(file: Path, postgres: Database, tmp_path: Path) -> Database:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only some of the views, where they do not matter."""
-    monkeypatch.setattr(publishing, "TABLES", ("daily", "runway"))
+    monkeypatch.setattr(view_tables, "TABLES", ("daily", "runway"))
 
 
 def publish(*options: str) -> Any:
