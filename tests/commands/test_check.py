@@ -257,3 +257,26 @@ def test_a_load_without_a_token_is_told_by_the_memory_of_the_database_that_was_n
 
     assert len(heard(account).received) == 1
     assert "mine.duckdb on" in heard(account).messages[0]
+
+
+BUDGET = '[sources.ai_gateway_billing.budgets.team]\namount = 1000000\nperiod = "month"\n'
+
+
+def test_a_budget_that_is_new_in_the_settings_is_said_to_wait_for_the_next_load(
+    loaded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copyfile(loaded, "billing.duckdb")
+    assert "settings" not in aig("check").err
+    Path(".dlt").mkdir()
+    for amount in ("1000000", "2000000"):
+        Path(".dlt/config.toml").write_text(BUDGET.replace("1000000", amount), "utf-8")
+        waiting = aig("check")
+        with without_findings(monkeypatch):
+            assert aig("load").code == 0
+
+        assert waiting.code == 0
+        assert "New in the settings, and counted from the next load on: budget team." in waiting.err
+        assert "settings" not in aig("check").err
+
+    Path(".dlt/config.toml").unlink()
+    assert "settings" not in aig("check").err, "who checks may have no settings"

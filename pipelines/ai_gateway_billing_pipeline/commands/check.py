@@ -63,6 +63,7 @@ def check(
     addresses = telling.addressed(notify, notify_url)
     with stores.connect(store) as connection:
         there = survey.survey(connection, now, limits)
+        telling.say_which_budgets_wait(connection)
     if accept:
         there = there._replace(found=_accept(store, there.found, accept, now))
     if as_json:

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ai_gateway_billing.errors import BillingError, DatabaseBusyError, SettingsError
+from ai_gateway_billing.errors import BillingError, DatabaseBusyError, SettingsError, redact
 from ai_gateway_billing_pipeline.terminal import exits
 
 if TYPE_CHECKING:
+    import duckdb
+
     from ai_gateway_billing_pipeline.alerts.addresses import Address
     from ai_gateway_billing_pipeline.alerts.survey import Survey
     from ai_gateway_billing_pipeline.database.checks import Limits
@@ -75,6 +77,20 @@ def _there(store: "Store", now: datetime) -> "Survey":
     except BillingError as error:
         log.warning("The findings could not be read: %s", error)
         return survey.NOTHING
+
+
+def say_which_budgets_wait(connection: "duckdb.DuckDBPyConnection") -> None:
+    """Say which budgets of the settings no load has stored as they are now: they do not count yet.
+
+    Those that are stored alone are no news: who checks may have no settings. Raises `SettingsError`.
+    """
+    from ai_gateway_billing_pipeline import settings
+    from ai_gateway_billing_pipeline.database import raw
+
+    counting = raw.budgets(connection)
+    waiting = [redact(each.name) for each in settings.budgets_of_dlt() if each.row() not in counting]
+    if waiting:
+        log.warning("New in the settings, and counted from the next load on: budget %s.", ", ".join(waiting))
 
 
 def limits(stale_after: int | None = None, credit_days: int | None = None) -> "Limits":

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import duckdb
 
@@ -70,6 +71,12 @@ def made_for(loaded: Collection[str]) -> set[str]:
     """The tables that a load of these resources makes, whatever it finds: their own, those below, and the coverage."""
     below = {name for name in TABLES if name.startswith(tuple(f"{resource}__" for resource in loaded))}
     return {*loaded, *below, *({"usage_coverage"} if _USAGE & set(loaded) else ())}
+
+
+def budgets(connection: duckdb.DuckDBPyConnection) -> set[tuple[Any, ...]]:
+    """The budgets that count, as the last load stored them, with the columns in their order."""
+    query = f"select {', '.join(OURS['budgets'])} from {DATASET}.budgets"  # noqa: S608 - names of ours
+    return set(connection.execute(bound(query, present(connection))).fetchall())
 
 
 def named_in(statement: str) -> set[str]:
