@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ai_gateway_billing.rows import arrow, bookkeeping, values
@@ -148,7 +148,7 @@ def amounts_of_all_views(connection: duckdb.DuckDBPyConnection) -> Iterator[tupl
     for name in views.VIEWS:
         query = f"create or replace temp table found as select * from {relation(name)}"
         ((rows,),) = connection.execute(query).fetchall()
-        assert rows, name
+        assert rows or name == "focus", name  # it has no row of what rounds to nothing
         for column in amount_columns(connection, name):
             yield name, column
 
@@ -229,6 +229,7 @@ def test_ten_years_of_the_largest_numbers_pass_every_view_and_check(
 
 @pytest.mark.slow
 @settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(unit="cents", usage=STEP, amounts=[STEP])
 @given(
     unit=st.sampled_from(["cents", "dollars"]),
     usage=st.sampled_from([LARGEST_USAGE, LARGEST_USAGE.copy_negate(), *EXTREMES[2:]]),
