@@ -50,9 +50,7 @@ class QueryWire(Wire):
         body = json.dumps({"query": document.text, "variables": dict(variables)}).encode()
 
         def send(timeout: httpx.Timeout) -> AbstractContextManager[httpx.Response]:
-            headers = {"Content-Type": "application/json"}
-            url = f"{self._base_url}/{PATH}"
-            return self._http.stream("POST", url, content=body, headers=headers, timeout=timeout)
+            return self._http.answer(self._http.request("POST", f"{self._base_url}/{PATH}", timeout, body))
 
         data: dict[str, Any] = self._tried(origin, send, _judge).result
         return data

@@ -1,6 +1,6 @@
 """One GET over the wire, tried until it is answered, refused, or not worth another attempt.
 
-The only module that opens a connection. httpx's own errors hold the request and so the token: they end here.
+httpx's own errors hold the request and so the token: they end here.
 """
 
 import logging
@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Self
 from urllib.parse import SplitResult, urlencode
 
@@ -17,7 +16,8 @@ import httpx
 
 from ai_gateway_billing.errors import ApiError, RateLimitedError, UnreachableError, redact
 
-from .bodies import TooLargeError, whole
+from .bodies import TooLargeError
+from .connections import Connections, body_of
 from .envelope import Answer, Origin, judge, unusable
 from .environment import Route, route
 from .limits import HoldTooLongError, Pace, asked_wait_s, http_date
@@ -33,27 +33,6 @@ Params = dict[str, str | int]
 Send = Callable[[httpx.Timeout], AbstractContextManager[httpx.Response]]
 
 logger = logging.getLogger(__name__)
-
-
-def connections(
-    token: str, way: Route, transport: httpx.BaseTransport | None, timeout: httpx.Timeout, limits: httpx.Limits
-) -> httpx.Client:
-    """Connections that send the token, and follow no redirect with it."""
-    return httpx.Client(
-        transport=transport,
-        verify=way.verify,
-        proxy=way.proxy,
-        headers={
-            "Authorization": f"Bearer {token}",
-            "User-Agent": f"cloudflare-ai-gateway-billing/{_version()}",
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-        },
-        timeout=timeout,
-        limits=limits,
-        follow_redirects=False,
-        trust_env=False,  # the environment was read for the route
-    )
 
 
 class Connected:
@@ -98,7 +77,7 @@ class Wire:
         self._health = Health()
         self.route = Route(verify=False) if transport else route(base_url)
         limits = httpx.Limits(max_connections=32, max_keepalive_connections=32)
-        self._http = connections(token, self.route, transport, _TIMEOUT, limits)
+        self._http = Connections(token, self.route, transport, limits)
 
     def close(self) -> None:
         """Close all connections."""
@@ -112,7 +91,7 @@ class Wire:
         url = f"{self._base_url}/{scope}{origin.path}{f'?{urlencode(params)}' if params else ''}"
 
         def send(timeout: httpx.Timeout) -> AbstractContextManager[httpx.Response]:
-            return self._http.stream("GET", url, timeout=timeout)
+            return self._http.answer(self._http.request("GET", url, timeout))
 
         return self._tried(origin, send, partial(judge, null_is_a_state=null_is_a_state), is_once=is_once)
 
@@ -127,7 +106,7 @@ class Wire:
                 return judged(status, headers, body, origin)
 
         try:
-            return attempt() if is_once else patience.retrying(self._sleep)(attempt)
+            return attempt() if is_once else patience.kept(attempt, self._sleep)
         finally:
             patience.end()
 
@@ -230,23 +209,6 @@ class Wire:
         )
 
 
-def body_of(response: httpx.Response, is_late: Callable[[], bool]) -> bytes:
-    """The body, whole within the limits of size and time: a read timeout alone lets an answer drip for ever.
-
-    Raises `TooLargeError`, `httpx.HTTPError`, and `ValueError` for what cannot be unpacked.
-    """
-    if response.is_stream_consumed:  # a transport without a network hands answers over whole
-        return whole([response.content])
-
-    def arriving() -> Iterator[bytes]:
-        for chunk in response.iter_raw():
-            yield chunk
-            if is_late():
-                raise httpx.ReadTimeout("the answer did not end")
-
-    return whole(arriving(), response.headers.get("content-encoding", ""))
-
-
 def what_broke(error: Exception, secret: str) -> str:
     """What kind of failure of the network it was, and what it says of itself, fit for a message."""
     kinds = {
@@ -259,10 +221,3 @@ def what_broke(error: Exception, secret: str) -> str:
     }
     kind = next((words for kind, words in kinds.items() if isinstance(error, kind)), "the connection failed")
     return redact(f"{kind}: {error}", secret=secret, limit=160).rstrip(": .")
-
-
-def _version() -> str:
-    try:
-        return version("cloudflare-ai-gateway-billing")
-    except PackageNotFoundError:
-        return "0+unknown"

@@ -12,10 +12,11 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 import httpx
 
 from ai_gateway_billing.api.bodies import TooLargeError
+from ai_gateway_billing.api.connections import Connections, body_of
 from ai_gateway_billing.api.endpoints import BASE_URL, SPENDING_LIMIT
 from ai_gateway_billing.api.envelope import Origin, judge
 from ai_gateway_billing.api.environment import Route, route
-from ai_gateway_billing.api.http import Connected, body_of, connections, what_broke
+from ai_gateway_billing.api.http import Connected, what_broke
 from ai_gateway_billing.api.inputs import checked_base_url, checked_token
 from ai_gateway_billing.errors import (
     ApiError,
@@ -97,7 +98,7 @@ class Sender(Connected):
         self._clock = clock
         self._route = Route(verify=False) if transport else route(url)
         limits = httpx.Limits(max_keepalive_connections=0)  # one gone stale would leave an outcome unknown
-        self._http = connections(self._secret, self._route, transport, _TIMEOUT, limits)
+        self._http = Connections(self._secret, self._route, transport, limits)
 
     def __repr__(self) -> str:
         return f"<Sender to {self._host}>"
@@ -139,20 +140,16 @@ class Sender(Connected):
     def _request(self, operation: Operation[Any]) -> httpx.Request:
         url = f"{self._base_url}/accounts/{operation.account_id}/{operation.path}"
         if operation.body is None:
-            return self._http.build_request(operation.method, url)
-        content = json.dumps(operation.body, separators=(",", ":")).encode()
-        headers = {"Content-Type": "application/json"}
-        return self._http.build_request(operation.method, url, content=content, headers=headers)
+            return self._http.request(operation.method, url, _TIMEOUT)
+        body = json.dumps(operation.body, separators=(",", ":")).encode()
+        return self._http.request(operation.method, url, _TIMEOUT, body)
 
     def _exchange(self, operation: Operation[Any], origin: Origin) -> tuple[int, httpx.Headers, bytes]:
         began = self._clock()
         try:
-            response = self._http.send(self._request(operation), stream=True)
-            try:
+            with self._http.answer(self._request(operation)) as response:
                 body = body_of(response, lambda: self._clock() - began > _ANSWER_LIMIT_S)
                 return response.status_code, response.headers, body
-            finally:
-                response.close()
         except (httpx.HTTPError, TooLargeError, OSError, ValueError) as error:
             reason = what_broke(error, self._secret)  # the error contains the request and so the token: it ends here
             was_sent = not isinstance(error, _NOT_SENT)
