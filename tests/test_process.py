@@ -66,3 +66,9 @@ def test_a_command_needs_no_open_stream() -> None:
     command = [sys.executable, "-m", "ai_gateway_billing_pipeline", "--version"]
 
     assert subprocess.run(["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command], check=False).returncode == 0
+
+
+def test_arrow_does_without_the_stores_that_no_load_writes_to() -> None:
+    leaves_out = "import pyarrow.parquet, pyarrow.fs; sys.exit(40 + ('S3FileSystem' in vars(pyarrow.fs)))"
+
+    assert run(leaves_out).code == 40

@@ -21,7 +21,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from ai_gateway_billing import ai_gateway_billing, turns
 from ai_gateway_billing.errors import BillingPermissionError
 from ai_gateway_billing.outcome import Outcomes
-from ai_gateway_billing.rows import bookkeeping
+from ai_gateway_billing.rows import arrow, bookkeeping
 from ai_gateway_billing.rows.tables import RESOURCES, TABLES
 from ai_gateway_billing.simulator import Account, Simulator
 from ai_gateway_billing.usage.windows import epoch_ms
@@ -179,6 +179,20 @@ def test_it_ends_in_whatever_order_dlt_takes_its_resources(
 
     counts = run.last_trace.last_extract_info.metrics[run.last_trace.last_extract_info.loads_ids[0]][0]
     assert counts["resource_metrics"]["usage_coverage"].items_count == 2 * 7
+
+
+def test_coverage_of_a_long_history_is_handed_over_part_by_part(
+    simulated: tuple[Bench, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would all be kept until the last answer has come."""
+    monkeypatch.setattr(arrow, "BATCH_ROWS", 3)
+
+    found = list(source(simulated).with_resources("usage_coverage", "usage_daily", "usage_hourly"))
+
+    parts = [each for each in found if "read_until" in each.column_names]
+    days = {(row["grouping"], row["day"]) for part in parts for row in part.to_pylist()}
+    assert len(parts) > 1
+    assert sum(part.num_rows for part in parts) == len(days) == 2 * 7
 
 
 def test_hints_can_be_changed(simulated: tuple[Bench, str], tmp_path: Path) -> None:

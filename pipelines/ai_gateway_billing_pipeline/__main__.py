@@ -18,7 +18,7 @@ def main() -> None:
     codes: list[int] = []
     atexit.register(_end, codes)  # before anything else is, so that it is called after all others
     _open_streams()
-    sys.modules["httpx._main"] = None  # type: ignore[assignment]  # httpx's own command, with all that colours its output
+    _leave_out()
     from .cli import main as command  # noqa: PLC0415
 
     try:
@@ -27,6 +27,12 @@ def main() -> None:
         if isinstance(ended.code, int):
             codes.append(ended.code)
         raise
+
+
+def _leave_out() -> None:
+    """What libraries import for uses that a command has not: httpx's own command, and Arrow's ways to other stores."""
+    for name in ("httpx._main", "pyarrow._azurefs", "pyarrow._gcsfs", "pyarrow._hdfs", "pyarrow._s3fs"):
+        sys.modules[name] = None  # type: ignore[assignment]  # as if it were not installed
 
 
 def _open_streams() -> None:

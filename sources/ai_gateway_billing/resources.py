@@ -16,7 +16,7 @@ from ai_gateway_billing.invoicing.load import InvoiceLoad, State
 from ai_gateway_billing.invoicing.reading import InvoiceReader
 from ai_gateway_billing.rows import arrow, identity, records, stored, unknown, versions
 from ai_gateway_billing.rows.fields import Columns
-from ai_gateway_billing.rows.records import Reading
+from ai_gateway_billing.rows.records import Reading, Row
 from ai_gateway_billing.rows.tables import TABLES, columns_of
 from ai_gateway_billing.rows.versions import hints
 from ai_gateway_billing.usage import buckets
@@ -56,8 +56,8 @@ def resources(runs: Runs, include_sensitive: bool) -> Sequence[DltResource]:  # 
         run = runs.of("usage_coverage")
         yield None  # dlt turns to the usage resources, which then say that they are under way
         while run.usage_under_way:
-            yield None
-        yield arrow.table(run.coverage, TABLES["usage_coverage"])
+            yield _taken(run.coverage) if len(run.coverage) >= arrow.BATCH_ROWS else None
+        yield _taken(run.coverage)
 
     invoice_columns = columns_of("invoices", include_sensitive)
 
@@ -132,6 +132,13 @@ def _usage(run: Extraction, grouping: Grouping) -> Iterator[Any]:
         yield from arrow.worth_loading(tables, TABLES[table], _is_made(table))
     finally:
         run.usage_under_way.discard(grouping)
+
+
+def _taken(coverage: list[Row]) -> pa.Table:
+    """The rows, which nobody keeps then: those of many accounts would take more memory than all else."""
+    taken = arrow.table(coverage, TABLES["usage_coverage"])
+    coverage.clear()
+    return taken
 
 
 def _usage_tables(run: Extraction, grouping: Grouping) -> Iterator[pa.Table]:

@@ -593,3 +593,14 @@ def test_a_system_error_in_a_load_names_the_place(bench: Bench, monkeypatch: pyt
     assert bench.database.read_bytes() == before
     bench.load_well()
     bench.assert_equals_world()
+
+
+def test_every_connection_to_the_working_file_needs_little_memory(workspace: Workspace) -> None:
+    """dlt opens its own ones: what is set must hold for them."""
+    with workspace.begin():
+        asked = "select current_setting('threads'), current_setting('allocator_bulk_deallocation_flush_threshold')"
+        with duckdb.connect(str(workspace.working)) as another:
+            threads, kept = another.execute(asked).fetchall()[0]
+
+    assert threads == 1
+    assert kept != "512.0 MiB"

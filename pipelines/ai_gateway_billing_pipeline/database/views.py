@@ -128,7 +128,9 @@ def apply(connection: duckdb.DuckDBPyConnection, usage_unit: str, names: Collect
     wanted = [definition(name) for name in VIEWS if name in names]
     if connection.execute(f"from {_APPLIED}").fetchall() == [(_fingerprint(connection, wanted),)]:
         return
-    _execute(connection, _statements(raw.present(connection), wanted))
+    present = raw.present(connection)
+    for view in wanted:  # a transaction for each: one for all keeps 20 MB more
+        _execute(connection, _statements(present, [view]))
     fingerprint = _fingerprint(connection, wanted)
     connection.execute(f"create or replace table {_APPLIED} as select $1::varchar as fingerprint", [fingerprint])
 

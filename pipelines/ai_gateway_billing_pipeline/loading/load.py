@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import duckdb
+import pyarrow as pa
 from dlt.extract import DltSource
 
 from ai_gateway_billing import clock
@@ -96,7 +97,8 @@ class _Run:
             return
         with refusals.dug_out(self.place.ending):
             pipeline.normalize()
-            pipeline.load()
+            pa.default_memory_pool().release_unused()  # else it keeps what its tables took
+            pipeline.load(workers=self.place.jobs_at_once)
         with self.place.sql() as sql:
             if sql:
                 self._finish(sql, pipeline.pipeline_name)
@@ -120,7 +122,7 @@ class _Run:
                 self.now = times.newest(sql, moment)
 
     def _heal(self, sql: Sql) -> None:
-        sql.execute(f"drop schema if exists {shards.staging_dataset(self.settings.shard)} cascade")
+        self.place.drop_staging(sql)
         with self.place.changing(sql):
             bookkeeping.add_listed(sql)
         lost = bookkeeping.lost_tables(sql)
@@ -141,6 +143,7 @@ class _Run:
                 shards.release(sql, self.claimed)
 
     def _finish(self, sql: Sql, pipeline_name: str) -> None:
+        self.place.drop_staging(sql)
         with self.place.changing(sql):
             bookkeeping.write_settings(sql, self.settings.usage_unit)
             if self.settings.budgets or not self.settings.shard:  # else they are told by another writer
@@ -148,7 +151,6 @@ class _Run:
         self._name_accounts(sql)
         reported.record(sql, self.account_ids, self.now)
         bookkeeping.prune(sql, pipeline_name, self.now)
-        sql.execute(f"drop schema if exists {shards.staging_dataset(self.settings.shard)} cascade")
         self.place.finish(sql, self.settings.usage_unit)
 
     def _name_accounts(self, sql: Sql) -> None:

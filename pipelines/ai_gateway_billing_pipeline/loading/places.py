@@ -18,14 +18,22 @@ from . import atomic, bookkeeping, destinations, lakes, locks, refusals, shards
 from .sql import ClientSql, FileSql, Sql
 from .workspace import Workspace, remove
 
+_DROP = "drop schema if exists {} cascade"
+_GIVE_BACK = "reset memory_limit"
+"""The limit is as it was, but DuckDB gives the system back what it has freed, when it is told one."""
+
 log = logging.getLogger(__name__)
 
 
 class Place(Protocol):
-    """One place of one load. `named`: in messages. `ending`: how one ends about a load that was not written."""
+    """One place of one load. `named`: in messages. `ending`: how one ends about a load that was not written.
+
+    `jobs_at_once`: how many tables are written at the same time.
+    """
 
     named: str
     ending: str
+    jobs_at_once: int
 
     def held(self, wait_s: float) -> AbstractContextManager[None]:
         """Keep every other writer of the same rows away. Raises `DatabaseBusyError`, `DatabaseError`."""
@@ -42,6 +50,9 @@ class Place(Protocol):
     def pipeline(self) -> dlt.Pipeline:
         """The pipeline of dlt, in a new folder: it takes its state from the destination."""
 
+    def drop_staging(self, sql: Sql) -> None:
+        """Drop what dlt's merges read from."""
+
     def finish(self, sql: Sql, usage_unit: str) -> None:
         """What is left to do when all rows are there."""
 
@@ -53,6 +64,7 @@ class File:
     """The published DuckDB file, by way of a copy that replaces it."""
 
     ending = refusals.UNPUBLISHED
+    jobs_at_once = 1  # more of them take as long, and 50 MB
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -93,10 +105,15 @@ class File:
         )
         return _pipeline(self._settings.shard, self._workspace.dlt, destination)
 
+    def drop_staging(self, sql: Sql) -> None:
+        """And give back the memory of it."""
+        sql.execute(_DROP.format(shards.staging_dataset(self._settings.shard)))
+        sql.execute(_GIVE_BACK)
+
     def finish(self, sql: Sql, usage_unit: str) -> None:
         """Views, and nothing left in a log of DuckDB's."""
-        del sql
         assert self._connection  # noqa: S101 - as above
+        sql.execute(_GIVE_BACK)
         views.apply(self._connection, usage_unit)
         self._connection.execute("checkpoint")
 
@@ -111,6 +128,7 @@ class Store:
     """Postgres, or a DuckLake: tables with readers and writers of their own, and locks beside them."""
 
     ending = refusals.UNCHANGED
+    jobs_at_once = 20  # as dlt does by itself
 
     def __init__(self, named: str, shard: str | None, destination: Any) -> None:
         self.named = named
@@ -224,6 +242,10 @@ class Store:
         assert self._folder  # noqa: S101 - only while it is held
         return _pipeline(self._shard, self._folder, self._destination)
 
+    def drop_staging(self, sql: Sql) -> None:
+        """Each shard has its own."""
+        sql.execute(_DROP.format(shards.staging_dataset(self._shard)))
+
     def finish(self, sql: Sql, usage_unit: str) -> None:
         """A lake keeps views, and every version of itself in many small files, unless it is told otherwise."""
         if self._is_lake:
@@ -242,6 +264,7 @@ class Other:
     """A destination that says that it can hold what a load writes. Only its rows are ours."""
 
     ending = "Part of the load may be there; run again."
+    jobs_at_once = 20
 
     def __init__(self, settings: Settings, destination: destinations.Target) -> None:
         self.named = settings.destination
@@ -270,6 +293,9 @@ class Other:
     def pipeline(self) -> dlt.Pipeline:
         """Into the destination."""
         return _pipeline(None, self._workspace.dlt, self._destination)
+
+    def drop_staging(self, sql: Sql) -> None:
+        """It is dlt's own affair."""
 
     def finish(self, sql: Sql, usage_unit: str) -> None:
         """Nothing is left."""
