@@ -42,14 +42,12 @@ days as (
     group by account_id, day
   ) as estimated using (account_id, day)
   join known using (account_id)
+  anti join gaps
+    on gaps.account_id = daily.account_id
+    and epoch(daily.day)::bigint // 86400 between gaps.first_number and gaps.last_number
   where daily.is_complete
     and estimated.estimate_usd is not null
     and daily.day > known.first_day
-    and not exists (
-      from gaps
-      where gaps.account_id = daily.account_id
-        and epoch(daily.day)::bigint // 86400 between gaps.first_number and gaps.last_number
-    )
 ),
 periods as (
   select account_id, 'day' as period, day as starts, 1 as days, currency, billed, estimate_usd
