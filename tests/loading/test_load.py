@@ -259,7 +259,7 @@ def test_the_demo_account_is_loaded_to_the_last_digit(tmp_path: Path) -> None:
     bench.now += DAY
     second = bench.load_well()
     bench.assert_equals_world()
-    assert second.requests <= 1 + 2 * (9 + 1 + 3 + 4) + 4  # accounts; each: hours, days, pages, states; some halves
+    assert second.requests <= 1 + 2 * (10 + 1 + 3 + 4) + 4  # accounts; each: hours, days, pages, states; some halves
 
 
 def test_a_brand_new_account_makes_every_table_and_leaves_it_empty(bench: Bench) -> None:

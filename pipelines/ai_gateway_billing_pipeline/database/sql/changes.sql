@@ -26,7 +26,7 @@ days as (
     max(day) filter (where is_complete) over (partition by account_id) as last_day
   from spend.daily
 ),
-spans as not materialized (
+spans as (
   select
     account_id,
     period,
