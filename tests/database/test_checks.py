@@ -177,18 +177,34 @@ def test_hours_of_estimates_that_were_lost_are_a_warning(database: Path) -> None
     assert "between 2026-10-01 05:00 and 2026-10-02 00:00 (UTC)" in finding.finding
 
 
+ATTRIBUTED = (
+    f"insert into {RAW}.load_status (account_id, resource, status, last_attempt_at, last_success_at) "
+    f"select account_id, 'gateway_usage_hourly', 'ok', last_attempt_at, last_success_at "
+    f"from {RAW}.load_status where resource = 'usage_daily'"
+)
+
+
 def test_a_bill_without_any_estimate_is_a_warning_where_attribution_is_on(database: Path) -> None:
     assert of(found(database), "missing_estimates") == []
-    change(
-        database,
-        f"insert into {RAW}.load_status (account_id, resource, status, last_attempt_at, last_success_at) "
-        f"select account_id, 'gateway_usage_hourly', 'ok', last_attempt_at, last_success_at "
-        f"from {RAW}.load_status where resource = 'usage_daily'",
-    )
+    change(database, ATTRIBUTED)
 
     (finding,) = of(found(database), "missing_estimates")
     assert finding.severity == "warning"
     assert "may lack the permission" in finding.finding
+
+
+@pytest.mark.parametrize(("cents", "is_told"), [(99, False), (100, True)])
+def test_a_bill_of_less_than_a_dollar_needs_no_estimate(database: Path, cents: int, is_told: bool) -> None:
+    last = f"select max(bucket_start) from {RAW}.usage_hourly where bucket_start < '2026-11-21 00:00:00+00'"
+    change(
+        database,
+        ATTRIBUTED,
+        f"update {RAW}.usage_daily set aggregated_value = 0",
+        f"update {RAW}.usage_hourly set aggregated_value = if(bucket_start = ({last}), {cents}, 0)",
+    )
+
+    told = [each.finding for each in of(found(database), "missing_estimates")]
+    assert ["although 1.00 USD was billed" in each for each in told] == [True] * is_told
 
 
 def test_attribution_that_was_switched_off_is_neither_stale_nor_failed(database: Path) -> None:
@@ -370,6 +386,13 @@ def test_each_threshold_of_a_budget_makes_the_same_finding_worse(database: Path)
     assert set(half.reached) < set(most.reached) < set(over.reached)
     assert {"50", "80", "100", "forecast"} <= set(over.reached)
     assert "USD (111 %) are spent in the month from 2026-11-01" in over.finding
+
+
+def test_a_threshold_is_reached_at_its_very_amount_and_not_before(database: Path) -> None:
+    (half,) = budget(database, "2")
+
+    assert half.reached == ("warning", "50")
+    assert budget(database, "2.01") == []
 
 
 def test_a_budget_that_will_be_exceeded_is_a_warning_before_it_is(database: Path) -> None:

@@ -1,0 +1,1 @@
+from spend.estimate_vs_bill where period = 'day'
