@@ -11,7 +11,7 @@
 -- currency_is_assumed: true when the API names no currency for the account
 --
 -- The two usage tables contain the same money, so each day is taken from one of them: from that read completely, else from
--- the hours, unless the day's figure was read at least an hour later, which means by a later load.
+-- the hours, unless the day's figure was read more than an hour later, which means by a later load.
 create or replace view spend.daily as
 with
 both_sources as (
