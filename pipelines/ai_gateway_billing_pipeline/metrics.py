@@ -14,7 +14,7 @@ import duckdb
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
-from ai_gateway_billing_pipeline.database import checks, raw, views
+from ai_gateway_billing_pipeline.database import checks, views
 
 _FILES = resources.files("ai_gateway_billing_pipeline.database").joinpath("sql", "metrics")
 
@@ -39,10 +39,8 @@ def text(connection: duckdb.DuckDBPyConnection, now: datetime, limits: checks.Li
 
 
 def _gauges(connection: duckdb.DuckDBPyConnection, now: datetime) -> Iterator[GaugeMetricFamily]:
-    present = raw.present(connection)
     texts = [_FILES.joinpath(f"{name}.sql").read_text("utf-8") for name in GAUGES]
-    statements = views.once(connection, [raw.bound(text, present) for text in texts])
-    for name, text, statement in zip(GAUGES, texts, statements, strict=True):
+    for name, text, statement in zip(GAUGES, texts, views.once(connection, texts), strict=True):
         meaning = text.partition("\n")[0].removeprefix("-- ")
         given = {"now": now} if "$now" in statement else {}
         found = connection.execute(statement, given)

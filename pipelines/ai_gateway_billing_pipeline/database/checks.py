@@ -21,7 +21,7 @@ import duckdb
 from ai_gateway_billing.redaction import redact
 from ai_gateway_billing_pipeline.terminal import values
 
-from . import raw, views
+from . import views
 
 Severity = Literal["error", "warning", "info"]
 
@@ -124,10 +124,9 @@ def findings(connection: duckdb.DuckDBPyConnection, now: datetime, limits: Limit
     """
     connection.execute(_MACROS)
     accepted = _accepted(connection)
-    present = raw.present(connection)
-    gone = {account_id for (account_id,) in connection.execute(raw.bound(_GONE, present)).fetchall()}
+    listing, *statements = views.once(connection, [_GONE, *map(statement_of, CHECKS)])
+    gone = {account_id for (account_id,) in connection.execute(listing).fetchall()}
     given = {"now": now, **asdict(limits or Limits())}
-    statements = views.once(connection, [raw.bound(statement_of(name), present) for name in CHECKS])
     for name, statement in zip(CHECKS, statements, strict=True):
         for found in _found(connection, name, statement, given):
             if found.account_id not in gone:

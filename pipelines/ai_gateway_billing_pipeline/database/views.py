@@ -172,7 +172,7 @@ def _made(connection: duckdb.DuckDBPyConnection) -> set[str]:
 
 
 def once(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> list[str]:
-    """The statements as they read temporary tables in place of the views of `spend`, each of which is worked out once.
+    """The statements, bound as `raw.bound` does, with temporary tables in place of views, each worked out once.
 
     A view is planned anew wherever it is read, with all below it, which takes longer than its rows do. The connection
     may be read-only. What it has of these tables afterwards stays as it is now. A view that the database lacks stays in
@@ -186,7 +186,7 @@ def once(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> li
     for name in tables:
         body = _BODY.split(raw.bound(definition(name).statement, present), maxsplit=1)[1].rstrip("; \n")
         connection.execute(f'create or replace temp table "{name}" as {_of_temp(body, tables)}')
-    return [_of_temp(statement, tables) for statement in statements]
+    return [_of_temp(raw.bound(statement, present), tables) for statement in statements]
 
 
 def _of_temp(sql: str, names: Collection[str]) -> str:

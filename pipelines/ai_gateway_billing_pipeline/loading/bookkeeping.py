@@ -18,7 +18,7 @@ from .sql import Sql, columns, tables
 _DLT_TABLES = ("_dlt_pipeline_state", "_dlt_loads", "_dlt_version")
 _LOADS_KEPT = timedelta(days=35)
 
-_BUDGET = "name, amount, currency, period, accounts, model, thresholds"
+_BUDGET = ", ".join(raw.OURS["budgets"])
 _KEYED = """
 select distinct table_name from duckdb_constraints()
 where schema_name = 'ai_gateway_billing' and database_name = current_database() and constraint_type = 'PRIMARY KEY'
