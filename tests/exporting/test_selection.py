@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -11,14 +11,6 @@ import pytest
 
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing_pipeline.exporting.selection import ALL, ROWS, Days, Field, select
-
-
-@pytest.fixture
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
-        connection.execute("create schema spend")
-        yield connection
 
 
 def taken(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -17,14 +16,6 @@ from ai_gateway_billing_pipeline.exporting import sheets
 from ai_gateway_billing_pipeline.exporting.selection import select
 
 NAMESPACE = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
-
-
-@pytest.fixture
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
-        connection.execute("create schema spend")
-        yield connection
 
 
 def cells(connection: duckdb.DuckDBPyConnection, *values: str) -> list[tuple[str, str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,14 +15,6 @@ from ai_gateway_billing_pipeline.exporting.selection import select
 from ai_gateway_billing_pipeline.exporting.writers import copy
 
 EXACT = "1234567890123456789012345678.0123456789"
-
-
-@pytest.fixture
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
-        connection.execute("create schema spend")
-        yield connection
 
 
 def written(connection: duckdb.DuckDBPyConnection, kind: str, rows: str, view: str = "some") -> str:
