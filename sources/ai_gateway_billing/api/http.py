@@ -106,7 +106,7 @@ class Wire:
                 return judged(status, headers, body, origin)
 
         try:
-            return attempt() if is_once else patience.kept(attempt, self._sleep)
+            return attempt() if is_once else patience.retrying(self._sleep)(attempt)
         finally:
             patience.end()
 

@@ -8,7 +8,7 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 import tenacity
 
@@ -20,8 +20,6 @@ UNREACHABLE_LIMIT_S: Final = 25.0  # the same while no connection comes about
 HOLD_LIMIT_S: Final = 900.0  # that a client waits because the API asks for it, all its requests together
 GIVEN_UP: Final = 20  # requests in a row without a good answer in between: then each is tried once
 TOLD_AFTER_S: Final = 2.0  # of trying again: shorter troubles are not worth a line
-
-T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -51,26 +49,8 @@ class Patience:
     def __post_init__(self) -> None:
         self.began = self.clock()
 
-    def kept(self, attempt: Callable[[], T], sleep: Callable[[float], None]) -> T:
-        """What an attempt returns, once one succeeds; the last one's error when they fail for good or this ends.
-
-        Nearly all succeed at once: tenacity is called for the others alone, as it costs a twelfth of a request.
-        """
-        try:
-            return attempt()
-        except ApiError as error:
-            if not error.retryable:
-                raise
-            failed = [error]
-
-        def after_the_first() -> T:
-            if failed:
-                raise failed.pop()
-            return attempt()
-
-        return self._retrying(sleep)(after_the_first)
-
-    def _retrying(self, sleep: Callable[[float], None]) -> tenacity.Retrying:
+    def retrying(self, sleep: Callable[[float], None]) -> tenacity.Retrying:
+        """Calls a function until it succeeds, fails for good, or this patience ends."""
         return tenacity.Retrying(
             sleep=lambda seconds: sleep(seconds) if seconds > 0 else None,
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, ApiError) and error.retryable),
