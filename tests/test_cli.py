@@ -306,7 +306,7 @@ def test_reading_needs_no_dlt(api: Simulator) -> None:
     result = run_python("""
 import sys
 from ai_gateway_billing_pipeline.cli import main
-for arguments in (["status"], ["query", "select 1"]):
+for arguments in (["status"], ["check"], ["query", "select 1"]):
     try:
         main(arguments)
     except SystemExit as end:

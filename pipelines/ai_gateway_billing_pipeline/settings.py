@@ -15,6 +15,7 @@ from ai_gateway_billing.usage.windows import HISTORY_STARTS
 from ai_gateway_billing_pipeline.budgets import Budget, budgets_in
 from ai_gateway_billing_pipeline.terminal import logs
 
+from . import dlt_files
 from .inputs import file_path, problem_of, token_of, yes_or_no
 
 if TYPE_CHECKING:
@@ -169,6 +170,8 @@ def resolve(
 
 def budgets_of_dlt() -> tuple[Budget, ...]:
     """The budgets that are set now. Raises `SettingsError` for one that cannot be."""
+    if not dlt_files.may_have("budgets"):
+        return ()
     from . import configuration  # noqa: PLC0415 - as below
 
     return budgets_in(configuration.table("budgets"))

@@ -87,8 +87,9 @@ def say_which_budgets_wait(connection: "duckdb.DuckDBPyConnection") -> None:
     from ai_gateway_billing_pipeline import settings
     from ai_gateway_billing_pipeline.database import raw
 
-    counting = raw.budgets(connection)
-    waiting = [redact(each.name) for each in settings.budgets_of_dlt() if each.row() not in counting]
+    wanted = settings.budgets_of_dlt()
+    counting = raw.budgets(connection) if wanted else set()
+    waiting = [redact(each.name) for each in wanted if each.row() not in counting]
     if waiting:
         log.warning("New in the settings, and counted from the next load on: budget %s.", ", ".join(waiting))
 
