@@ -53,7 +53,8 @@ def redact(text: str, *, secret: str = "", limit: int = 200) -> str:
     """
     if secret:
         text = re.sub(re.escape(secret), HIDDEN, text, flags=re.IGNORECASE)
-    printable = "".join(letter if letter.isprintable() else " " for letter in _cut(text, limit * 20))
+    text = _cut(text, limit * 20)
+    printable = text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)
     line = without_tokens(" ".join(printable.split()))
     line = re.sub(_ADDRESS, HIDDEN, line)
     line = re.sub(_CARD, _without_card, line)
