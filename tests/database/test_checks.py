@@ -2,12 +2,16 @@
 
 import json
 import shutil
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import httpx
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from ai_gateway_billing.api.client import Client
@@ -90,6 +94,40 @@ def test_a_broken_promise_is_an_error_of_its_check(database: Path, name: str) ->
     assert name in {finding.check for finding in errors}
     assert all(finding.account_id == DEMO_ACCOUNT_ID for finding in errors)
     assert all(finding.finding.endswith((".", "?")) for finding in errors)
+
+
+def test_a_finding_names_the_view_that_people_can_query(database: Path) -> None:
+    change(database, BROKEN["unit_errors"])
+
+    (finding,) = of(found(database), "unit_errors")
+    assert "See spend.reconciliation;" in finding.finding
+
+
+buckets = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3), st.sampled_from("xyz")), max_size=9)
+
+
+@hypothesis.settings(max_examples=40)
+@given(hourly=buckets, daily=buckets)
+def test_duplicates_are_counted_by_account_and_table(
+    hourly: list[tuple[str, int, str]], daily: list[tuple[str, int, str]]
+) -> None:
+    """A bucket is an account, a start and an id: told are those that are there twice, and ids of several starts."""
+    expected: dict[tuple[str, str, str], int] = Counter()
+    with duckdb.connect() as connection:
+        connection.execute(f"create schema {RAW}")
+        for table, rows in (("usage_hourly", hourly), ("usage_daily", daily)):
+            connection.execute(f"create table {RAW}.{table} (account_id varchar, start_time timestamptz, id varchar)")
+            for account, hour, name in rows:
+                start = NOW + timedelta(hours=hour)
+                connection.execute(f"insert into {RAW}.{table} values ($1, $2, $3)", [account, start, name])
+            expected.update((account, table, "buckets") for (account, *_), count in Counter(rows).items() if count > 1)
+            ids = Counter((account, name) for account, _, name in set(rows))
+            expected.update((account, table, "ids") for (account, _), count in ids.items() if count > 1)
+
+        told = connection.execute(checks.statement_of("duplicates")).fetchall()
+
+    said = {(account, *matter.split()): int(finding.split()[2]) for _, account, finding, matter, _ in told}
+    assert said == expected
 
 
 def test_a_bucket_that_lies_ahead_is_an_error(database: Path) -> None:

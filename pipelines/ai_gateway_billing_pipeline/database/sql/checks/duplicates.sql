@@ -5,15 +5,26 @@ usage as (
   union all
   select 'usage_daily' as table_name, account_id, start_time, id from ai_gateway_billing.usage_daily
 ),
+-- Ids of more than one row, which are few: only these are looked at more closely.
+repeated as (
+  select table_name, account_id, id, list(start_time) as starts
+  from usage
+  group by all
+  having count(*) > 1
+),
+buckets as (
+  select table_name, account_id, id, unnest(starts) as start_time
+  from repeated
+),
 twice as (
   select table_name, account_id, start_time, id
-  from usage
+  from buckets
   group by all
   having count(*) > 1
 ),
 shared as (
   select table_name, account_id, id
-  from usage
+  from buckets
   group by all
   having count(distinct start_time) > 1
 )
