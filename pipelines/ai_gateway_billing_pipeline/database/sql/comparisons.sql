@@ -159,6 +159,7 @@ within_days as (
     on hours.account_id = placed.account_id
     and epoch_us(hours.bucket_start) // 86400000000 = epoch(placed.day)::bigint // 86400
     and epoch_us(hours.bucket_start) // 1000000 - epoch(placed.day)::bigint < placed.seconds
+    and placed.seconds < 86400
     and placed.source = 'hour'
 ),
 usage_at as (
@@ -174,9 +175,10 @@ usage_at as (
     any_value(largest) as largest,
     any_value(amount_before) + coalesce(sum(
       case
+        when seconds = 86400 then day_amount -- the sum of its hours, where it is taken from them
         when source = 'hour' and passed = 3600 then hour_amount
         when source = 'hour' then (hour_amount * passed / 3600)::decimal(22, 6)
-        when hours_known < 24 or seconds = 86400 then day_amount
+        when hours_known < 24 then day_amount
         else (day_amount * seconds / 86400)::decimal(22, 6)
       end
     ), 0) as usage,
