@@ -7,6 +7,7 @@ comments, why each number is right, and `query.sql` where it is not the whole vi
 from __future__ import annotations
 
 import csv
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ai_gateway_billing.rows.tables import TABLES
-from ai_gateway_billing_pipeline.database import storage, views
+from ai_gateway_billing_pipeline.database import checks, storage, views
 from support.amounts import amount_columns, in_dollars
 from support.many import many
 from support.raw_tables import Row, database, fill
@@ -499,15 +500,64 @@ def test_views_that_are_worked_out_once_say_the_same(tmp_path: Path) -> None:
 
 
 def test_nothing_is_worked_out_that_is_not_asked_for(tmp_path: Path) -> None:
+    """Of what is read in one place alone, no more than that place asks for."""
     with database(tmp_path) as connection:
         (statement,) = views.once(connection, ["-- not spend.runway\nselect * from spend.monthly as spend"])
-        made = {
-            name for (name,) in connection.execute("select table_name from duckdb_tables() where temporary").fetchall()
-        }
+        made = temporary(connection)
 
     assert statement.endswith('select * from temp."monthly" as spend')
-    assert {"daily", "monthly"} <= made
-    assert not {"hourly", "runway"} & made
+    assert made["accounts"] == "table"
+    assert made["monthly"] == "view"
+    assert not {"hourly", "runway"} & made.keys()
+
+
+def test_views_can_be_worked_out_again_for_other_statements(tmp_path: Path) -> None:
+    with database(tmp_path) as connection:
+        views.once(connection, ["from spend.monthly", "from spend.runway"])
+        views.once(connection, ["from spend.monthly", "from spend.monthly", "from spend.hourly"])
+
+        made = temporary(connection)
+    assert (made["monthly"], made["hourly"]) == ("table", "view")
+    assert "runway" not in made
+
+
+def temporary(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """What there is for the connection alone, and whether it is a table or a view."""
+    tables = connection.execute("select table_name from duckdb_tables() where temporary").fetchall()
+    made = connection.execute("select view_name from duckdb_views() where temporary and not internal").fetchall()
+    return {name: "table" for (name,) in tables} | {name: "view" for (name,) in made}
+
+
+def test_words_that_name_a_view_stay_as_they_are(tmp_path: Path) -> None:
+    with database(tmp_path) as connection:
+        (statement,) = views.once(connection, ["select 'See spend.monthly.' as words from spend.monthly"])
+
+    assert "'See spend.monthly.'" in statement
+
+
+def test_every_view_that_a_statement_reads_is_found(tmp_path: Path) -> None:
+    """By words, as DuckDB finds them by syntax: a view that was missed would be made too early, and planned anew."""
+    asked = [checks.statement_of(name) for name in checks.CHECKS]
+    with database(tmp_path) as connection:
+        missed = [read_by(connection, statement) for statement in views.once(connection, asked)]
+        below = {name: views.below([name])[0] for name in VIEWS}
+        read = {name: read_by(connection, body(views.definition(name).statement)) for name in VIEWS}
+
+    assert missed == [set()] * len(asked)
+    assert [name for name in VIEWS if read[name] - below[name]] == []
+    assert read["monthly"] == {"daily"}
+
+
+def body(statement: str) -> str:
+    return re.split(r"^create or replace view .+ as$", statement, maxsplit=1, flags=re.MULTILINE)[1].rstrip("; \n")
+
+
+def read_by(connection: duckdb.DuckDBPyConnection, statement: str) -> set[str]:
+    """The views of `spend` in a statement, by DuckDB's parser."""
+    ((parsed,),) = connection.execute("select json_serialize_sql($1::varchar)", [statement]).fetchall()
+    assert not json.loads(parsed)["error"], parsed
+    found = set(re.findall(r'"schema_name":"spend","table_name":"(\w+)"', parsed))
+    return found & set(views.VIEWS)
 
 
 def test_macros_of_another_version_are_an_error(tmp_path: Path) -> None:

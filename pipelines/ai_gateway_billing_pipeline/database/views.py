@@ -6,6 +6,7 @@ The head of each file is its contract. Its first line says what a row is and wha
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -52,10 +53,16 @@ UNIT = "`cents` (minor units of the account's currency) or `dollars` (major unit
 
 _SQL = resources.files(__package__).joinpath("sql")
 _MACRO = re.compile(r"^create or replace macro ", re.MULTILINE)
-_OWN = re.compile(r"\bspend\.(\w+)")
+_OWN = re.compile(r"(?:(?<=from )|(?<=join ))spend\.(\w+)")
+"""Where a view is read, and not where words name it."""
 _COMMENT = re.compile(r"--.*")
 _SPELLING = {r"[()\s]": "", "crossjoin": ",", "timestamp_us": "timestamp"}
 """What DuckDB writes otherwise once it has read a view from the file again."""
+_TEMPORARY = """
+    select 'table', table_name from duckdb_tables() where temporary
+    union all
+    select 'view', view_name from duckdb_views() where temporary and not internal
+"""
 _BODY = re.compile(r"^create or replace view spend\.\w+ as$", re.MULTILINE)
 _COLUMN = re.compile(r"^-- (?P<name>\w+): (?P<text>.+)$")
 
@@ -174,19 +181,35 @@ def _made(connection: duckdb.DuckDBPyConnection) -> set[str]:
 def once(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> list[str]:
     """The statements, bound as `raw.bound` does, with temporary tables in place of views, each worked out once.
 
-    A view is planned anew wherever it is read, with all below it, which takes longer than its rows do. The connection
-    may be read-only. What it has of these tables afterwards stays as it is now. A view that the database lacks stays in
-    the statements, so that it is an error and not an empty table. Ours is the text of each: what DuckDB 1.5 stores of a
-    view can mean something else than the view.
+    A view is planned anew wherever it is read, with all below it, which takes longer than its rows do. One that is read
+    in a single place stays a view, a temporary one, so that no more of it is worked out than that place asks for. The
+    connection may be read-only. What it has of these tables afterwards stays as it is now, until this is called again.
+    A view that the database lacks stays in the statements, so that it is an error and not an empty table. Ours is the
+    text of each: what DuckDB 1.5 stores of a view can mean something else than the view.
     """
-    wanted, _ = below(set(_OWN.findall(_COMMENT.sub("", "\n".join(statements)))) & set(VIEWS))
+    wanted, _ = below(_read(statements).keys() & set(VIEWS))
     wanted &= _made(connection)
-    tables = [name for name in VIEWS if name in wanted and name not in MACROS]
+    names = [name for name in VIEWS if name in wanted and name not in MACROS]
     present = raw.present(connection)
-    for name in tables:
-        body = _BODY.split(raw.bound(definition(name).statement, present), maxsplit=1)[1].rstrip("; \n")
-        connection.execute(f'create or replace temp table "{name}" as {_of_temp(body, tables)}')
-    return [_of_temp(raw.bound(statement, present), tables) for statement in statements]
+    bodies = [_BODY.split(raw.bound(definition(name).statement, present), maxsplit=1)[1] for name in names]
+    readers = _read([*bodies, *statements])
+    _forget(connection)
+    for name, body in zip(names, bodies, strict=True):
+        kind = "table" if readers[name] > 1 else "view"
+        connection.execute(f'create temp {kind} "{name}" as {_of_temp(body, names)}')
+    return [_of_temp(raw.bound(statement, present), names) for statement in statements]
+
+
+def _read(statements: Iterable[str]) -> Counter[str]:
+    """In how many places these read each view."""
+    return Counter(_OWN.findall(_COMMENT.sub("", "\n".join(statements))))
+
+
+def _forget(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop what an earlier call made."""
+    for kind, name in connection.execute(_TEMPORARY).fetchall():
+        if name in VIEWS:
+            connection.execute(f'drop {kind} temp."{name}"')
 
 
 def _of_temp(sql: str, names: Collection[str]) -> str:
