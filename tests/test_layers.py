@@ -147,6 +147,7 @@ ELSEWHERE = {
     "database/lake": "stores/test_reading",
     "database/postgres": "stores/test_reading",
     "loading/atomic": "stores/test_postgres",
+    "loading/attached": "stores/test_attached",
     "loading/lakes": "stores/test_ducklake",
     "loading/places": "stores/test_postgres",
     "loading/view_tables": "stores/test_view_tables",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -26,20 +25,6 @@ from support.processes import LOOPBACK, Gate, Place, at
 pytestmark = LOOPBACK
 VIEWS = [name for name in views.VIEWS if name not in views.MACROS]
 WHERE = Store(Path("billing.duckdb"), "ducklake")
-
-
-def in_a_file(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    """An empty lake whose catalog is a file."""
-    lakes.install_extensions(Path(os.environ["HOME"]))
-    made = Lake(f"{kind}:///{folder}/catalog.{kind}", folder / "lake")
-    for name, value in made.settings().items():
-        monkeypatch.setenv(name, value)
-    return made
-
-
-@pytest.fixture
-def file_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    return in_a_file("duckdb", tmp_path, monkeypatch)
 
 
 def rows(connection: duckdb.DuckDBPyConnection, relation: str) -> list[Any]:
@@ -112,7 +97,7 @@ def test_a_lake_that_is_being_loaded_is_busy_and_can_be_waited_for(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    lake = in_a_file(catalog, tmp_path, monkeypatch) if catalog == "sqlite" else request.getfixturevalue("lake")
+    lake = lakes.in_a_file(catalog, tmp_path, monkeypatch) if catalog == "sqlite" else request.getfixturevalue("lake")
     holds, waits = Gate(), Gate()
     with bench.simulator.serve() as url:
         place = Place(tmp_path, url, bench.simulator, ["--start", bench.start]).into("ducklake")

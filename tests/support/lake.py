@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,6 +61,15 @@ class Lake:
 def lake(storage: Path, database: Database) -> Lake:
     """A lake that does not exist yet, with a Postgres as its catalog."""
     return Lake(database.url, storage)
+
+
+def in_a_file(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """An empty lake whose catalog is a file, which `--destination ducklake` leads to."""
+    install_extensions(Path(os.environ["HOME"]))
+    made = Lake(f"{kind}:///{folder}/catalog.{kind}", folder / "lake")
+    for name, value in made.settings().items():
+        monkeypatch.setenv(name, value)
+    return made
 
 
 def install_extensions(home: Path) -> None:

@@ -6,7 +6,7 @@ after a load that died there, would find days proved read whose usage is still m
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from dlt.common.storages.load_package import LoadJobInfo, LoadPackageStateInject
 from dlt.load.utils import get_completed_table_chain
 
 from ai_gateway_billing.errors import DatabaseError
+
+from .attached import Attached
 
 Check = Callable[[], None]
 """Raises when the load must not be committed."""
@@ -132,3 +134,25 @@ class DuckLake(_Watched, dlt.destinations.ducklake):
     """DuckLake."""
 
     destination_type = "dlt.destinations.ducklake"
+    _attached: Attached | None = None
+    _is_kept = False
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """As long as this lasts, the lake stays attached; else each client attaches it for itself."""
+        self._is_kept = True
+        try:
+            yield
+        finally:
+            self._is_kept = False
+            if self._attached:
+                self._attached.close()
+            self._attached = None
+
+    def client(self, *arguments: Any, **named: Any) -> Any:
+        """A client of this load."""
+        made = super().client(*arguments, **named)
+        if self._is_kept:
+            self._attached = self._attached or Attached(made.sql_client)
+            made.sql_client = self._attached.client(made.sql_client)
+        return made

@@ -128,7 +128,6 @@ class Store:
     """Postgres, or a DuckLake: tables with readers and writers of their own, and locks beside them."""
 
     ending = refusals.UNCHANGED
-    jobs_at_once = 20  # as dlt does by itself
 
     def __init__(self, named: str, shard: str | None, destination: Any) -> None:
         self.named = named
@@ -137,6 +136,7 @@ class Store:
         self._folder: Path | None = None
         self._locks: locks.Advisory | None = None
         self._is_lake = isinstance(destination, atomic.DuckLake)
+        self.jobs_at_once = 1 if self._is_lake else 20  # as dlt does by itself; to a lake all commit one by one
         # Locks are of one database: how this machine calls that does not belong in their names.
         self._scope = ("ducklake", lakes.name(self._credentials())) if self._is_lake else ("schema", DATASET)
 
@@ -166,7 +166,8 @@ class Store:
     @contextmanager
     def _working(self) -> Iterator[None]:
         """With a folder for dlt, and with what goes wrong in words."""
-        with TemporaryDirectory(prefix="aig-billing-") as folder, refusals.told(self.named):
+        kept = self._destination.kept() if self._is_lake else nullcontext()
+        with TemporaryDirectory(prefix="aig-billing-") as folder, refusals.told(self.named), kept:
             self._folder = Path(folder)
             yield
 
