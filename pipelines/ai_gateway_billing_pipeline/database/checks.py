@@ -22,6 +22,7 @@ from ai_gateway_billing.redaction import redact
 from ai_gateway_billing_pipeline.terminal import values
 
 from . import views
+from .rules import RULES
 
 Severity = Literal["error", "warning", "info"]
 
@@ -72,7 +73,7 @@ _GONE = f"""
     from ai_gateway_billing.load_status
     group by account_id
     having max(last_listed_at) < (select max(last_listed_at) from ai_gateway_billing.load_status)
-        - to_seconds({views.RULES["gone_seconds()"][0]})
+        - to_seconds({RULES["gone_seconds()"][0]})
 """  # noqa: S608  # a number of ours
 _MACROS = """
     create or replace temp macro trim_zeros(number) as  -- an exact number without trailing zeros

@@ -18,33 +18,9 @@ import duckdb
 from ai_gateway_billing.rows.tables import DATASET
 
 from . import raw
+from .rules import RULES
 
 _APPLIED = f"{DATASET}._views_applied"
-RULES = {
-    "late_seconds()": ("35 * 86400", "Late events may come for 35 days: after that a closed period does not change."),
-    "gone_seconds()": ("35 * 86400", "An account that is listed no more for this long, while others are, is gone."),
-    "major(major_per_minor)": (
-        "coalesce(major_per_minor, 0.01)::decimal(5, 4)",
-        "What a minor unit is worth; a currency that is not listed counts as having two decimals, as nearly all have.",
-    ),
-    "amount(exact)": (
-        (
-            "case when abs(exact - round(exact, 10)) = 0.00000000005 then 2 * round(exact * 0.5, 10) "
-            "else round(exact, 10) end::decimal(38, 10)"
-        ),
-        (
-            "An exact amount as every view has it: DECIMAL(38,10), half to even. What a raw table says is rounded "
-            "once, row by row; views only add up and subtract then, so hours make days and days months to the digit."
-        ),
-    ),
-    "estimate(number)": (
-        "number::decimal(20, 4)::decimal(38, 10)",
-        "A calculated amount: 4 digits, in the type of all.",
-    ),
-    "credit_bought(paid)": ("spend.estimate(paid / 1.05)", "The credit that a payment buys: a fee of 5 % is on top."),
-    "with_fee(credit)": ("spend.estimate(credit * 1.05)", "What that much credit costs, the fee of 5 % included."),
-}
-"""Macros of schema `spend`: each thing that several views rely on, said once."""
 
 USAGE_UNIT = (
     "One row: what `aggregated_value` of the usage tables is in, as set; the API does not say. Read by every view."

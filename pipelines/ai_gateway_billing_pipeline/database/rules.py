@@ -1,0 +1,42 @@
+"""Macros of schema `spend`: each thing that several views rely on, said once.
+
+DuckDB divides a DECIMAL(38) bit by bit, which takes twenty times as long as a product or a difference. `round` divides,
+and so does a cast to fewer digits or to floating point; the mean of a list does not. So an exact amount is rounded by
+trying what is nearest in floating point, and divided only where that is not near enough.
+"""
+
+RULES = {
+    "late_seconds()": ("35 * 86400", "Late events may come for 35 days: after that a closed period does not change."),
+    "gone_seconds()": ("35 * 86400", "An account that is listed no more for this long, while others are, is gone."),
+    "major(major_per_minor)": (
+        "coalesce(major_per_minor, 0.01)::decimal(5, 4)",
+        "What a minor unit is worth; a currency that is not listed counts as having two decimals, as nearly all have.",
+    ),
+    "nearly(exact)": (
+        "try_cast(round(5e9 * list_avg([exact])) as bigint) * 0.0000000002::decimal(10, 10)",
+        (
+            "An amount near the exact one, of 10 digits with an even last one, by floating point: for spend.amount, "
+            "which checks it. NULL beyond a thousand million."
+        ),
+    ),
+    "amount(exact)": (
+        (
+            "case when abs(exact - spend.nearly(exact)) <= 0.00000000005 then spend.nearly(exact) "
+            "when abs(exact - spend.nearly(exact)) < 0.00000000015 then spend.nearly(exact) "
+            "+ case when exact > spend.nearly(exact) then 0.0000000001 else -0.0000000001 end "
+            "when abs(exact - round(exact, 10)) = 0.00000000005 then 2 * round(exact * 0.5, 10) "
+            "else round(exact, 10) end::decimal(38, 10)"
+        ),
+        (
+            "An exact amount as every view has it: DECIMAL(38,10), half to even. What a raw table says is rounded "
+            "once, row by row; views only add up and subtract then, so hours make days and days months to the digit."
+        ),
+    ),
+    "estimate(number)": (
+        "number::decimal(20, 4)::decimal(38, 10)",
+        "A calculated amount: 4 digits, in the type of all.",
+    ),
+    "credit_bought(paid)": ("spend.estimate(paid / 1.05)", "The credit that a payment buys: a fee of 5 % is on top."),
+    "with_fee(credit)": ("spend.estimate(credit * 1.05)", "What that much credit costs, the fee of 5 % included."),
+}
+"""By name and arguments: the expression, and what it means."""
