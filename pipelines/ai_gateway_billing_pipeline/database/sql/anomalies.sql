@@ -35,29 +35,38 @@ levels as (
     partition by account_id order by day range between interval 14 days preceding and interval 1 day preceding
   )
 ),
-before as (
+-- From here on in one line, as a name that is read twice would keep a filter from the raw tables. Each day is put beside
+-- the same weekdays before it, and is among them itself with weeks = 0.
+beside as (
   select
     account_id,
     day + 7 * weeks::integer as day,
-    cost,
-    level
+    any_value(currency) filter (where weeks = 0) as currency,
+    any_value(amount) filter (where weeks = 0) as amount,
+    any_value(cost) filter (where weeks = 0) as cost,
+    any_value(level) filter (where weeks = 0) as level,
+    list({'weeks': weeks, 'cost': cost, 'level': level}) as known
   from levels
-  cross join range(1, 9) as ages (weeks)
+  cross join range(0, 9) as ages (weeks)
+  group by account_id, day + 7 * weeks::integer
+  having min(weeks) = 0
 ),
 alike as (
   select
-    levels.account_id,
-    levels.day,
-    before.cost * greatest(0.1, least(10, coalesce(levels.level / before.level, 1))) as cost
-  from levels
-  join before using (account_id, day)
+    *,
+    case when past.weeks > 0 then past.cost * greatest(0.1, least(10, coalesce(level / past.level, 1))) end as past_cost
+  from (select *, unnest(known) as past from beside)
 ),
 usual as (
   select
     account_id,
     day,
-    median(cost) as expected,
-    count(*) as weeks
+    any_value(currency) as currency,
+    any_value(amount) as amount,
+    any_value(cost) as cost,
+    median(past_cost) as expected,
+    count(past_cost) as weeks,
+    list(past_cost) as past_costs
   from alike
   group by account_id, day
 ),
@@ -65,24 +74,26 @@ spread as (
   select
     account_id,
     day,
-    greatest(1.4826 * median(abs(alike.cost - usual.expected)), 0.3 * abs(any_value(usual.expected))) as deviation
-  from alike
-  join usual using (account_id, day)
+    any_value(currency) as currency,
+    any_value(amount) as amount,
+    any_value(cost) as cost,
+    any_value(expected) as expected,
+    any_value(weeks) as weeks,
+    greatest(1.4826 * median(abs(past_cost - expected)), 0.3 * abs(any_value(expected))) as deviation
+  from (select *, unnest(past_costs) as past_cost from usual)
   group by account_id, day
 ),
 judged as (
   select
-    levels.account_id,
-    levels.day,
-    levels.currency,
-    levels.amount,
-    case when usual.weeks >= 4 then usual.expected end as expected,
-    (levels.cost - usual.expected) / greatest(spread.deviation, 0.01 * accounts.major_per_minor) as score,
-    abs(levels.cost - usual.expected) >= 100 * accounts.major_per_minor as is_much,
-    coalesce(usual.weeks, 0) as weeks
-  from levels
-  left join usual using (account_id, day)
-  left join spread using (account_id, day)
+    account_id,
+    day,
+    spread.currency,
+    amount,
+    case when weeks >= 4 then expected end as expected,
+    (cost - expected) / greatest(deviation, 0.01 * accounts.major_per_minor) as score,
+    abs(cost - expected) >= 100 * accounts.major_per_minor as is_much,
+    weeks
+  from spread
   join spend.accounts using (account_id)
 )
 select
