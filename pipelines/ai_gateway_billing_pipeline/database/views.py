@@ -7,7 +7,7 @@ The head of each file is its contract. Its first line says what a row is and wha
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from importlib import resources
@@ -29,16 +29,11 @@ UNIT = "`cents` (minor units of the account's currency) or `dollars` (major unit
 
 _SQL = resources.files(__package__).joinpath("sql")
 _MACRO = re.compile(r"^create or replace macro ", re.MULTILINE)
-_OWN = re.compile(r"(?:(?<=from )|(?<=join ))spend\.(\w+)")
-"""Where a view is read, and not where words name it."""
+_OWN = re.compile(r"(?:(?<=from )|(?<=join ))spend\.(\w+)(?: as (\w+))?")
+"""Where a view is read, and what it is called there; not where words name it."""
 _COMMENT = re.compile(r"--.*")
 _SPELLING = {r"[()\s]": "", "crossjoin": ",", "timestamp_us": "timestamp"}
 """What DuckDB writes otherwise once it has read a view from the file again."""
-_TEMPORARY = """
-    select 'table', table_name from duckdb_tables() where temporary
-    union all
-    select 'view', view_name from duckdb_views() where temporary and not internal
-"""
 _BODY = re.compile(r"^create or replace view spend\.\w+ as$", re.MULTILINE)
 _COLUMN = re.compile(r"^-- (?P<name>\w+): (?P<text>.+)$")
 
@@ -76,10 +71,15 @@ def _head(text: str) -> Iterator[str]:
         yield line
 
 
+def _read_by(*statements: str) -> list[str]:
+    """The views of these, as often as they are read."""
+    return [found[1] for found in _OWN.finditer(_COMMENT.sub("", "\n".join(statements)))]
+
+
 def _order() -> tuple[str, ...]:
     """Every file of `sql/`, each after those that it reads."""
     found = sorted(path.name.removesuffix(".sql") for path in _SQL.iterdir() if path.name.endswith(".sql"))
-    reads = {name: set(_OWN.findall(_COMMENT.sub("", definition(name).statement))) - {name} for name in found}
+    reads = {name: set(_read_by(definition(name).statement)) - {name} for name in found}
     return tuple(TopologicalSorter({name: sorted(reads[name] & set(found)) for name in found}).static_order())
 
 
@@ -96,7 +96,7 @@ def below(named: Collection[str]) -> tuple[set[str], set[str]]:
     for name in reversed(VIEWS):
         if name in views:
             statement = _COMMENT.sub("", definition(name).statement)
-            views |= set(_OWN.findall(statement)) & set(VIEWS)
+            views |= set(_read_by(statement)) & set(VIEWS)
             tables |= raw.named_in(statement)
     return views, tables
 
@@ -158,38 +158,31 @@ def once(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> li
     """The statements, bound as `raw.bound` does, with temporary tables in place of views, each worked out once.
 
     A view is planned anew wherever it is read, with all below it, which takes longer than its rows do. One that is read
-    in a single place stays a view, a temporary one, so that no more of it is worked out than that place asks for. The
-    connection may be read-only. What it has of these tables afterwards stays as it is now, until this is called again.
-    A view that the database lacks stays in the statements, so that it is an error and not an empty table. Ours is the
-    text of each: what DuckDB 1.5 stores of a view can mean something else than the view.
+    in a single place is put there as it stands, so that no more of it is worked out than that place asks for. The
+    connection may be read-only. What it has of these tables afterwards stays as it is now. A view that the database
+    lacks stays in the statements, so that it is an error and not an empty table. Ours is the text of each: what DuckDB
+    1.5 stores of a view can mean something else than the view.
     """
-    wanted, _ = below(_read(statements).keys() & set(VIEWS))
+    wanted, _ = below(set(_read_by(*statements)) & set(VIEWS))
     wanted &= _made(connection)
     names = [name for name in VIEWS if name in wanted and name not in MACROS]
     present = raw.present(connection)
-    bodies = [_BODY.split(raw.bound(definition(name).statement, present), maxsplit=1)[1] for name in names]
-    readers = _read([*bodies, *statements])
-    _forget(connection)
-    for name, body in zip(names, bodies, strict=True):
-        kind = "table" if readers[name] > 1 else "view"
-        connection.execute(f'create temp {kind} "{name}" as {_of_temp(body, names)}')
-    return [_of_temp(raw.bound(statement, present), names) for statement in statements]
+    texts = [_BODY.split(raw.bound(definition(name).statement, present), maxsplit=1)[1] for name in names]
+    places = Counter(_read_by(*texts, *statements))
+    relations: dict[str, str] = {}
+    for name, text in zip(names, texts, strict=True):
+        body = _put(relations, text.rstrip("; \n"))
+        if places[name] > 1:
+            connection.execute(f'create or replace temp table "{name}" as {body}')
+        relations[name] = f'temp."{name}"' if places[name] > 1 else f"({body}\n)"
+    return [_put(relations, raw.bound(statement, present)) for statement in statements]
 
 
-def _read(statements: Iterable[str]) -> Counter[str]:
-    """In how many places these read each view."""
-    return Counter(_OWN.findall(_COMMENT.sub("", "\n".join(statements))))
-
-
-def _forget(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drop what an earlier call made."""
-    for kind, name in connection.execute(_TEMPORARY).fetchall():
-        if name in VIEWS:
-            connection.execute(f'drop {kind} temp."{name}"')
-
-
-def _of_temp(sql: str, names: Collection[str]) -> str:
-    return _OWN.sub(lambda found: f'temp."{found[1]}"' if found[1] in names else found[0], sql)
+def _put(relations: Mapping[str, str], sql: str) -> str:
+    """The statement with these in place of views."""
+    return _OWN.sub(
+        lambda found: f"{relations[found[1]]} as {found[2] or found[1]}" if found[1] in relations else found[0], sql
+    )
 
 
 def _foundation(usage_unit: str) -> Iterator[str]:
