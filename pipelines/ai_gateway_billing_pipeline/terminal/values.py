@@ -120,6 +120,7 @@ def _quoted(words: str) -> str:
     return (encode_basestring if is_unicode(sys.stdout.encoding) else encode_basestring_ascii)(words)
 
 
+@lru_cache
 def is_unicode(encoding: str | None) -> bool:
     """Whether everything can be written in it; JSON goes without what another encoding lacks."""
     return (encoding or "utf-8").lower().replace("-", "").startswith("utf")
