@@ -1,20 +1,19 @@
 -- No bucket is there twice under one id, and no id stands for two buckets.
 with
-usage as (
+usage as not materialized (
   select 'usage_hourly' as table_name, account_id, start_time, id from ai_gateway_billing.usage_hourly
   union all
   select 'usage_daily' as table_name, account_id, start_time, id from ai_gateway_billing.usage_daily
 ),
--- Ids of more than one row, which are few: only these are looked at more closely.
-repeated as (
-  select table_name, account_id, id, list(start_time) as starts
+marked as not materialized (
+  select *, hash(table_name, account_id, id) as mark
   from usage
-  group by all
-  having count(*) > 1
 ),
+-- All that share an id, and what shares no more than its mark: few, where all ids would take four times the memory.
 buckets as (
-  select table_name, account_id, id, unnest(starts) as start_time
-  from repeated
+  select table_name, account_id, start_time, id
+  from marked
+  where mark in (select mark from marked group by mark having count(*) > 1)
 ),
 twice as (
   select table_name, account_id, start_time, id

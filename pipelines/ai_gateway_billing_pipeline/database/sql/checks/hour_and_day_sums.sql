@@ -12,12 +12,18 @@ both_read as (
   where hours."grouping" = 'hour' and days."grouping" = 'day'
 ),
 hours as (
-  select account_id, (bucket_start at time zone 'UTC')::date as day, sum(aggregated_value) as total
+  select
+    account_id,
+    date '1970-01-01' + (epoch_us(bucket_start) // 86400000000)::integer as day,
+    sum(aggregated_value) as total
   from ai_gateway_billing.usage_hourly
   group by all
 ),
 days as (
-  select account_id, (bucket_start at time zone 'UTC')::date as day, sum(aggregated_value) as total
+  select
+    account_id,
+    date '1970-01-01' + (epoch_us(bucket_start) // 86400000000)::integer as day,
+    sum(aggregated_value) as total
   from ai_gateway_billing.usage_daily
   group by all
 )
