@@ -117,3 +117,4 @@ def test_an_error_of_dlt_itself_stays_one() -> None:
         raise failed
 
     assert caught.value is failed
+    assert isinstance(failed.__cause__, ValueError), "and not itself, which whoever follows causes would do for ever"

@@ -36,7 +36,10 @@ def dug_out(ending: str) -> Iterator[None]:
     try:
         yield
     except PipelineStepFailed as error:
-        raise _cause(error, ending) from error
+        found = _cause(error, ending)
+        if found is error:  # which would else be its own cause, without an end for whoever looks for one
+            raise
+        raise found from error
 
 
 def unwritten(error: BaseException, ending: str = UNPUBLISHED) -> DatabaseError:
