@@ -79,7 +79,9 @@ class Tables:
 
     def _send(self, name: str, writing: int) -> None:
         with os.fdopen(writing, "wb") as rows:
-            self._cursor.copy_expert(f"copy {_named(name)} to stdout (format csv)", rows)
+            # By name: a load may add columns until the copy begins.
+            columns = ", ".join(map(_identifier, self._columns[name]))
+            self._cursor.copy_expert(f"copy {_named(name)} ({columns}) to stdout (format csv)", rows)
 
 
 def send(query: str, source: duckdb.DuckDBPyConnection, table: str, cursor: Any) -> None:
@@ -125,7 +127,11 @@ def _type(kind: str) -> str:
 
 
 def _named(table: str) -> str:
-    return f'{DATASET}."{table.replace(chr(34), 2 * chr(34))}"'
+    return f"{DATASET}.{_identifier(table)}"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def quoted(text: str) -> str:
