@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient
 from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
 from ai_gateway_billing.errors import SettingsError
@@ -201,4 +203,43 @@ def test_what_two_shards_write_at_the_same_moment_is_there_once(
 
     assert ending.code == 0, ending
     assert len(found := postgres.rows(rows)) == len(set(found)) > 0
+    assert hours(postgres) == {ACCOUNT: 24, OTHER: 24}
+
+
+MERGED = re.compile(r'INSERT INTO "ai_gateway_billing"."usage_(daily|hourly)"')
+
+
+def test_a_shard_that_changes_tables_which_another_is_merging_into_waits_for_it(
+    bench: Bench, postgres: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Both take their locks in one order: else each would wait for the other, until Postgres ends one of them."""
+    for shard, account_id in (("eu", ACCOUNT), ("us", OTHER)):
+        bench.load_well([account_id], destination="postgres", shard=shard)
+    bench.world.inject("usage-history", "history.*.model", "gpt-5.5", OTHER)
+    bench.now += HOUR
+    merged: set[str] = set()
+    others: list[Run] = []
+    send: Any = Psycopg2SqlClient.execute_sql
+
+    with bench.simulator.serve() as url:
+        place = served(bench, tmp_path, url)
+
+        def stopping(client: Any, sql: Any, *values: Any, **named: Any) -> Any:
+            found = MERGED.search(str(sql))
+            if found and merged and not others and not client.native_connection.autocommit:
+                others.append(place.start("--shard", "us", "--account", OTHER))
+                until(lambda: postgres.rows(_STANDING) == [(True,)], 120)
+            sent = send(client, sql, *values, **named)
+            merged.update(found.groups() if found else ())
+            return sent
+
+        monkeypatch.setattr(Psycopg2SqlClient, "execute_sql", stopping)
+        bench.load_well([ACCOUNT], destination="postgres", shard="eu")
+        ending = others[0].end()
+
+    assert ending.code == 0, ending
+    assert postgres.rows("select distinct account_id, model from ai_gateway_billing.usage_daily order by 1") == [
+        (ACCOUNT, None),
+        (OTHER, "gpt-5.5"),
+    ]
     assert hours(postgres) == {ACCOUNT: 24, OTHER: 24}

@@ -82,7 +82,10 @@ class Merging:
 
 
 def _staged(client: Any, load_id: str) -> Iterator[list[PreparedTableSchema]]:
-    """The tables of the load that have rows to merge, each before its children."""
+    """The tables of the load that have rows to merge, each before its children.
+
+    By their names: in this order dlt changes tables, too, and reads take them, so that no two wait for each other.
+    """
     jobs = Container()[LoadPackageStateInjectableContext].storage.list_all_jobs_with_states(load_id)
     tables = client.schema.tables
     roots = {str(get_root_table(tables, job.table_name)["name"]) for _, job in jobs}
