@@ -90,10 +90,8 @@ steps as (
     provider,
     case when is_shown then gross else -gross end as gross,
     case when is_shown then credits else -credits end as credits,
-    case when is_shown then net else -net end as net,
     case when is_shown then gross else 0 end as gross_to_date,
-    case when is_shown then credits else 0 end as credits_to_date,
-    case when is_shown then net else 0 end as net_to_date
+    case when is_shown then credits else 0 end as credits_to_date
   from (from spend.preview_models where is_day_end)
   join followed using (account_id, billing_month, observed_at)
   cross join (values (true), (false)) as ways (is_shown)
@@ -109,10 +107,8 @@ added as (
     any_value(provider) as provider,
     sum(gross) as gross,
     sum(credits) as credits,
-    sum(net) as net,
     sum(gross_to_date) as gross_to_date,
     sum(credits_to_date) as credits_to_date,
-    sum(net_to_date) as net_to_date,
     any_value(seen.day) as day,
     any_value(seen.days_spanned) as days_spanned,
     any_value(seen.is_reopened) as is_reopened,
@@ -122,16 +118,22 @@ added as (
   from steps
   group by account_id, billing_month, seen.observed_at, currency, model
 ),
-usage as (
+-- As spend.hourly, without the silent hours.
+hours as (
   select
-    daily.account_id,
-    daily.day,
-    case when daily.source = 'hour' then epoch(hourly.hour) else epoch(daily.day) end as began,
-    case when daily.source = 'hour' then 3600 else 86400 end as seconds,
-    case when daily.source = 'hour' then hourly.amount else daily.amount end as amount
-  from spend.daily
-  left join spend.hourly
-    on hourly.account_id = daily.account_id and hourly.day = daily.day and daily.source = 'hour'
+    account_id,
+    date '1970-01-01' + (hour_number // 24)::integer as day,
+    hour_number * 3600 as began,
+    sum(spend.amount(aggregated_value * accounts.major_per_usage_unit)) as amount
+  from (
+    select
+      account_id,
+      epoch_us(bucket_start) // 3600000000 as hour_number,
+      aggregated_value
+    from ai_gateway_billing.usage_hourly
+  )
+  join spend.accounts using (account_id)
+  group by account_id, hour_number
 ),
 spans as (
   select
@@ -157,22 +159,32 @@ spanned as (
     ))::date as day
   from spans
 ),
+-- On each day of a span, what was used in it: of a day that hours are known of by these, silent ones as nothing.
+used_in as (
+  select
+    spanned.*,
+    coalesce(hours.began, epoch(spanned.day)) as usage_began,
+    case when hours.began is null then 86400 else 3600 end as usage_seconds,
+    case when daily.source = 'hour' then coalesce(hours.amount, 0) else daily.amount end as amount
+  from spanned
+  left join spend.daily on daily.account_id = spanned.account_id and daily.day = spanned.day
+  left join hours on hours.account_id = spanned.account_id and hours.day = spanned.day and daily.source = 'hour'
+),
 weighed as (
   select
-    spanned.account_id,
-    spanned.billing_month,
-    spanned.observed_at,
-    spanned.gross,
-    spanned.day,
-    least(spanned.ended, epoch(spanned.day) + 86400) - greatest(spanned.began, epoch(spanned.day)) as seconds,
+    account_id,
+    billing_month,
+    observed_at,
+    gross,
+    day,
+    least(ended, epoch(day) + 86400) - greatest(began, epoch(day)) as seconds,
     sum(
-      greatest(usage.amount, 0)::double / usage.seconds * greatest(
+      case when amount is not null then greatest(amount, 0)::double / usage_seconds * greatest(
         0,
-        least(spanned.ended, usage.began + usage.seconds) - greatest(spanned.began, usage.began)
-      )
+        least(ended, usage_began + usage_seconds) - greatest(began, usage_began)
+      ) end
     ) as used
-  from spanned
-  left join usage using (account_id, day)
+  from used_in
   group by all
 ),
 -- A known day weighs what was used on it; days that nothing is known of share what is then left of the amount, by time.
@@ -254,10 +266,8 @@ days as (
     any_value(provider) as provider,
     any_value(gross) as gross,
     any_value(credits) as credits,
-    any_value(net) as net,
     any_value(gross_to_date) as gross_to_date,
     any_value(credits_to_date) as credits_to_date,
-    any_value(net_to_date) as net_to_date,
     any_value(observed_at) as observed_at,
     any_value(days_spanned) as days_spanned,
     any_value(is_reopened) as is_reopened,
@@ -278,13 +288,13 @@ select
   provider,
   coalesce(gross, 0) as gross,
   coalesce(credits, 0) as credits,
-  coalesce(net, 0) as net,
+  coalesce(gross - credits, 0) as net,
   gross_to_date,
   credits_to_date,
-  net_to_date,
+  gross_to_date - credits_to_date as net_to_date,
   observed_at,
   days_spanned,
-  coalesce(gross < 0 or net < 0, false) as is_decrease,
+  coalesce(gross < 0 or gross < credits, false) as is_decrease,
   coalesce(is_reopened, false) as is_reopened,
   epoch(accounts.as_of) >= epoch(newest_end) + spend.late_seconds() as is_final,
   from_at,

@@ -53,35 +53,53 @@ spans as (
   )
   where starts_at is not null
 ),
--- Days that hours are known of are taken from these, others as a whole; none before the first that is asked for.
+-- Both times of each span, in whole days and the hours of the day that it ends in.
+sides as (
+  select
+    *,
+    case when is_now then starts_at else previous_starts_at end as from_at,
+    case when is_now then until_at else previous_until_at end as to_at,
+    to_at::date as last_day,
+    epoch(to_at)::bigint % 86400 // 3600 as last_hours
+  from spans
+  cross join (values (true), (false)) as sides (is_now)
+),
 hours as (
   select
-    days.account_id,
-    case when days.source = 'hour' then hourly.hour at time zone 'UTC' else days.day::timestamp end as began,
-    case when days.source = 'hour' then interval 1 hour else interval 1 day end as lasts,
-    case when days.source = 'hour' then hourly.amount else days.amount end as amount
-  from days
-  left join spend.hourly
-    on hourly.account_id = days.account_id and hourly.day = days.day and days.source = 'hour'
-  where (days.source = 'day' and days.is_complete or hourly.is_complete)
-    and days.day >= least(date_trunc('month', until_at - interval 1 microsecond) - interval 1 month, last_day - interval 1 day)
+    sides.account_id,
+    sides.period,
+    sides.is_now,
+    sum(spend.amount(hours.aggregated_value * accounts.major_per_usage_unit)) as amount
+  from sides
+  join spend.accounts using (account_id)
+  join ai_gateway_billing.usage_hourly as hours
+    on hours.account_id = sides.account_id
+    and epoch_us(hours.bucket_start) // 86400000000 = epoch(sides.last_day)::bigint // 86400
+    and epoch_us(hours.bucket_start) // 3600000000 % 24 < sides.last_hours
+  group by all
+),
+known as (
+  select
+    sides.account_id,
+    sides.period,
+    sides.is_now,
+    sum(days.amount) filter (where days.day < sides.last_day) as amount,
+    count(*) filter (where days.day < sides.last_day and days.is_complete) as days_known,
+    coalesce(bool_or(days.day = sides.last_day and days.source = 'hour' and days.hours_known >= last_hours), false) as knows_hours
+  from sides
+  join days on days.account_id = sides.account_id and days.day between sides.from_at::date and sides.last_day
+  group by all
 ),
 sums as (
   select
-    spans.account_id,
-    spans.period,
-    spans.currency,
-    spans.starts_at,
-    spans.until_at,
-    spans.previous_starts_at,
-    spans.previous_until_at,
-    sum(hours.amount) filter (where began >= starts_at and began + lasts <= until_at) as amount,
-    sum(epoch(lasts)) filter (where began >= starts_at and began + lasts <= until_at) as seconds,
-    sum(hours.amount) filter (where began >= previous_starts_at and began + lasts <= previous_until_at) as previous_amount,
-    sum(epoch(lasts)) filter (where began >= previous_starts_at and began + lasts <= previous_until_at) as previous_seconds
-  from spans
-  left join hours on hours.account_id = spans.account_id and hours.began >= previous_starts_at and hours.began < until_at
-  group by all
+    sides.*,
+    case
+      when known.days_known = date_diff('day', from_at, to_at) and (last_hours = 0 or known.knows_hours)
+      then coalesce(known.amount, 0) + coalesce(hours.amount, 0)
+    end as side_amount
+  from sides
+  left join known using (account_id, period, is_now)
+  left join hours using (account_id, period, is_now)
 ),
 accounts_changed as (
   select
@@ -93,9 +111,10 @@ accounts_changed as (
     until_at,
     previous_starts_at,
     previous_until_at,
-    case when seconds >= epoch(until_at) - epoch(starts_at) then amount end as amount,
-    case when previous_seconds >= epoch(previous_until_at) - epoch(previous_starts_at) then previous_amount end as previous_amount
+    any_value(side_amount) filter (where is_now) as amount,
+    any_value(side_amount) filter (where not is_now) as previous_amount
   from sums
+  group by all
 ),
 shown as (
   select

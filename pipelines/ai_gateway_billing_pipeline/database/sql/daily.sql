@@ -18,36 +18,42 @@ both_sources as (
   select
     account_id,
     day,
-    any_value(sources) filter (where source = 'hour') as by_hour,
-    any_value(sources) filter (where source = 'day') as by_day
-  from spend.daily_sources as sources
+    any_value(amount) filter (where source = 'hour') as hour_amount,
+    any_value(amount) filter (where source = 'day') as day_amount,
+    any_value(has_usage) filter (where source = 'hour') as hour_has_usage,
+    any_value(has_usage) filter (where source = 'day') as day_has_usage,
+    any_value(hours_known) filter (where source = 'hour') as hour_hours_known,
+    any_value(hours_known) filter (where source = 'day') as day_hours_known,
+    any_value(is_complete) filter (where source = 'hour') as hour_is_complete,
+    any_value(is_complete) filter (where source = 'day') as day_is_complete,
+    any_value(epoch(read_at)) filter (where source = 'hour') as hour_read_at,
+    any_value(epoch(read_at)) filter (where source = 'day') as day_read_at
+  from spend.daily_sources
   group by account_id, day
 ),
 chosen as (
   select
-    account_id,
-    day,
+    *,
     case
-      when by_hour is null then true
-      when by_day is null then false
-      when by_hour.is_complete <> by_day.is_complete then by_day.is_complete
-      when by_hour.read_at is null then by_day.read_at is not null
-      else coalesce(epoch(by_day.read_at) - epoch(by_hour.read_at) > 3600, false)
-    end as takes_day,
-    case when takes_day then by_day else by_hour end as source
+      when hour_amount is null then true
+      when day_amount is null then false
+      when hour_is_complete <> day_is_complete then day_is_complete
+      when hour_read_at is null then day_read_at is not null
+      else coalesce(day_read_at - hour_read_at > 3600, false)
+    end as takes_day
   from both_sources
 )
 select
   account_id,
   chosen.day,
   accounts.currency,
-  chosen.source.amount as amount,
-  chosen.source.source as source,
-  chosen.source.has_usage as has_usage,
-  chosen.source.hours_known as hours_known,
-  chosen.source.is_complete as is_complete,
-  chosen.source.is_complete
-    and epoch(chosen.source.read_at) >= epoch(chosen.day) + 86400 + spend.late_seconds() as is_final,
+  case when takes_day then day_amount else hour_amount end as amount,
+  case when takes_day then 'day' else 'hour' end as source,
+  case when takes_day then day_has_usage else hour_has_usage end as has_usage,
+  case when takes_day then day_hours_known else hour_hours_known end as hours_known,
+  case when takes_day then day_is_complete else hour_is_complete end as is_complete,
+  is_complete and case when takes_day then day_read_at else hour_read_at end >= epoch(chosen.day) + 86400 + spend.late_seconds()
+    as is_final,
   accounts.currency_is_assumed
 from chosen
 join spend.accounts using (account_id);
