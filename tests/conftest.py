@@ -82,11 +82,14 @@ def _forget_dlt() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def clean_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def clean_session(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[None]:
     """The same shelter for fixtures that outlive one test, such as a database loaded once per module."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
+    own = tmp_path_factory.getbasetemp()
     with pytest.MonkeyPatch.context() as monkeypatch:
         _settle(tmp_path_factory.mktemp("session"), monkeypatch)
+        # Where a run's processes find what is made once for all of them.
+        monkeypatch.setenv("SHARED_FOLDER", str(own if worker_id == "master" else own.parent))
         yield
 
 

@@ -6,7 +6,6 @@ before, so that the same bytes of output come out of it on any day and any machi
 
 from __future__ import annotations
 
-import atexit
 import functools
 import os
 import shutil
@@ -21,6 +20,7 @@ from unittest import mock
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 
 import time_machine
+from filelock import FileLock
 
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, DEMO_START, DEMO_TOKEN, World, demo_world
 from support.bench import Bench
@@ -43,10 +43,15 @@ def build(folder: Path, days_of_loads: int = DAYS_OF_LOADS) -> Path:
 
 @functools.cache
 def built(what: str) -> Path:
-    """The database of `demo`, `empty` or `young`, built once for all tests of a run."""
-    folder = Path(tempfile.mkdtemp())
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return {"demo": build, "empty": build_empty, "young": build_young}[what](folder)
+    """The database of `demo`, `empty` or `young`, built once for all tests of a run, whichever process they run in."""
+    database = Path(os.environ["SHARED_FOLDER"], f"{what}.duckdb")
+    with FileLock(f"{database}.lock"):
+        if not database.exists():
+            with tempfile.TemporaryDirectory() as folder:
+                loaded = {"demo": build, "empty": build_empty, "young": build_young}[what](Path(folder))
+                shutil.copyfile(loaded, f"{database}.part")
+            Path(f"{database}.part").replace(database)
+    return database
 
 
 def build_empty(folder: Path) -> Path:
