@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from support.command import Ran, aig, ending
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = str(tmp_path_factory.mktemp("demo") / "billing.duckdb")
-    assert aig("load", "--demo", "--database", path).code == 0
+    start = f"{datetime.now(UTC) - timedelta(days=20):%Y-%m-%d}"
+    assert aig("load", "--demo", "--start", start, "--database", path).code == 0
     return path
 
 

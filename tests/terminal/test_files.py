@@ -15,6 +15,7 @@ from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing_pipeline import cli
 from ai_gateway_billing_pipeline.database import views
 from ai_gateway_billing_pipeline.terminal import files
+from support import raw_tables
 from support.command import aig, start_aig
 
 DATABASE = Path("billing.duckdb")
@@ -105,8 +106,7 @@ def test_nor_where_it_is_a_link_to_another_place() -> None:
     "target", ["billing.duckdb", "billing.duckdb.wal", "spend.docx", "spend.duckdb", "missing/spend"]
 )
 def test_every_command_with_an_output_goes_through_it(command: str, target: str) -> None:
-    with duckdb.connect(str(DATABASE)) as connection:
-        views.apply(connection, "cents")
+    raw_tables.database(Path.cwd()).close()
     before = DATABASE.read_bytes()
 
     ran = aig(*command.split(), *["daily"] * (command == "export"), "--output", target, "--force")
