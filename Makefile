@@ -16,7 +16,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 COMPILE := $(LOCK) --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow check lint format types docs record focus-validate report notebooks notebooks-build picture \
+.PHONY: help demo test test-all slow check lint format types docs record focus-validate report notebooks notebooks-build picture \
 	lock bench bench-publish bench-life bench-views anomalies mutants clean
 
 help: ## Show this list
@@ -26,8 +26,14 @@ demo: $(VENV)/.runtime ## Load a simulated account into demo.duckdb and show it;
 	$(BIN)/aig-billing load --demo --database $(DEMO)
 	$(BIN)/python -m ai_gateway_billing_pipeline.commands.demo $(DEMO)
 
-test: $(VENV)/.dev ## Run the tests on all cores; ARGS="-k windows -n 0" picks some, in one process
-	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile $(ARGS)
+# On all cores, each file in one process. What needs another store has a step of its own in .ci/run, which installs one.
+TEST := $(BIN)/python -m pytest -n auto --dist loadfile --ignore=tests/stores
+
+test: $(VENV)/.dev ## Run the quick tests on all cores; ARGS="-k windows -n 0" picks some, in one process
+	$(TEST) -m "not slow and not thorough" $(ARGS)
+
+test-all: $(VENV)/.dev ## Run the thorough tests as well, as .ci/run does: more cases of each kind, longer histories
+	$(TEST) -m "not slow" $(ARGS)
 
 slow: $(VENV)/.dev ## Run the slow tests: many kills, long histories, two simulated months, damaged files; takes an hour
 	$(BIN)/python -m pytest -m slow -n 2 $(ARGS)

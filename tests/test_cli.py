@@ -283,7 +283,13 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [["load", "--json"], ["backfill", "--json", "--from", f"{RECENT:%Y-%m-%d}", "--to", f"{RECENT:%Y-%m-%d}"]],
+    [
+        ["load", "--json"],
+        pytest.param(
+            ["backfill", "--json", "--from", f"{RECENT:%Y-%m-%d}", "--to", f"{RECENT:%Y-%m-%d}"],
+            marks=pytest.mark.thorough,
+        ),
+    ],
 )
 def test_a_load_on_a_schedule_imports_nothing_that_draws_and_no_simulator(api: Simulator, command: list[str]) -> None:
     result = run_python(f"""

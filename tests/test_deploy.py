@@ -130,6 +130,7 @@ def test_one_load_that_reached_nobody_is_no_news_and_a_day_of_them_is(bench: Ben
     assert (after_one, check(bench, stale_after())) == (0, 1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("endpoint", ["invoice-history", "credit-balance"])
 def test_a_resource_that_fails_every_time_is_told_within_a_day(bench: Bench, endpoint: str) -> None:
     """Exit code 4: the rest is loaded, each time."""
@@ -185,6 +186,7 @@ def test_the_crontab_has_five_fields_and_a_command_on_each_line() -> None:
         assert "%" not in command  # cron makes line ends of them
 
 
+@pytest.mark.thorough
 def test_the_crontab_line_loads_into_the_folder_it_names(home: Path) -> None:
     """Against the demo. Its log is JSON from the first line to the last, and nothing is mailed."""
     install(home, f'exec "{AIG}" "$@" --demo --start 2026-11-15 --database billing.duckdb')
@@ -265,6 +267,7 @@ def test_members_of_the_group_may_read_what_is_published_and_nobody_else(name: s
     assert (service["StateDirectoryMode"], service["UMask"]) == ("0750", "0027")
 
 
+@pytest.mark.thorough
 def test_a_load_under_the_units_mask_publishes_a_file_for_the_group(tmp_path: Path) -> None:
     mask = unit("aig-billing.service")["Service"]["UMask"]
     command = f"umask {mask} && exec '{AIG}' load --demo --start 2026-11-20 --database billing.duckdb"
@@ -465,6 +468,7 @@ def can_unshare() -> bool:
     return bool(shutil.which("unshare")) and subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not can_unshare(), reason="no right to make a name space here")
 def test_the_image_works_with_a_read_only_file_system(tmp_path: Path) -> None:
     """`docker run --read-only` with nothing but the volume /data, not even /tmp."""

@@ -168,6 +168,7 @@ def test_one_accounts_failure_is_no_other_accounts(bench: Bench) -> None:
     assert stored(bench, OTHER) == told(bench, NOW - 31 * DAY, OTHER)
 
 
+@pytest.mark.thorough
 def test_random_accounts_hold_what_the_api_said_of_each_hour_when_it_was_read(bench: Bench) -> None:
     """Requests come and go, estimates change, months pass, processes die: a model of a few lines keeps up."""
     dice = Random(20261126)

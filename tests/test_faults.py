@@ -153,6 +153,7 @@ def test_a_fault_at_the_first_request_of_every_endpoint_is_not_noticed(tmp_path:
     assert {bed.asked(case.account_id, "credit-balance") for case in bed.cases} == {2}
 
 
+@pytest.mark.thorough
 def test_one_request_in_five_failing_is_not_noticed(tmp_path: Path) -> None:
     kinds = [*PASSING, "reset", "torn_body"]
     bed = Bed(tmp_path, *((None, kind) for kind in kinds if (kind != "null_result_200")), every=5)
@@ -163,7 +164,10 @@ def test_one_request_in_five_failing_is_not_noticed(tmp_path: Path) -> None:
     bed.assert_equals_world()
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 12))])
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(1, marks=pytest.mark.thorough), *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 12))],
+)
 def test_a_fault_of_any_kind_by_chance_is_not_noticed(tmp_path: Path, seed: int) -> None:
     bed = Bed(tmp_path, (None, 503), (None, 503), (None, 503))
     bed.simulator.faults.random.seed(seed)
@@ -176,6 +180,7 @@ def test_a_fault_of_any_kind_by_chance_is_not_noticed(tmp_path: Path, seed: int)
     assert sum(rule.fired for rule in bed.faults.rules) > 3
 
 
+@pytest.mark.thorough
 def test_an_answer_with_errors_beside_its_success_is_one(tmp_path: Path) -> None:
     bed = Bed(tmp_path, (None, "filled_errors"))
     bed.strike()
@@ -301,7 +306,14 @@ def test_one_account_unheard_leaves_the_other_loaded(tmp_path: Path, kind: str) 
     bed.assert_equals_world(bed.sound)
 
 
-@pytest.mark.parametrize("kind", [*UNHEARD, 500, 503, "html_502", "html_200", 302])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        UNHEARD[0],
+        "html_200",
+        *(pytest.param(kind, marks=pytest.mark.thorough) for kind in (*UNHEARD[1:], 500, 503, "html_502", 302)),
+    ],
+)
 def test_an_api_that_is_not_there_ends_with_6_and_changes_nothing(loaded: Bed, kind: Kind) -> None:
     assert fail(loaded, kind).exit_code == 6
 
@@ -425,7 +437,7 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
     "limit",
     [
         {"nth": [2, 3, 9], "retry_after": 7},
-        {"nth": 4, "retry_after": timedelta(seconds=40)},
+        pytest.param({"nth": 4, "retry_after": timedelta(seconds=40)}, marks=pytest.mark.thorough),
         *(
             pytest.param(limit, marks=pytest.mark.slow)
             for limit in (
@@ -447,6 +459,7 @@ def test_retry_after_is_never_undercut_and_everything_is_loaded(watched: Watched
     watched.assert_equals_world()
 
 
+@pytest.mark.thorough
 def test_a_503_that_asks_for_a_wait_gets_it(watched: Watched) -> None:
     watched.faults.add(503, nth=3, retry_after=123)
 
@@ -464,7 +477,9 @@ def test_a_limit_without_retry_after_is_waited_out(watched: Watched) -> None:
     watched.assert_equals_world()
 
 
-@pytest.mark.parametrize("retry_after", [None, 0, 30, 901, 86_400])
+@pytest.mark.parametrize(
+    "retry_after", [None, 901, *(pytest.param(seconds, marks=pytest.mark.thorough) for seconds in (0, 30, 86_400))]
+)
 def test_a_limit_that_stays_ends_with_6_and_changes_nothing(
     watched: Watched, base: bytes, retry_after: int | None
 ) -> None:

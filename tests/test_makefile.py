@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -50,6 +52,59 @@ def test_every_target_says_what_it_does(tmp_path: Path) -> None:
     listed = make(cwd=tmp_path)
 
     assert {line.split()[1] for line in listed.stdout.splitlines()} == set(TARGETS)
+
+
+# --- which tests run -------------------------------------------------------------------------------------------------
+
+OF_EACH_MARK = """
+import pytest
+
+def test_quick(): ...
+
+@pytest.mark.thorough
+def test_thorough(): ...
+
+@pytest.mark.slow
+def test_slow(): ...
+"""
+CI = text(ROOT / ".ci" / "run")
+
+
+def of_pytest(target: str) -> list[str]:
+    """The words of the command by which a target runs pytest."""
+    (line,) = [line for line in make("-n", target).stdout.splitlines() if "-m pytest" in line]
+    return shlex.split(line.partition("-m pytest")[2])
+
+
+@pytest.mark.parametrize(
+    ("target", "names"),
+    [
+        ("test", {"test_quick"}),
+        ("test-all", {"test_quick", "test_thorough"}),
+        ("slow", {"test_slow"}),
+    ],
+)
+def test_a_target_runs_the_tests_of_its_marks(target: str, names: set[str], tmp_path: Path) -> None:
+    (tmp_path / "test_marks.py").write_text(OF_EACH_MARK)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  thorough\n  slow\n")
+    words = of_pytest(target)
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", words[words.index("-m") + 1]]
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+    done = subprocess.run(command, cwd=tmp_path, env=alone, capture_output=True, text=True, check=False)
+
+    assert set(re.findall(r"::(test_\w+)", done.stdout)) == names, done.stderr
+
+
+def test_ci_runs_the_thorough_tests_and_the_folders_that_make_leaves_out() -> None:
+    (options,) = re.findall(r'^step "tests" && make test-all ARGS="(.*)"$', CI, re.MULTILINE)
+    left_out = [word.partition("=")[2] for word in of_pytest("test-all") if word.startswith("--ignore")]
+
+    assert all(option.startswith("--cov") for option in options.split()), "nothing that picks some of the tests"
+    assert left_out == ["tests/stores"]
+    for folder in left_out:
+        (words,) = re.findall(rf"-m pytest (.*){folder}$", CI, re.MULTILINE)
+        assert not {"-m", "-k", "--deselect"} & {*words.split()}
 
 
 # --- the environment -------------------------------------------------------------------------------------------------

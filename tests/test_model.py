@@ -560,9 +560,12 @@ def walk(examples: int, steps: int, record: Record) -> None:
         print(f"steps, and loads by exit code: {dict(Loads.counts)}")  # noqa: T201
 
 
-def test_after_every_load_the_tables_equal_the_world(record_property: Record) -> None:
-    """A hundred steps; `-m slow` takes thousands."""
-    walk(examples=6, steps=30, record=record_property)
+@pytest.mark.parametrize(
+    ("examples", "steps"), [(2, 20), pytest.param(6, 30, marks=pytest.mark.thorough)], ids=["quick", "more"]
+)
+def test_after_every_load_the_tables_equal_the_world(examples: int, steps: int, record_property: Record) -> None:
+    """Tens of steps or two hundred; `-m slow` takes thousands."""
+    walk(examples=examples, steps=steps, record=record_property)
 
 
 @pytest.mark.slow

@@ -41,6 +41,7 @@ def test_answers_are_shown_as_they_are_printed(command: str) -> None:
     assert ran.out in blocks("")
 
 
+@pytest.mark.thorough
 def test_the_commands_work_from_top_to_bottom(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only token and address are put in: an account that is nobody's answers on this machine."""
     with serving(monkeypatch, ACCOUNT):

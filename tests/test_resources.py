@@ -380,7 +380,13 @@ def test_a_full_refresh_reads_everything_and_keeps_what_is_there(simulated: tupl
     found.close()
 
 
-@pytest.mark.parametrize("name", ["BACKFILL", "FULL_REFRESH", "NOW", "CLIENT", "OUTCOMES"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "BACKFILL",
+        *(pytest.param(n, marks=pytest.mark.thorough) for n in ("FULL_REFRESH", "NOW", "CLIENT", "OUTCOMES")),
+    ],
+)
 def test_what_one_run_may_ask_for_is_never_found_in_an_environment(
     simulated: tuple[Bench, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
@@ -422,6 +428,7 @@ DISPOSITIONS: list[tuple[Any, tuple[str, ...]]] = [
     *((strategy, tuple(USAGE.values())) for strategy in (UPSERT, INSERT_ONLY)),
     (PLAIN_SCD2, ("invoice_preview",)),
 ]
+QUICK = [(*each, "source") for each in (DISPOSITIONS[0], DISPOSITIONS[3])]
 WAYS = [(*each, "source") for each in DISPOSITIONS] + [(*each, "run") for each in DISPOSITIONS[1:3]]
 
 
@@ -440,7 +447,11 @@ def no_markers(folder: Path) -> dict[str, int]:
     return counts
 
 
-@pytest.mark.parametrize(("disposition", "names", "at"), WAYS, ids=str)
+@pytest.mark.parametrize(
+    ("disposition", "names", "at"),
+    [pytest.param(*way, marks=() if way in QUICK else pytest.mark.thorough) for way in WAYS],
+    ids=str,
+)
 def test_markers_never_become_rows_whatever_the_disposition(
     simulated: tuple[Bench, str], tmp_path: Path, disposition: Any, names: tuple[str, ...], at: str
 ) -> None:

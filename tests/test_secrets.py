@@ -157,6 +157,7 @@ def with_teams() -> None:
     os.environ["AIG_BILLING_ATTRIBUTION_TAGS"] = "team"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "fault", ["graphql_error", *(pytest.param(each, marks=pytest.mark.slow) for each in (None, "truncated_json"))]
 )
@@ -171,6 +172,7 @@ def test_attribution_leaves_neither_secrets_of_gateways_nor_people_anywhere(plac
     assert_nothing_leaked(place, ending, *SECRETS, *OF_GATEWAYS, *NAMED)
 
 
+@pytest.mark.thorough
 def test_sensitive_data_that_is_asked_for_stays_in_the_tables(place: Place) -> None:
     """And in the packages that dlt makes the tables from: not in logs, traces and states."""
     ending = load(place, prepare=sensitive)
@@ -185,6 +187,7 @@ def test_sensitive_data_that_is_asked_for_stays_in_the_tables(place: Place) -> N
     assert_nothing_leaked(place, ending, ODD_TOKEN)
 
 
+@pytest.mark.thorough
 def test_the_token_in_a_secrets_file_goes_nowhere_else(place: Place) -> None:
     """Then dlt itself has read it, whose traces tell where each setting came from."""
     secrets = place.folder / ".dlt" / "secrets.toml"
@@ -207,6 +210,7 @@ print(pipeline.last_trace.asstr(verbosity=2))
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", ["argument", pytest.param("environment", marks=pytest.mark.slow), "secrets file"])
 def test_the_source_in_a_pipeline_of_ones_own_leaks_nothing(place: Place, how: str) -> None:
     home = {name: str(place.folder / name) for name in ("HOME", "DLT_DATA_DIR", "TMPDIR")}
@@ -244,10 +248,11 @@ def test_the_source_in_a_pipeline_of_ones_own_leaks_nothing(place: Place, how: s
     [
         ["doctor"],
         ["accounts"],
-        ["status", "--json"],
-        ["check"],
         ["query", "select * from ai_gateway_billing.invoices"],
-        ["export", "focus", "--out", "-"],
+        *(
+            pytest.param(command, marks=pytest.mark.thorough)
+            for command in (["status", "--json"], ["check"], ["export", "focus", "--out", "-"])
+        ),
     ],
     ids=lambda command: command[0],
 )
@@ -304,7 +309,8 @@ FAILURES: dict[str, tuple[dict[str, Any], int]] = {
     "content type": ({"kind": "wrong_content_type", "content_type": ECHO, "endpoint": "credit-balance"}, 4),
     "connections": ({"kind": "reset", "endpoint": "credit-balance"}, 4),
 }
-QUICK = ("refused token", "bad request", "limit")
+MARKS: dict[str, Any] = {"refused token": (), **dict.fromkeys(("bad request", "limit"), pytest.mark.thorough)}
+"""Of the failures that are not slow."""
 
 
 def hurry() -> None:
@@ -314,7 +320,7 @@ def hurry() -> None:
     retries.backoff_s = lambda *_, **__: 0.001  # type: ignore[assignment]
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in FAILURES])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=MARKS.get(n, pytest.mark.slow)) for n in FAILURES])
 def test_no_failure_shows_a_secret(place: Place, name: str) -> None:
     options, code = FAILURES[name]
     place.simulator.faults.add(options["kind"], **{key: value for key, value in options.items() if key != "kind"})
@@ -420,7 +426,10 @@ def both(*steps: Callable[[], None]) -> None:
         step()
 
 
-@pytest.mark.parametrize("option", ["--base-url", "--account", "--database", "--start"])
+@pytest.mark.parametrize(
+    "option",
+    ["--base-url", *(pytest.param(o, marks=pytest.mark.thorough) for o in ("--account", "--database", "--start"))],
+)
 def test_a_token_in_the_wrong_place_is_not_echoed(place: Place, option: str) -> None:
     """Not the configured one, and none that only looks like one of Cloudflare's."""
     token = ODD_TOKEN if option == "--start" else OTHER_TOKEN

@@ -126,7 +126,7 @@ def text(name: str) -> str:
     "command",
     [
         ("load",),
-        ("load", "--full-refresh", "--lookback", "35"),
+        pytest.param(("load", "--full-refresh", "--lookback", "35"), marks=pytest.mark.thorough),
         ("backfill", "--from", "2026-11-20", "--to", "2026-11-21"),
         ("doctor",),
         ("accounts",),
@@ -153,12 +153,28 @@ def test_a_load_with_every_kind_of_fault_sends_nothing_but_get(simulator: Simula
     assert {request.method for request in simulator.requests} == {"GET"}
 
 
+ASKING: list[tuple[str, ...]] = [
+    ("load",),
+    ("load", "--full-refresh"),
+    ("backfill", "--from", "2026-11-20", "--to", "2026-11-21"),
+    ("doctor",),
+]
+
+
 @pytest.mark.parametrize(
-    "command",
-    [("load",), ("load", "--full-refresh"), ("backfill", "--from", "2026-11-20", "--to", "2026-11-21"), ("doctor",)],
-    ids=" ".join,
+    ("command", "fault"),
+    [
+        (("load",), None),
+        (("load",), "graphql_error"),
+        *(
+            pytest.param(command, fault, marks=pytest.mark.thorough)
+            for command in ASKING
+            for fault in (None, "graphql_error", 403, "html")
+            if command != ("load",) or fault in (403, "html")
+        ),
+    ],
+    ids=str,
 )
-@pytest.mark.parametrize("fault", [None, "graphql_error", 403, "html"])
 def test_with_attribution_a_load_posts_queries_to_one_place(
     simulator: Simulator, command: tuple[str, ...], fault: str | int | None
 ) -> None:

@@ -258,6 +258,7 @@ def assert_sound(soak: Soak) -> None:
     assert ratio(soak.folder_bytes) <= 1.25
 
 
+@pytest.mark.thorough
 def test_three_days_of_loads_stay_exact(start: Callable[..., Soak]) -> None:
     """A load every six hours; `-m slow` loads every hour of two months."""
     soak = start(seed=1, every=6 * HOUR)

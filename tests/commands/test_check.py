@@ -71,6 +71,7 @@ def test_a_finding_that_was_accepted_is_reported_no_more_also_after_the_next_loa
     assert [found["id"] for found in again.json["findings"] if found["accepted"]] == gap
 
 
+@pytest.mark.thorough
 def test_a_gap_that_grows_is_another_finding(gap: list[str]) -> None:
     aig("check", *(word for name in gap for word in ("--accept", name)))
     earlier = f"{RECENT - timedelta(days=60):%Y-%m-%d}"
@@ -127,6 +128,7 @@ def run_out(account: Account) -> None:
     account.set_topup_config({"amount": 0, "threshold": 0})
 
 
+@pytest.mark.thorough
 def test_a_load_tells_once_what_it_finds_and_once_that_it_is_over(account: Account) -> None:
     assert aig("load").code == 0
     assert heard(account).received == []
@@ -150,6 +152,7 @@ def test_load_and_check_tell_by_one_memory_and_keep_their_exit_codes(account: Ac
     assert len(heard(account).received) == 1
 
 
+@pytest.mark.thorough
 def test_what_was_accepted_is_told_no_more(account: Account) -> None:
     run_out(account)
     aig("load", "--quiet")
@@ -172,6 +175,7 @@ def test_a_check_that_tells_nobody_writes_nothing(account: Account, monkeypatch:
     assert (after.st_mtime_ns, after.st_ino) == (before.st_mtime_ns, before.st_ino)
 
 
+@pytest.mark.thorough
 def test_a_load_that_fails_is_told_once_and_once_that_it_works_again(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,6 +219,7 @@ def test_a_bad_address_ends_a_command_before_it_begins(account: Account, command
     assert SECRET not in ran.err
 
 
+@pytest.mark.thorough
 def test_a_check_waits_for_a_load_only_when_asked_to(account: Account) -> None:
     run_out(account)
     aig("load")
@@ -247,6 +252,7 @@ def test_an_address_without_its_option_is_not_quoted(words: list[str]) -> None:
     assert SECRET not in ran.err
 
 
+@pytest.mark.thorough
 def test_a_load_without_a_token_is_told_by_the_memory_of_the_database_that_was_named(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,6 +268,7 @@ def test_a_load_without_a_token_is_told_by_the_memory_of_the_database_that_was_n
 BUDGET = '[sources.ai_gateway_billing.budgets.team]\namount = 1000000\nperiod = "month"\n'
 
 
+@pytest.mark.thorough
 def test_a_budget_that_is_new_in_the_settings_is_said_to_wait_for_the_next_load(
     loaded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

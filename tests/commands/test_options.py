@@ -48,7 +48,7 @@ TEXTS = [
     "\x1b[31m",
 ]
 COSTLY = {"load", "backfill", "doctor", "report", "check", "export", "metrics", "publish", "today"}
-"""Commands that take a second where a value is fine: by default they get a text of each kind, and with `slow` all."""
+"""Commands that take a second where a value is fine: they get a text of each kind, and with `slow` all."""
 COMMON = {
     "--base-url": "accounts",
     **dict.fromkeys(("--database", "--destination", "--log-format", "--log-level"), "daily"),
@@ -58,6 +58,7 @@ LIKE_DAILY = {"gateways", "invoices", "models", "monthly", "runway"}
 """Commands all of whose options are those of `daily`."""
 KINDS = ["", "-", "nonsense", "\udcff", "a\nb", "x" * 5000, "../..", "'"]
 FEW = ["", "nonsense", "\udcff"]
+QUICK = ["", "a\nb", "\udcff"]
 NUMERIC = {"--last", "--lookback", "--wait", "--max-requests-per-second", "--stale-after", "--amount", "--threshold"}
 OURS = ("AIG_BILLING_", "CLOUDFLARE_")
 DAYS = {"--from", "--to", "--start"}
@@ -132,17 +133,37 @@ def try_all(loaded: Path, command: str, option: str, values: Sequence[str]) -> N
         assert_is_told(ran, value)
 
 
-@pytest.mark.parametrize(("command", "option"), list(options()), ids=lambda words: words)
-def test_every_value_is_fine_or_refused_in_a_sentence(loaded: Path, command: str, option: str) -> None:
+EVERY = pytest.mark.parametrize(("command", "option"), list(options()), ids=lambda words: words)
+
+
+def quick(option: str) -> list[str]:
+    """A number or a date where one is meant, and a text of each kind that trips programs up."""
+    return [*(NUMBERS[:1] if option in NUMERIC else DATES[:1] if option in DAYS else []), *QUICK]
+
+
+def more(command: str, option: str) -> list[str]:
+    """The other values, but for those that other lines of the same code try."""
     values = NUMBERS if option in NUMERIC else DATES if option in DAYS else []
     texts = KINDS if command in COSTLY else TEXTS
     if command in LIKE_DAILY or COMMON.get(option, command) != command:
         values, texts = values[:2], FEW
-    try_all(loaded, command, option, [*values, *(value for value in texts if (option, value) != ("--output", "-"))])
+    tried = quick(option)
+    return [each for each in (*values, *texts) if each not in tried and (option, each) != ("--output", "-")]
+
+
+@EVERY
+def test_a_value_of_each_kind_is_fine_or_refused_in_a_sentence(loaded: Path, command: str, option: str) -> None:
+    try_all(loaded, command, option, quick(option))
+
+
+@pytest.mark.thorough
+@EVERY
+def test_every_value_is_fine_or_refused_in_a_sentence(loaded: Path, command: str, option: str) -> None:
+    try_all(loaded, command, option, more(command, option))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("command", "option"), list(options()), ids=lambda words: words)
+@EVERY
 def test_values_of_another_kind_are_too(loaded: Path, command: str, option: str) -> None:
     try_all(loaded, command, option, [*NUMBERS, *DATES, *TEXTS])
 
@@ -179,11 +200,20 @@ def test_an_option_may_be_repeated(loaded: Path, option: list[str]) -> None:
     assert aig("load", "--only", "credit_balance", *option, *option).code == 0
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(QUICK, id="quick"),
+        pytest.param(
+            [DATES[0], NUMBERS[0], *(k for k in KINDS if k not in QUICK)], id="more", marks=pytest.mark.thorough
+        ),
+    ],
+)
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_every_variable_is_fine_or_refused_in_a_sentence(
-    loaded: Path, variable: str, monkeypatch: pytest.MonkeyPatch
+    loaded: Path, variable: str, values: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for value in [DATES[0], NUMBERS[0], *KINDS]:
+    for value in values:
         shutil.copyfile(loaded, "billing.duckdb")
         with monkeypatch.context() as patch:
             patch.setenv(variable, value)

@@ -297,7 +297,7 @@ def test_credit_that_runs_out_is_one_matter_that_gets_worse(database: Path) -> N
     assert "is used up" in over.finding
 
 
-@pytest.mark.parametrize("days", [0, 7, 400])
+@pytest.mark.parametrize("days", [7, *(pytest.param(days, marks=pytest.mark.thorough) for days in (0, 400))])
 def test_credit_has_to_last_as_many_days_as_asked(database: Path, days: int) -> None:
     change(database, BROKEN["low_credit"], f"update {RAW}.credit_balance set balance = 20000")
     left = duckdb.connect(str(database), read_only=True).execute("select days_left from spend.runway").fetchone()
@@ -379,7 +379,9 @@ SAME = {
 }
 
 
-@pytest.mark.parametrize("name", SAME)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "quarantine" else pytest.mark.thorough) for name in SAME]
+)
 def test_other_numbers_in_the_same_matter_are_no_other_finding(database: Path, name: str) -> None:
     told = []
     for statement in SAME[name]:

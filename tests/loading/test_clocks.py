@@ -121,7 +121,13 @@ def test_a_few_minutes_are_not_worth_a_word(tmp_path: Path, caplog: pytest.LogCa
 
 
 @pytest.mark.parametrize(
-    "wrong", [slow(60 * DAY, RIGHT, RIGHT), slow(RIGHT, HOUR, RIGHT), (HOUR, 60 * DAY, RIGHT)], ids=str
+    "wrong",
+    [
+        slow(60 * DAY, RIGHT, RIGHT),
+        slow(RIGHT, HOUR, RIGHT),
+        pytest.param((HOUR, 60 * DAY, RIGHT), marks=pytest.mark.thorough),
+    ],
+    ids=str,
 )
 def test_what_a_trusted_wrong_clock_wrote_is_found_and_then_mended(
     right: Bench, tmp_path: Path, wrong: Sequence[timedelta]

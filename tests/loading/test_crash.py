@@ -101,10 +101,11 @@ STEPS = (
     ("ai_gateway_billing_pipeline.loading.workspace", "Workspace.publish"),
     ("ai_gateway_billing_pipeline.loading.workspace", "Workspace.discard"),
 )
-QUICK = {
-    ("Pipeline.load", "later load"),
-    ("Path.replace", "later load"),
+MARKS: dict[tuple[str, str], Any] = {
+    ("Pipeline.load", "later load"): (),
+    ("Path.replace", "later load"): pytest.mark.thorough,
 }
+"""Of the deaths that are not slow."""
 LOADS = ("first load", "later load")
 
 
@@ -120,14 +121,14 @@ EXHAUSTIVE = bool(os.environ.get("EXHAUSTIVE"))
 """Every step, every file operation, a hundred moments: an hour on two cores instead of a few minutes."""
 
 
-def slow_unless(quick: bool) -> Any:
-    return () if quick else pytest.mark.slow
+def slow_unless(is_thorough: bool) -> Any:
+    return pytest.mark.thorough if is_thorough else pytest.mark.slow
 
 
 @pytest.mark.parametrize(
     ("step", "which"),
     [
-        pytest.param(step, which, marks=slow_unless((step[1], which) in QUICK), id=f"{which}, after {step[1]}")
+        pytest.param(step, which, marks=MARKS.get((step[1], which), pytest.mark.slow), id=f"{which}, after {step[1]}")
         for step in STEPS
         for which in LOADS
         if (step[1], which) != ("_inherit", "first load")  # there is nothing yet to inherit from
@@ -148,7 +149,7 @@ WRITING = [
 
 
 @pytest.mark.parametrize(
-    "step", [pytest.param(s, marks=slow_unless(s[1] == "Pipeline.load"), id=s[1]) for s in WRITING]
+    "step", [pytest.param(s, marks=() if s[1] == "Pipeline.load" else pytest.mark.slow, id=s[1]) for s in WRITING]
 )
 def test_a_full_disk_after_a_step_publishes_nothing(scene: Scene, tmp_path: Path, step: tuple[str, str]) -> None:
     place = scene.place(tmp_path)
@@ -284,7 +285,11 @@ def test_killed_at_any_moment(scene: Scene, tmp_path: Path, moment: int) -> None
 
 
 @pytest.mark.parametrize(
-    "number", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 37, 1 if EXHAUSTIVE else 8))]
+    "number",
+    [
+        pytest.param(1, marks=pytest.mark.thorough),
+        *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 37, 1 if EXHAUSTIVE else 8)),
+    ],
 )
 def test_killed_while_a_request_is_under_way(scene: Scene, tmp_path: Path, number: int) -> None:
     place = scene.place(tmp_path)
@@ -344,7 +349,10 @@ def test_a_signal_ends_the_load_at_once(scene: Scene, tmp_path: Path, number: in
     scene.check_after(place)
 
 
-@pytest.mark.parametrize("waiting_for", [pytest.param("an answer", marks=pytest.mark.slow), "its turn"])
+@pytest.mark.parametrize(
+    "waiting_for",
+    [pytest.param("an answer", marks=pytest.mark.slow), pytest.param("its turn", marks=pytest.mark.thorough)],
+)
 def test_sigterm_does_not_wait_for_the_api(scene: Scene, tmp_path: Path, waiting_for: str) -> None:
     place = scene.place(tmp_path)
     arrived = threading.Event()

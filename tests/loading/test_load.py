@@ -247,6 +247,7 @@ def test_a_load_sends_get_requests_only(zoo: Zoo) -> None:
 # --- the demo and the new ones --------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_the_demo_account_is_loaded_to_the_last_digit(tmp_path: Path) -> None:
     """Two accounts with sixteen months of usage; the second load, a day later, reads little and is exact too."""
     bench = Bench(tmp_path, demo_world(2), start="2025-08-01")
@@ -447,6 +448,7 @@ def test_a_list_of_accounts_that_cannot_be_read_leaves_the_published_file_as_it_
     assert failing.bench.database.read_bytes() == before
 
 
+@pytest.mark.thorough
 def test_faults_that_pass_are_retried_and_leave_no_trace(bench: Bench, account: Account) -> None:
     for number, kind in enumerate([503, 429, "reset", "torn_body", "truncated_json", "empty_body", "html_502"]):
         bench.faults.add(kind, nth=2 * number + 1)
@@ -499,7 +501,7 @@ def test_a_failed_window_is_passed_by_no_cursor_and_read_by_the_next_load(tmp_pa
         bench.assert_equals_world()
 
 
-@pytest.mark.parametrize("status", [400, 500])
+@pytest.mark.parametrize("status", [400, pytest.param(500, marks=pytest.mark.thorough)])
 def test_when_a_future_end_is_refused_all_but_the_running_bucket_is_loaded(
     bench: Bench, account: Account, status: int
 ) -> None:
@@ -529,6 +531,7 @@ def test_an_invoice_that_appears_between_two_pages_is_neither_lost_nor_doubled(b
 # --- what a load is asked to do -------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_only_what_was_chosen_is_read(bench: Bench, account: Account) -> None:
     """And only its table changes; with usage, also what is written down of it."""
     bench.load_well()
@@ -608,6 +611,7 @@ def first_day_asked(bench: Bench, load: Callable[[], object]) -> datetime:
     return datetime.fromtimestamp(min(starts) / 1000, NOW.tzinfo)
 
 
+@pytest.mark.thorough
 def test_two_databases_side_by_side_do_not_meet(tmp_path: Path) -> None:
     benches = [Bench(tmp_path / name, World()) for name in ("one", "two")]
     for number, bench in enumerate(benches, start=1):
@@ -621,7 +625,9 @@ def test_two_databases_side_by_side_do_not_meet(tmp_path: Path) -> None:
 # --- real faults that went unnoticed --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("pause_days", [4, 36, 80])
+@pytest.mark.parametrize(
+    "pause_days", [pytest.param(days, marks=() if days == 80 else pytest.mark.thorough) for days in (4, 36, 80)]
+)
 def test_a_backfill_ahead_of_the_cursor_loses_nothing(tmp_path: Path, pause_days: int) -> None:
     """After a pause the last days are read by hand; the next load still reads all that lies before them."""
     bench = Bench(tmp_path, start="2026-08-20")
@@ -662,6 +668,7 @@ def test_a_day_with_a_rejected_row_is_not_complete(bench: Bench, account: Accoun
 # --- lists of the API that are not whole, or spelled otherwise -------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_where_the_page_is_ignored_the_first_is_loaded_and_nothing_taken_for_deleted(bench: Bench) -> None:
     account = bench.account()
     fill(account)
@@ -686,8 +693,15 @@ def test_where_the_page_is_ignored_the_first_is_loaded_and_nothing_taken_for_del
     bench.assert_equals_world()
 
 
-@pytest.mark.parametrize("count", [40, 500])
-@pytest.mark.parametrize("accounts", ["all", (ACCOUNT,)])
+@pytest.mark.parametrize(
+    ("accounts", "count"),
+    [
+        ("all", 500),
+        pytest.param("all", 40, marks=pytest.mark.thorough),
+        pytest.param((ACCOUNT,), 40, marks=pytest.mark.thorough),
+        pytest.param((ACCOUNT,), 500, marks=pytest.mark.thorough),
+    ],
+)
 def test_a_load_that_finds_nothing_new_sends_eight_requests_whatever_the_history(
     bench: Bench, count: int, accounts: Any
 ) -> None:
@@ -709,6 +723,7 @@ def test_a_load_that_finds_nothing_new_sends_eight_requests_whatever_the_history
         assert after[table] == before[table]
 
 
+@pytest.mark.thorough
 def test_an_account_that_the_api_spells_in_capitals_is_the_same_one(bench: Bench) -> None:
     fill(bench.account())
     bench.load_well()

@@ -87,6 +87,7 @@ def test_a_second_load_ends_at_once_and_names_the_first(place: Place) -> None:
     assert loads(place.database) == 2, "the first load has not suffered"
 
 
+@pytest.mark.thorough
 def test_a_second_load_waits_as_long_as_it_may(place: Place) -> None:
     gate = Gate()
     first = place.start(prepare=at(WRITING, gate))

@@ -164,7 +164,7 @@ def test_a_name_that_duckdb_or_dlt_would_misunderstand_is_refused(tmp_path: Path
 @pytest.mark.parametrize(
     "name",
     [
-        "lock",
+        pytest.param("lock", marks=pytest.mark.thorough),
         pytest.param("dlt", marks=pytest.mark.slow),
         pytest.param("work", marks=pytest.mark.slow),
         pytest.param(".duckdb", marks=pytest.mark.slow),

@@ -206,6 +206,7 @@ def test_an_id_twice_with_different_amounts_is_told_and_what_was_known_stays(ben
     assert found == [("id", 2)]
 
 
+@pytest.mark.thorough
 def test_an_id_twice_is_told_also_where_the_api_announces_no_total(bench: Bench) -> None:
     answer(bench, invoice("in_1"), invoice("in_1", amount_due=8))
     bench.world.inject("invoice-history", "pagination.total_count", None, ACCOUNT)
@@ -214,6 +215,7 @@ def test_an_id_twice_is_told_also_where_the_api_announces_no_total(bench: Bench)
     assert bench.one("select count(*) from {raw}.quarantine") == 2
 
 
+@pytest.mark.thorough
 def test_a_database_whose_state_is_lost_is_asked_which_accounts_have_invoices_without_id(bench: Bench) -> None:
     load(bench, invoice(None))
     bench.close()
