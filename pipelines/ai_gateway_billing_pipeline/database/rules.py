@@ -12,6 +12,13 @@ RULES = {
         "coalesce(major_per_minor, 0.01)::decimal(5, 4)",
         "What a minor unit is worth; a currency that is not listed counts as having two decimals, as nearly all have.",
     ),
+    "limit_period(duration)": (
+        (
+            "case lower(duration) when 'daily' then 'day' when 'weekly' then 'week' when 'monthly' then 'month' "
+            "else duration end"
+        ),
+        "The period of a spending limit as the views name it.",
+    ),
     "nearly(exact)": (
         "try_cast(round(5e9 * list_avg([exact])) as bigint) * 0.0000000002::decimal(10, 10)",
         (

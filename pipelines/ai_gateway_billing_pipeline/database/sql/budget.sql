@@ -45,12 +45,16 @@ defined as (
     'cloudflare' as source,
     account_id as accounts,
     null as model,
-    currency,
-    spending_limit_period as period,
-    spending_limit as amount,
+    accounts.currency,
+    spend.limit_period(limits.config__duration) as period,
+    spend.amount(limits.config__amount * accounts.major_per_minor) as amount,
     '50,80,100' as thresholds
-  from spend.limits
-  where is_current and spending_limit > 0 and spending_limit_period in ('day', 'week', 'month')
+  from ai_gateway_billing.spending_limit as limits -- not spend.limits, which works out all versions of the balance
+  join spend.accounts using (account_id)
+  where limits._dlt_valid_to is null
+    and limits.enabled
+    and spend.amount(limits.config__amount * accounts.major_per_minor) > 0
+    and spend.limit_period(limits.config__duration) in ('day', 'week', 'month')
 ),
 numbered as (
   select

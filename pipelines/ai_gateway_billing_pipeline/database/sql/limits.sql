@@ -85,7 +85,7 @@ settings as (
     moment,
     {
       'cap': cap,
-      'period': case lower(duration) when 'daily' then 'day' when 'weekly' then 'week' when 'monthly' then 'month' else duration end,
+      'period': spend.limit_period(duration),
       'strategy': strategy,
       'amount': coalesce(topup.amount, held.amount, 0),
       'threshold': coalesce(topup.threshold, held.threshold, 0),
