@@ -213,7 +213,7 @@ def _gateways(run: Extraction) -> Iterator[Any]:
         counts: Counter[str] = Counter()
         for row in rows:
             counts.update(versions.row_counts("gateways", row))
-        told = [_rejected(error, sent) for error, sent in reading.told]
+        told = [unknown.rejected(error, sent) for error, sent in reading.told]
         return Part(rejected=refused) if refused else Part([*marker, *items], counts, told=told)
 
     if markers:
@@ -230,9 +230,5 @@ def _gateway_rows(listed: Sequence[Any], reading: Reading) -> tuple[list[Row], l
         try:
             rows.append(records.row("gateways", each, reading))
         except RecordError as error:
-            refused.append(_rejected(error, each))
+            refused.append(unknown.rejected(error, each))
     return rows, refused
-
-
-def _rejected(error: RecordError, payload: Any) -> Rejected:
-    return Rejected(error, unknown.as_json(unknown.redacted(payload)))

@@ -62,6 +62,28 @@ def redact(text: str, *, secret: str = "", limit: int = 200) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def shapeless(text: str) -> str:
+    """A text that is kept and not shown, without what has the shape of something sensitive.
+
+    Whole up to 4,000 characters; of a longer one the beginning, as the patterns take long for what never ends.
+    """
+    begun = _cut(text, 4_000)
+    kept = redact(begun, limit=len(begun) + len(HIDDEN))
+    return kept if begun == text else kept + "…"
+
+
+def without_secret(body: bytes, secret: str) -> bytes:
+    """An answer without the very token that asked for it, which no answer has a reason to say.
+
+    What is shorter than any token (16 bytes) stays: it may stand in other words.
+    """
+    if len(secret) < 16:
+        return body
+    for form in {secret.encode(), secret.replace("/", "\\/").encode()}:
+        body = body.replace(form, HIDDEN.encode())
+    return body
+
+
 def without_tokens(text: str) -> str:
     """The same text without what looks like a token of Cloudflare, or of others whose tokens have a known form."""
     return re.sub(_LONG_WORD, _without_token, re.sub(_KNOWN, HIDDEN, text))

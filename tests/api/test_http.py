@@ -20,6 +20,8 @@ from support.clock import Clock
 from support.constants import ACCOUNT, OTHER, TOKEN
 from support.replies import Api, Reply, bad, balance, client_of, failure, good
 
+TOKEN_WITH_SLASH = "cfut+Secret/Token~of.nobody_7f3a9c==xYz-0123456789"
+
 
 def test_requests_say_who_asks(clock: Clock) -> None:
     api = Api(clock, good({}))
@@ -29,6 +31,16 @@ def test_requests_say_who_asks(clock: Clock) -> None:
     assert headers["authorization"] == f"Bearer {TOKEN}"
     assert headers["user-agent"].startswith("cloudflare-ai-gateway-billing/")
     assert (headers["accept"], headers["accept-encoding"]) == ("application/json", "gzip")
+
+
+@pytest.mark.parametrize("form", [TOKEN, TOKEN_WITH_SLASH.replace("/", "\\/"), TOKEN_WITH_SLASH])
+def test_no_answer_gives_back_the_token_that_asked(clock: Clock, form: str) -> None:
+    """Whatever becomes of it: a column of its own, an item put aside, an error."""
+    body = f'{{"success": true, "result": {{"note": "asked with {form}!", "{form}": 1}}}}'
+    api = Api(clock, httpx.Response(200, content=body))
+
+    with Client(form.replace("\\", ""), transport=httpx.MockTransport(api), sleep=clock.sleep) as client:
+        assert balance(client) == {"note": "asked with ***!", "***": 1}
 
 
 def test_every_phase_of_a_request_has_its_timeout(clock: Clock) -> None:

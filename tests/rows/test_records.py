@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from copy import deepcopy
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -200,6 +201,52 @@ def test_what_is_put_aside_holds_no_link_and_no_card() -> None:
     assert "pay.example" not in text
     assert "4242" not in text
     assert '"amount_paid": 0.5' in text
+
+
+def leaves(document: Any, path: str = "") -> Iterator[str]:
+    """The dotted path of every text, number, flag and null of an answer."""
+    if not isinstance(document, dict | list):
+        yield path.removesuffix(".")
+        return
+    for key, value in document.items() if isinstance(document, dict) else enumerate(document):
+        yield from leaves(value, f"{path}{key}.")
+
+
+CARD = "4929716000001137"
+SHAPES = {
+    "digits": CARD,
+    "digits in groups": "4929 7160 0000 1137",
+    "digits among words": f"card {CARD}x",
+    "a number of these digits": int(CARD),
+    "an exact number of these digits": Decimal(CARD),
+    "a token": "cfut_Xy7kQ2mZp9rT4vB8nW1cD6fG3hJ5lS0aEuI2oPq701ab23cd",
+    "an older token": "Xy7-kQ2m_Zp9rT4vB8nW1cD6fG3hJ5lS0aE-uI2o",
+    "a header": "Authorization: Bearer 0123",
+    "a link without a scheme": "pay.example.com/acct_1SeCrEt?s=ap",
+    "a text without end": "Xy7-kQ2m_Zp9rT4vB8nW1cD6fG3hJ5lS0aE-uI2o%2f" * 500,
+}
+TELLING = ("49297160", "4929 7160", "Xy7", "0123", "SeCrEt")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("resource", ANSWERS)
+def test_nothing_sensitive_is_put_aside_whatever_is_expected_in_its_place(resource: str, shape: str) -> None:
+    """Alone, in a list or as a name; the rest of the item stays."""
+    value, answer = SHAPES[shape], ANSWERS[resource][1]
+    for path in leaves(answer):
+        for sent in (value, [value], {str(value): 1}):
+            kept = unknown.rejected(RecordError(resource, path, "is wrong"), with_value(answer, path, sent)).payload
+
+            assert not [word for word in TELLING if word in kept], (path, kept[:300])
+            assert json.loads(kept).keys() <= answer.keys()
+
+
+def test_what_is_put_aside_is_otherwise_as_it_was_sent() -> None:
+    sent = LINE | {"description": 'two words, "quoted" and 2026-11-26', "at": [CREATED, CREATED * 1000, None, True]}
+
+    kept = unknown.rejected(RecordError("invoice_preview", "amount", "is wrong"), sent).payload
+
+    assert json.loads(kept, parse_float=Decimal) == sent
 
 
 @pytest.mark.parametrize("levels", [unknown.LEVELS - 1, unknown.LEVELS, unknown.LEVELS + 1, 400, 100_000])

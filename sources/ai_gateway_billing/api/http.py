@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlencode
 import httpx
 
 from ai_gateway_billing.errors import ApiError, RateLimitedError, UnreachableError, redact
+from ai_gateway_billing.redaction import without_secret
 
 from .bodies import TooLargeError
 from .connections import Connections, body_of
@@ -158,7 +159,8 @@ class Wire:
             with send(self._timeout(patience)) as response:
                 status = response.status_code
                 self._heard(response.headers)
-                return status, response.headers, body_of(response, lambda: self._clock() - began > FAULT_LIMIT_S)
+                body = body_of(response, lambda: self._clock() - began > FAULT_LIMIT_S)
+                return status, response.headers, without_secret(body, origin.secret)
         except TooLargeError as error:
             failure = unusable(origin, status or 0, str(error))
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:  # the latter from a proxy's address

@@ -73,8 +73,8 @@ class HourReader:
                     key = tuple(value for name, value in row.items() if name not in _MEASURES)
                     _add(sums.setdefault(key, row), row)
             except RecordError as error:
-                payload = unknown.redacted({name: value for name, value in group.items() if name != "metadataRaw"})
-                rejected.append(Rejected(error, unknown.as_json(payload)))
+                payload = {name: value for name, value in group.items() if name != "metadataRaw"}
+                rejected.append(unknown.rejected(error, payload))
                 raise
         return list(sums.values())
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ai_gateway_billing.errors import RecordError
 from ai_gateway_billing.outcome import Rejected
+from ai_gateway_billing.redaction import HIDDEN, shapeless
 
 from . import values
 from .fields import OURS
@@ -76,8 +77,20 @@ def as_json(payload: Any, levels: int = LEVELS) -> str:
 
 
 def rejected(error: RecordError, payload: Any) -> Rejected:
-    """The item with what may be kept of it."""
-    return Rejected(error, as_json(redacted(payload)))
+    """The item with what may be kept of it: what breaks the contract may hold anything anywhere."""
+    return Rejected(error, as_json(_shapeless(redacted(payload))))
+
+
+def _shapeless(payload: Any) -> Any:
+    """The same without what looks like a token, a card's digits or a link in any name, text or number."""
+    if isinstance(payload, dict):
+        return {shapeless(str(name)): _shapeless(value) for name, value in payload.items()}
+    if isinstance(payload, list):
+        return [_shapeless(item) for item in payload]
+    if isinstance(payload, str):
+        return shapeless(payload)
+    is_safe = payload is None or isinstance(payload, bool) or shapeless(str(payload)) == str(payload)
+    return payload if is_safe else HIDDEN
 
 
 def typed(items: Iterable[Mapping[str, Any]], known: Collection[str], include_sensitive: bool) -> dict[str, list[Any]]:
