@@ -9,6 +9,9 @@ import pytest
 
 from ai_gateway_billing_pipeline.loading.sql import FileSql, columns, tables
 
+DOUBLE = '"'
+QUOTED = f"it's {DOUBLE}so{DOUBLE}"
+
 
 @pytest.fixture
 def sql() -> FileSql:
@@ -36,13 +39,11 @@ def test_times_are_utc_whatever_the_machine_thinks(sql: FileSql) -> None:
 def test_only_tables_of_ours_are_listed(sql: FileSql) -> None:
     sql.execute("create table ai_gateway_billing.usage_daily (account_id varchar, day date)")
     sql.execute("create view ai_gateway_billing.a_view as select 1 as one")
+    sql.execute(f'create table ai_gateway_billing."{QUOTED.replace(DOUBLE, 2 * DOUBLE)}" (n integer)')
     sql.execute("create table main.mine (secret varchar)")
     sql.execute("attach ':memory:' as other")
     sql.execute("create schema other.ai_gateway_billing")
     sql.execute("create table other.ai_gateway_billing.theirs (n integer)")
 
-    assert tables(sql) == {"usage_daily"}
-    assert {each for each in columns(sql) if each[0] != "a_view"} == {
-        ("usage_daily", "account_id"),
-        ("usage_daily", "day"),
-    }
+    assert tables(sql) == {"usage_daily", QUOTED}
+    assert columns(sql) == {("usage_daily", "account_id"), ("usage_daily", "day"), (QUOTED, "n")}

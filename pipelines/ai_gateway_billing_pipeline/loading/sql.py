@@ -15,16 +15,18 @@ _TABLES = """
 select table_name from information_schema.tables
 where table_schema = %s and table_catalog = current_database() and table_type = 'BASE TABLE'
 """
-_COLUMNS = """
-select table_name, column_name from information_schema.columns
-where table_schema = %s and table_catalog = current_database()
-"""
+_COLUMNS = "select table_name, column_name from information_schema.columns where table_schema = %s"
 
 Rows = Sequence[tuple[Any, ...]]
 
 
 class Sql(Protocol):
-    """A connection in UTC. Tables are written with their schema, as `ai_gateway_billing.load_status`."""
+    """A connection in UTC. Tables are written with their schema, as `ai_gateway_billing.load_status`.
+
+    `is_duckdb`: DuckDB answers, and not Postgres.
+    """
+
+    is_duckdb: bool
 
     def execute(self, query: str, *values: object) -> Rows:
         """The rows that a statement gives; of one that changes something they mean nothing. `%s` stands for a value."""
@@ -32,6 +34,8 @@ class Sql(Protocol):
 
 class FileSql:
     """A DuckDB file."""
+
+    is_duckdb = True
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
@@ -47,6 +51,7 @@ class ClientSql:
 
     def __init__(self, client: SqlClientBase[Any]) -> None:
         self._client = client
+        self.is_duckdb = isinstance(client, DuckDbSqlClient)
         client.execute_sql("set timezone = 'UTC'")
 
     @property
@@ -56,7 +61,7 @@ class ClientSql:
 
     def execute(self, query: str, *values: object) -> Rows:
         """As `Sql` says. Raises dlt's `DestinationException`."""
-        if isinstance(self._client, DuckDbSqlClient):
+        if self.is_duckdb:
             query = _numbered(query)
         return [tuple(row) for row in self._client.execute_sql(query, *values) or ()]
 
@@ -74,4 +79,13 @@ def tables(sql: Sql) -> set[str]:
 
 def columns(sql: Sql) -> set[tuple[str, str]]:
     """Each table with each of its columns."""
-    return {(table, column) for table, column in sql.execute(_COLUMNS, DATASET)}
+    if not sql.is_duckdb:
+        return {(table, column) for table, column in sql.execute(_COLUMNS, DATASET)}
+    # Table by table: to list the columns of all, DuckDB plans every view.
+    described = " union all ".join(map(_described, tables(sql)))
+    return {(table, column) for table, column in sql.execute(described)} if described else set()
+
+
+def _described(table: str) -> str:
+    text, name = table.replace("'", "''"), table.replace('"', '""')
+    return f"""select '{text}', column_name from (describe {DATASET}."{name}")"""  # noqa: S608  # quoted
