@@ -112,6 +112,7 @@ def test_restated_hours_are_replaced_and_those_that_are_gone_go(bench: Bench) ->
     assert [[row[-1] for row in rows] for rows in stored(bench).values()] == [[Decimal(7)]]
 
 
+@pytest.mark.thorough
 def test_what_is_restated_later_than_four_days_stays_as_it_was_read(bench: Bench) -> None:
     add(bench, TODAY - 6 * DAY)
     add(bench, TODAY)
@@ -124,6 +125,7 @@ def test_what_is_restated_later_than_four_days_stays_as_it_was_read(bench: Bench
     assert stored(bench) == before
 
 
+@pytest.mark.thorough
 def test_hours_that_can_no_longer_be_read_are_said_once_and_kept(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -140,6 +142,7 @@ def test_hours_that_can_no_longer_be_read_are_said_once_and_kept(
     assert f"lacks the hours from {read_until:%Y-%m-%d %H:%M} to {oldest:%Y-%m-%d %H:%M} (UTC)" in said
 
 
+@pytest.mark.thorough
 def test_a_load_that_fails_for_long_loses_only_what_is_too_old(bench: Bench) -> None:
     add(bench, TODAY + 2 * DAY)
     bench.load_well()
@@ -231,6 +234,7 @@ def test_a_refusal_leaves_billing_loaded(bench: Bench) -> None:
 # --- what the schema offers ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_what_the_schema_offered_is_remembered_for_when_it_cannot_be_asked(bench: Bench) -> None:
     bench.world.analytics_fields = ("cost", "datetimeHour", "gateway")
     add(bench, NOW - DAY)
@@ -243,6 +247,7 @@ def test_what_the_schema_offered_is_remembered_for_when_it_cannot_be_asked(bench
     assert [row[0] for row in stored(bench)[(NOW - DAY).replace(minute=0)]] == ["g", "new"]
 
 
+@pytest.mark.thorough
 def test_without_hours_nothing_can_be_read_and_that_is_said(bench: Bench) -> None:
     bench.world.analytics_fields = ("cost", "gateway")
 

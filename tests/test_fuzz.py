@@ -612,6 +612,7 @@ def test_a_mutated_answer_loads_exactly_or_ends_in_one_of_our_errors(name: str) 
 # --- through the database -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", [1, 2])
 def test_mutated_answers_of_many_accounts_end_in_the_database_or_in_quarantine(tmp_path: Any, seed: int) -> None:
     """What one account is answered stops no other, and whatever loads is what was sent."""

@@ -201,6 +201,7 @@ def test_a_start_in_the_future_is_refused_and_changes_nothing(loaded: Bench) -> 
     assert loaded.database.read_bytes() == before
 
 
+@pytest.mark.thorough
 def test_a_start_today_or_before_the_account_existed_is_fine(bench: Bench) -> None:
     bench.start = "2026-11-22"
     assert load(bench) == TODAY
@@ -234,6 +235,7 @@ def test_a_clock_that_runs_ahead_carries_no_cursor_past_what_was_read(loaded: Be
     loaded.assert_equals_world()
 
 
+@pytest.mark.thorough
 def test_a_clock_ahead_of_an_api_that_refuses_the_future_loses_nothing(loaded: Bench) -> None:
     loaded.world.refuses_future_end = True
     loaded.server_now = NOW + 5 * HOUR

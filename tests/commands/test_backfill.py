@@ -32,6 +32,7 @@ def backfill(first: int, last: int, *options: str) -> Ran:
     return aig("backfill", "--from", days[0], "--to", days[1], *options)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("first", "last"), [(0, 0), (0, 3), (-3, -1), (-3, 2)])
 def test_days_that_leave_no_gap_are_read(first: int, last: int) -> None:
     assert backfill(first, last).code == 0
@@ -58,6 +59,7 @@ def test_on_a_terminal_it_asks(answer: str, code: int, monkeypatch: pytest.Monke
     assert "Type yes" in ran.timed_err
 
 
+@pytest.mark.thorough
 def test_where_the_history_begins_is_asked_of_the_store_that_is_loaded(
     postgres: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -113,6 +113,7 @@ def test_json_has_every_account_and_resource(of: Callable[[int], str]) -> None:
     assert accounts[FIRST]["usage_hourly"]["coverage"]["missing"] == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", ["status", "check"])
 def test_sixteen_times_as_many_accounts_cost_no_more_than_sixteen_times_as_much(
     command: str, of: Callable[[int], str]

@@ -233,6 +233,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Row]]:
     return loaded(tmp_path_factory.mktemp("clean"))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("place", [PLACES[0], PLACES[2]])
 def test_a_load_amid_every_setting_leaves_the_same_tables(
     place: str, clean: dict[str, list[Row]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

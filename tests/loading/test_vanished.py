@@ -68,6 +68,7 @@ def test_an_account_that_is_listed_no_more_leaves_runway_and_check_after_35_days
     assert with_findings(bench) == ({ACCOUNT} if is_gone else {ACCOUNT, OTHER})
 
 
+@pytest.mark.thorough
 def test_its_history_stays_in_all_other_views(bench: Bench) -> None:
     kept = ("hourly", "daily", "monthly", "balance", "reconciliation")
     query = "select count(*) from spend.{} where account_id = $1"
@@ -95,6 +96,7 @@ def test_an_account_that_is_named_counts_as_listed_when_it_can_be_read(bench: Be
     assert marks(bench) == [(ACCOUNT, bench.now, False), (OTHER, NOW, True)]
 
 
+@pytest.mark.thorough
 def test_loads_of_each_account_by_itself_leave_both_in_place(bench: Bench) -> None:
     load_later(bench, 40, ACCOUNT)
     load_later(bench, 40, OTHER)
@@ -119,6 +121,7 @@ def test_what_is_stale_because_it_vanished_is_told_as_such(bench: Bench) -> None
     assert "aig-billing account forget" in stale
 
 
+@pytest.mark.thorough
 def test_a_file_of_an_older_version_counts_its_accounts_as_listed_when_last_loaded(bench: Bench) -> None:
     bench.close()
     with duckdb.connect(str(bench.database)) as connection:

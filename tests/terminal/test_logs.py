@@ -113,6 +113,7 @@ def test_a_quiet_load_says_nothing_unless_something_went_wrong(monkeypatch: pyte
     assert badly.stdout == ""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("stream", "options"), [("stdout", []), ("stdout", ["--json"]), ("stderr", ["--log-format", "json"])]
 )
