@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -19,9 +20,10 @@ SECRET = "a-link-or-a-token-that-the-answer-quoted"
 
 
 class FakeClient:
-    """No network; only the API's clock."""
+    """No network; only the API's clock, and how long it takes."""
 
     server_time: Any = None
+    answers_at_once = False
 
 
 def extraction(accounts: Any = (ACCOUNT, OTHER), **more: Any) -> Extraction:
@@ -118,6 +120,21 @@ def test_progress_is_planned_before_it_is_made_and_counts_what_went_well() -> No
         (ACCOUNT, "invoices", 1, 3, True),
         (ACCOUNT, "invoices", 2, 3, True),
     ]
+
+
+def test_what_is_answered_at_once_is_asked_by_the_thread_that_reads() -> None:
+    run = extraction()
+    threads: list[int] = []
+    work = {ACCOUNT: [partial(lambda: threads.append(threading.get_ident()))] * 3}
+
+    run.client.answers_at_once = True  # type: ignore[misc]
+    list(run.each("invoices", work, made))
+    assert set(threads) == {threading.get_ident()}
+
+    run.client.answers_at_once = False  # type: ignore[misc]
+    list(run.each("invoices", work, made))
+    assert threading.get_ident() not in threads[3:]
+    assert len(threads) == 6
 
 
 def test_after_three_failures_the_rest_of_the_account_is_not_asked_for() -> None:

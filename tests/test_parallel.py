@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from random import Random
 from typing import Any
 
 import pytest
@@ -33,13 +34,13 @@ def value(result: Any) -> Callable[[], Any]:
     return lambda: result
 
 
-@given(st.dictionaries(st.integers(), st.integers(0, 20), max_size=5), st.integers(1, 8))
+@given(st.dictionaries(st.integers(), st.integers(0, 20), max_size=5), st.integers(1, 8), st.randoms())
 @settings(max_examples=50)
-def test_every_job_comes_once_and_in_the_order_of_its_stream(sizes: dict[int, int], at_once: int) -> None:
+def test_every_job_comes_once_and_in_the_order_of_its_stream(sizes: dict[int, int], at_once: int, rand: Random) -> None:
     streams = {key: [value((key, n)) for n in range(size)] for key, size in sizes.items()}
 
     with ThreadPoolExecutor(4) as pool:
-        found = list(parallel.ordered(pool, streams, at_once))
+        found = list(parallel.ordered(pool, streams, at_once, is_quick=lambda: rand.random() < 0.5))
 
     for key, size in sizes.items():
         assert [result for other, result in found if other == key] == [(key, n) for n in range(size)]
@@ -80,16 +81,28 @@ def test_never_more_jobs_are_under_way_than_allowed(pool: ThreadPoolExecutor) ->
     assert most <= 2
 
 
+def test_quick_jobs_run_one_after_another_in_this_thread(pool: ThreadPoolExecutor) -> None:
+    places: list[int] = []
+    jobs = [lambda: places.append(threading.get_ident())] * 6
+
+    list(parallel.ordered(pool, {"a": jobs}, 4, is_quick=lambda: len(places) < 3))
+
+    assert [place == threading.get_ident() for place in places] == [True] * 3 + [False] * 3
+
+
 @pytest.mark.parametrize("error", [BillingError("refused"), ZeroDivisionError(), RecursionError(), MemoryError()])
-def test_an_error_is_a_result_and_the_rest_goes_on(pool: ThreadPoolExecutor, error: Exception) -> None:
-    found = list(parallel.ordered(pool, {"a": [value(1), failing(error), value(3)]}, 1))
+@pytest.mark.parametrize("is_quick", [True, False])
+def test_an_error_is_a_result_and_the_rest_goes_on(pool: ThreadPoolExecutor, error: Exception, is_quick: bool) -> None:
+    streams = {"a": [value(1), failing(error), value(3)]}
+    found = list(parallel.ordered(pool, streams, 1, is_quick=lambda: is_quick))
 
     assert found == [("a", 1), ("a", error), ("a", 3)]
 
 
-def test_what_ends_the_process_is_raised(pool: ThreadPoolExecutor) -> None:
+@pytest.mark.parametrize("is_quick", [True, False])
+def test_what_ends_the_process_is_raised(pool: ThreadPoolExecutor, is_quick: bool) -> None:
     with pytest.raises(KeyboardInterrupt):
-        list(parallel.ordered(pool, {"a": [failing(KeyboardInterrupt())]}, 1))
+        list(parallel.ordered(pool, {"a": [failing(KeyboardInterrupt())]}, 1, is_quick=lambda: is_quick))
 
 
 def test_a_stream_that_keeps_failing_ends_early_and_no_other_with_it(pool: ThreadPoolExecutor) -> None:

@@ -17,7 +17,7 @@ from . import parallel
 from .outcome import Outcomes, Part, failure
 
 WORKERS = 8
-"""How many requests may be under way at once."""
+"""How many requests may be under way at once. Where answers take no time, one is."""
 
 Answer = TypeVar("Answer")
 Jobs = Mapping[str, Sequence[Callable[[], Answer]]]
@@ -75,7 +75,8 @@ class Extraction:
         self.outcomes.plan(resource, {account_id: len(own) for account_id, own in jobs.items()})
         self.under_way.add(resource)
         try:
-            for account_id, answer in parallel.ordered(self._pool, jobs, WORKERS, give_up_after):
+            found = parallel.ordered(self._pool, jobs, WORKERS, give_up_after, lambda: self.client.answers_at_once)
+            for account_id, answer in found:
                 part = _made(partial(make, account_id), answer)
                 self.outcomes.take(account_id, resource, part)
                 yield account_id, part.content

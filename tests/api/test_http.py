@@ -62,6 +62,36 @@ def test_the_newest_time_of_the_server_is_kept(clock: Clock) -> None:
     assert client.server_time == datetime(2026, 11, 22, 10, 0, 5, tzinfo=UTC)
 
 
+# --- how quick it is -----------------------------------------------------------------------------------------------
+
+
+def test_answers_come_at_once_while_the_quickest_of_the_last_eight_took_next_to_nothing(clock: Clock) -> None:
+    times = [0.2, 0.001, *[0.2] * 8]
+
+    def handler(_: httpx.Request) -> httpx.Response:
+        clock.sleep(times[client.requests - 1])
+        return good({})
+
+    client = client_of(clock, handler)
+    found = [client.answers_at_once]
+    for _ in times:
+        balance(client)
+        found.append(client.answers_at_once)
+
+    assert found == [False, False, *[True] * 8, False]
+
+
+@pytest.mark.parametrize("fault", [bad(503), bad(429, 971, "wait", retry_after="1"), httpx.ConnectError("refused")])
+def test_once_a_request_was_sent_again_no_answer_counts_as_quick(clock: Clock, fault: Reply) -> None:
+    client = client_of(clock, Api(clock, good({}), fault, *[good({})] * 20))
+    balance(client)
+    assert client.answers_at_once
+
+    for _ in range(20):
+        balance(client)
+        assert not client.answers_at_once
+
+
 # --- faults --------------------------------------------------------------------------------------------------------
 
 

@@ -104,6 +104,11 @@ class Client(Connected):
         return self._wire.server_time
 
     @property
+    def answers_at_once(self) -> bool:
+        """Whether answers come so quickly that several requests at a time would gain nothing."""
+        return self._wire.answers_at_once
+
+    @property
     def account_names(self) -> dict[str, str]:
         """The names of accounts by id, as far as answers told them so far. No request is sent for it.
 

@@ -160,6 +160,7 @@ class Wire:
                 status = response.status_code
                 self._heard(response.headers)
                 body = body_of(response, lambda: self._clock() - began > FAULT_LIMIT_S)
+                self._health.lately.append(self._clock() - began)
                 return status, response.headers, without_secret(body, origin.secret)
         except TooLargeError as error:
             failure = unusable(origin, status or 0, str(error))
@@ -191,6 +192,11 @@ class Wire:
         with self._lock:
             if moment and (self.server_time is None or moment >= self.server_time):
                 self.server_time, self.told_at = moment, self._clock()
+
+    @property
+    def answers_at_once(self) -> bool:
+        """Whether answers take next to no time, and none had to be asked for twice."""
+        return self._health.is_quick
 
     def age_s(self) -> float:
         """Seconds since `server_time` was told."""

@@ -6,8 +6,9 @@ not wait, and the pace of the whole client does the waiting that the API asks fo
 
 import logging
 import random
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import tenacity
@@ -19,6 +20,7 @@ FAULT_LIMIT_S: Final = 60.0  # for one request, what the pace made it wait not c
 UNREACHABLE_LIMIT_S: Final = 25.0  # the same while no connection comes about
 HOLD_LIMIT_S: Final = 900.0  # that a client waits because the API asks for it, all its requests together
 GIVEN_UP: Final = 20  # requests in a row without a good answer in between: then each is tried once
+QUICK_S: Final = 0.005  # for an answer: below, it comes from the same machine or the next
 TOLD_AFTER_S: Final = 2.0  # of trying again: shorter troubles are not worth a line
 
 logger = logging.getLogger(__name__)
@@ -32,6 +34,13 @@ class Health:
     limited: bool = False  # a request was given up as limited, and no other answer has come since
     given_up: int = 0  # requests that failed after all attempts, and no good answer has come since
     told: "Patience | None" = None  # whose waiting was told last, while it lasts
+    troubled: bool = False  # a request was sent again: from now on no request may hold up another
+    lately: deque[float] = field(default_factory=lambda: deque(maxlen=8))  # seconds that answers took
+
+    @property
+    def is_quick(self) -> bool:
+        """Judged by the quickest of the last answers, since a busy machine is slow at any distance."""
+        return not self.troubled and min(self.lately, default=QUICK_S) < QUICK_S
 
 
 @dataclass
@@ -82,6 +91,7 @@ class Patience:
         return max(own, asked or 0.0)
 
     def _back_off(self, state: tenacity.RetryCallState) -> float:
+        self.health.troubled = True
         if isinstance(_failure(state), RateLimitedError):
             return 0.0  # the pace holds this request together with all others
         self.faults += 1
