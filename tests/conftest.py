@@ -14,12 +14,14 @@ from typing import Any
 import hypothesis
 import pytest
 
+from ai_gateway_billing.api import retries
 from support import lake as lakes
 from support import postgres as postgres_servers
 from support import recording
 from support.clock import Clock
 from support.constants import NOW, ROOT, ZONE
 
+QUICK_S = retries.QUICK_S
 OURS = ("AIG_BILLING_", "CLOUDFLARE_", "DLT_")
 SHELL = {
     "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
@@ -101,6 +103,18 @@ def clean_environment(
     _settle(tmp_path_factory.mktemp("place"), monkeypatch)
     yield
     _forget_dlt()
+
+
+@pytest.fixture(autouse=True)
+def far_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests go out as to Cloudflare, several at once, and not one by one as to a machine next door."""
+    monkeypatch.setattr(retries, "QUICK_S", 0.0)
+
+
+@pytest.fixture
+def next_door(far_away: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One by one all the same, once an answer came."""
+    monkeypatch.setattr(retries, "QUICK_S", QUICK_S)
 
 
 @pytest.fixture

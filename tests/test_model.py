@@ -560,6 +560,7 @@ def walk(examples: int, steps: int, record: Record) -> None:
         print(f"steps, and loads by exit code: {dict(Loads.counts)}")  # noqa: T201
 
 
+@pytest.mark.usefixtures("next_door")
 @pytest.mark.parametrize(
     ("examples", "steps"), [(2, 20), pytest.param(6, 30, marks=pytest.mark.thorough)], ids=["quick", "more"]
 )
@@ -569,6 +570,7 @@ def test_after_every_load_the_tables_equal_the_world(examples: int, steps: int, 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("next_door")
 def test_after_every_load_the_tables_equal_the_world_for_long(record_property: Record) -> None:
     walk(examples=60, steps=60, record=record_property)
 

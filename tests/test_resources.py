@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,6 +13,7 @@ from typing import Any
 
 import dlt
 import duckdb
+import httpx
 import pyarrow.parquet
 import pytest
 from dlt.extract import DltSource
@@ -19,6 +21,7 @@ from dlt.extract.exceptions import ResourceExtractionError
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from ai_gateway_billing import ai_gateway_billing, turns
+from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.errors import BillingPermissionError
 from ai_gateway_billing.outcome import Outcomes
 from ai_gateway_billing.rows import arrow, bookkeeping
@@ -562,3 +565,27 @@ def test_many_accounts_are_read_deep_one_after_the_other_over_the_loads_of_a_day
     assert [len(each) for each in found] == [1, 1, 1, 0]
     assert set().union(*found) == {*ids}
     assert read_deep(24 + 28) == {*ids}, "a daily load reads all of them"
+
+
+def test_resources_do_not_wait_for_each_others_answers(simulated: tuple[Bench, str]) -> None:
+    """No endpoint answers before every other one was asked."""
+    bench, _ = simulated
+    asked: set[str | None] = set()
+    all_asked = threading.Condition()
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        answer = bench.simulator.handle(request)
+        with all_asked:
+            asked.update(endpoints(bench.simulator))
+            all_asked.notify_all()
+            if request.url.path.endswith("/accounts") or all_asked.wait_for(lambda: len(asked) >= 6, timeout=20):
+                return answer
+        raise httpx.ReadTimeout("the others were not asked")
+
+    bench.simulator.requests.clear()
+    outcomes = Outcomes()
+    with Client(TOKEN, transport=httpx.MockTransport(handle), budget=None) as client:
+        found = ai_gateway_billing([ACCOUNT], start=bench.start, client=client, outcomes=outcomes)
+        list(found)
+
+    assert outcomes.failures() == {}

@@ -84,6 +84,7 @@ def _hourly(run: Extraction, table: str, wanted: Wanted | None = None) -> Iterat
     try:
         is_asked = wanted is None or bool(wanted.tags)
         tables = _hour_tables(run, table, wanted) if is_asked else ()
+        yield None  # dlt turns to the others, whose requests go out as well
         yield from arrow.worth_loading(tables, TABLES[table], is_made(table))
     finally:
         run.estimates_under_way.discard(table)
@@ -107,13 +108,13 @@ def _hour_tables(run: Extraction, table: str, wanted: Wanted | None) -> Iterator
             return Part(error=lost or found.error, rejected=found.rejected)
         return Part(found, {table: len(found.rows)}, found.rejected, error=found.error)
 
+    def taken(account_id: str, found: Found) -> pa.Table:
+        _note(run, table, account_id, cursors.setdefault(account_id, {}), found)
+        return _table(table, account_id, found, markers)
+
     jobs = {account_id: [partial(ask, account_id)] for account_id in run.account_ids}
-    for account_id, found in run.each(table, jobs, make):
-        if found is None:
-            continue
-        cursor = cursors.setdefault(account_id, {})
-        _note(run, table, account_id, cursor, found)
-        yield _table(table, account_id, found, markers)
+    each = run.each(table, jobs, make)
+    return (taken(account_id, found) for account_id, found in each if found is not None)
 
 
 def _read(run: Extraction, reading: Reading, cursor: dict[str, Any], tags: Tags | None) -> Found | None:
@@ -220,6 +221,7 @@ def _gateways(run: Extraction) -> Iterator[Any]:
         date_versions(run)
     jobs = {account_id: [partial(run.client.analytics.gateways, account_id)] for account_id in run.account_ids}
     contents = (content for _, content in run.each("gateways", jobs, make) if content is not None)
+    yield None  # as above
     yield from versions.batches(item for content in contents for item in content)
     yield dlt.mark.materialize_table_schema()  # last, so that `add_limit(1)` gives a row
 

@@ -61,21 +61,24 @@ class Extraction:
         """Now, but never later than the API's clock: a wrong one here must not carry a cursor past unread time."""
         return min(self.extent.now, self.client.server_time or self.extent.now)
 
+    @parallel.begun
     def each(
         self,
         resource: str,
         jobs: Jobs[Answer],
         make: Callable[[str, Answer], Part],
         give_up_after: int | None = None,
-    ) -> Iterator[tuple[str, Any]]:
+    ) -> Iterator[Any]:
         """What `make` gives dlt of each job's answer, by account, several jobs at once; None where that failed.
 
+        The first jobs are under way when this returns: those of other resources need not wait for their answers.
         Whatever a job or its answer does is the failure of that account's resource alone, and written down here.
         """
         self.outcomes.plan(resource, {account_id: len(own) for account_id, own in jobs.items()})
         self.under_way.add(resource)
         try:
             found = parallel.ordered(self._pool, jobs, WORKERS, give_up_after, lambda: self.client.answers_at_once)
+            yield None
             for account_id, answer in found:
                 part = _made(partial(make, account_id), answer)
                 self.outcomes.take(account_id, resource, part)

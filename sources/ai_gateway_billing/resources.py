@@ -37,6 +37,10 @@ _GIVE_UP_AFTER = 3
 """After this many failed windows the rest of an account's usage waits for the next load."""
 
 
+_OTHERS_BEGIN = None
+"""Yielded once the first requests of a resource are under way: dlt turns to the next one, whose requests join them."""
+
+
 def resources(runs: Runs, include_sensitive: bool) -> Sequence[DltResource]:  # noqa: C901  # one page that shows them all
     """All resources. Those that are read together share a run."""
 
@@ -65,6 +69,7 @@ def resources(runs: Runs, include_sensitive: bool) -> Sequence[DltResource]:  # 
     def invoices() -> Iterator[Any]:
         """One row per account and invoice. The newest are read each time, all of them once a day."""
         tables = arrow.batches(_invoice_tables(runs.of("invoices"), invoice_columns))
+        yield _OTHERS_BEGIN
         yield from arrow.worth_loading(tables, invoice_columns, _is_made("invoices"))
 
     @dlt.resource(
@@ -129,6 +134,7 @@ def _usage(run: Extraction, grouping: Grouping) -> Iterator[Any]:
     try:
         tables = _usage_tables(run, grouping) if grouping in run.groupings else ()
         table = buckets.TABLE[grouping]
+        yield _OTHERS_BEGIN
         yield from arrow.worth_loading(tables, TABLES[table], _is_made(table))
     finally:
         run.usage_under_way.discard(grouping)
@@ -158,7 +164,7 @@ def _usage_tables(run: Extraction, grouping: Grouping) -> Iterator[pa.Table]:
     }
     make = partial(_window, buckets.TABLE[grouping], _seen_types())
     tables = load.tables(run.each(buckets.TABLE[grouping], jobs, make, _GIVE_UP_AFTER))
-    yield from tables if _markers_go() else map(_without_markers, tables)
+    return tables if _markers_go() else map(_without_markers, tables)
 
 
 def _elapsed(kept: dict[str, Any], run: Extraction) -> timedelta:
@@ -185,9 +191,8 @@ def _without_markers(table: pa.Table) -> pa.Table:
 
 def _parts(run: Extraction, resource: str, jobs: Jobs[Any], make: Callable[[Reading, Any], Part]) -> Iterator[Any]:
     """What `make` gives dlt of the accounts' answers, without those that failed."""
-    for _, content in run.each(resource, jobs, lambda account_id, answer: make(run.reading(account_id), answer)):
-        if content is not None:
-            yield content
+    found = run.each(resource, jobs, lambda account_id, answer: make(run.reading(account_id), answer))
+    return (content for _, content in found if content is not None)
 
 
 def _invoice_tables(run: Extraction, columns: Columns) -> Iterator[pa.Table]:
@@ -207,7 +212,7 @@ def _invoice_tables(run: Extraction, columns: Columns) -> Iterator[pa.Table]:
     )
     reader, extent = InvoiceReader(run.client), run.extent
     jobs = load.jobs(reader, run.account_ids, extent.now, extent.full_refresh)
-    yield from _parts(run, "invoices", jobs, load.part)
+    return _parts(run, "invoices", jobs, load.part)
 
 
 def _snapshots(run: Extraction, resource: str) -> Iterator[Any]:
@@ -236,6 +241,7 @@ def _snapshots(run: Extraction, resource: str) -> Iterator[Any]:
 
     jobs = {account_id: [partial(run.client.snapshot, resource, account_id)] for account_id in run.account_ids}
     contents = _parts(run, resource, jobs, make)
+    yield _OTHERS_BEGIN
     for number, batch in enumerate(versions.batches(item for content in contents for item in content)):
         if markers_go and not number:
             _date_versions(run)

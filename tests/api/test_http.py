@@ -65,6 +65,7 @@ def test_the_newest_time_of_the_server_is_kept(clock: Clock) -> None:
 # --- how quick it is -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("next_door")
 def test_answers_come_at_once_while_the_quickest_of_the_last_eight_took_next_to_nothing(clock: Clock) -> None:
     times = [0.2, 0.001, *[0.2] * 8]
 
@@ -81,6 +82,7 @@ def test_answers_come_at_once_while_the_quickest_of_the_last_eight_took_next_to_
     assert found == [False, False, *[True] * 8, False]
 
 
+@pytest.mark.usefixtures("next_door")
 @pytest.mark.parametrize("fault", [bad(503), bad(429, 971, "wait", retry_after="1"), httpx.ConnectError("refused")])
 def test_once_a_request_was_sent_again_no_answer_counts_as_quick(clock: Clock, fault: Reply) -> None:
     client = client_of(clock, Api(clock, good({}), fault, *[good({})] * 20))
@@ -537,6 +539,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+@pytest.mark.usefixtures("next_door")
 @pytest.mark.parametrize("fault", [bad(503), bad(200), httpx.ReadError("x"), httpx.Response(403, text="<html>")])
 def test_an_outage_is_told_in_one_line_when_it_begins_to_be_waited_for(
     clock: Clock, caplog: pytest.LogCaptureFixture, fault: Reply

@@ -48,6 +48,10 @@ class UsageLoad:
         self._with_gap: set[str] = set()
         deep = cursors.deep_starts(state, account_ids, extent.now, elapsed)
         self._passes = {each: extent.next_pass(state.get(each), deep.get(each)) for each in account_ids}
+        self._begun_at = seen_until()
+        if not extent.backfill:
+            for account_id, this in self._passes.items():
+                cursors.begin(state, account_id, this, self._begun_at)
 
     def plan(self) -> dict[str, list[Window]]:
         """The windows of each account, oldest first."""
@@ -56,10 +60,6 @@ class UsageLoad:
 
     def tables(self, found: Iterable[tuple[str, Buckets | None]]) -> Iterator[pa.Table]:
         """The windows, None for one that failed, as tables of at least `BATCH_ROWS` rows but for the last one."""
-        begun_at = self._seen_until()
-        if not self._extent.backfill:
-            for account_id, this in self._passes.items():
-                cursors.begin(self._state, account_id, this, begun_at)
         batch: list[_Read] = []
         rows = 0
         for account_id, read in found:
@@ -73,7 +73,7 @@ class UsageLoad:
                 batch, rows = [], 0
         if batch:
             yield self._hand_over(batch)
-        self._finish(begun_at)
+        self._finish()
 
     def _hand_over(self, batch: Sequence[_Read]) -> pa.Table:
         """The batch as one table. Only now do cursors and coverage count it as read."""
@@ -91,10 +91,10 @@ class UsageLoad:
         if read.moves and not self._extent.backfill:
             cursors.advance(self._state, account_id, min(window.end, windows.floor(self._grouping, seen_until)))
 
-    def _finish(self, begun_at: datetime) -> None:
+    def _finish(self) -> None:
         if self._extent.backfill:
             return
-        at = min(begun_at, self._seen_until())
+        at = min(self._begun_at, self._seen_until())
         for account_id, this in self._passes.items():
             if account_id not in self._with_gap:
                 cursors.finish(self._state, account_id, this, self._extent.start, at)
