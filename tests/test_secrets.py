@@ -28,7 +28,7 @@ from ai_gateway_billing.simulator import DEMO_TOKEN, World
 from ai_gateway_billing_pipeline.terminal import logs
 from support import leaks, processes
 from support.constants import ACCOUNT, NOW, ROOT
-from support.processes import Ending, Place, at
+from support.processes import Ending, Place, Step, at, call_of
 
 pytestmark = processes.LOOPBACK
 
@@ -376,13 +376,13 @@ def burst() -> None:
 @pytest.mark.parametrize(
     "step",
     [
-        ("dlt", "Pipeline.extract"),
-        pytest.param(("ai_gateway_billing.api.accounts", "choose"), marks=pytest.mark.slow),
-        pytest.param(("ai_gateway_billing_pipeline.database.views", "apply"), marks=pytest.mark.slow),
+        call_of("dlt", "Pipeline.extract"),
+        pytest.param(call_of("ai_gateway_billing.api.accounts", "choose"), marks=pytest.mark.slow),
+        pytest.param(call_of("ai_gateway_billing_pipeline.database.views", "apply"), marks=pytest.mark.slow),
     ],
     ids=lambda step: step[1],
 )
-def test_an_error_that_nobody_foresaw_shows_no_secret(place: Place, step: tuple[str, str]) -> None:
+def test_an_error_that_nobody_foresaw_shows_no_secret(place: Place, step: Step) -> None:
     """Its traceback is printed, because debug was asked for."""
     ending = load(place, "--json", prepare=at(step, burst))
 

@@ -25,11 +25,11 @@ from ai_gateway_billing_pipeline.loading.published import log_of
 from ai_gateway_billing_pipeline.loading.workspace import Workspace, rehearse
 from support import processes
 from support.constants import ACCOUNT, NOW
-from support.processes import Gate, Place, at
+from support.processes import Gate, Place, at, call_of
 
 pytestmark = processes.LOOPBACK
 
-WRITING = ("dlt", "Pipeline.load")
+WRITING = call_of("dlt", "Pipeline.load")
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from support.bench import Bench
 from support.command import aig
 from support.constants import ACCOUNT, OTHER
 from support.lake import Lake
-from support.processes import LOOPBACK, Gate, Place, at
+from support.processes import LOOPBACK, Gate, Place, Step, at, call_of
 
 pytestmark = LOOPBACK
 VIEWS = [name for name in views.VIEWS if name not in views.MACROS]
@@ -85,14 +85,14 @@ def test_a_lake_still_takes_no_comments_on_macros_and_columns_of_views(
 @pytest.mark.parametrize(
     ("catalog", "attempt"),
     [
-        ("postgresql", ("ai_gateway_billing_pipeline.loading.locks", "Advisory._ask")),
-        ("sqlite", ("filelock", "FileLock._acquire")),
+        ("postgresql", call_of("ai_gateway_billing_pipeline.loading.locks", "Advisory._ask")),
+        ("sqlite", call_of("filelock", "FileLock._acquire")),
     ],
 )
 def test_a_lake_that_is_being_loaded_is_busy_and_can_be_waited_for(
     bench: Bench,
     catalog: str,
-    attempt: tuple[str, str],
+    attempt: Step,
     tmp_path: Path,
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
@@ -101,7 +101,7 @@ def test_a_lake_that_is_being_loaded_is_busy_and_can_be_waited_for(
     holds, waits = Gate(), Gate()
     with bench.simulator.serve() as url:
         place = Place(tmp_path, url, bench.simulator, ["--start", bench.start]).into("ducklake")
-        holder = place.start(prepare=at(("dlt", "Pipeline.extract"), holds))
+        holder = place.start(prepare=at(call_of("dlt", "Pipeline.extract"), holds))
         holds.reached()
         refused = place.run()
         waiting = place.start("--wait", "600", prepare=at(attempt, waits))

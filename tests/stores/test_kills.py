@@ -15,14 +15,14 @@ from support import processes
 from support.lake import Lake
 from support.lockstep import Ask, assert_same, contents
 from support.postgres import Database
-from support.processes import Place, at, die, move_on
+from support.processes import Place, Step, at, call_of, die, move_on
 
 pytestmark = processes.LOOPBACK
 
-EXTRACTED = ("dlt", "Pipeline.extract")
-MERGED = ("ai_gateway_billing_pipeline.loading.atomic", "Merging._merge")
-COMMITTED = ("dlt", "Pipeline.load")
-VIEWS_STORED = ("ai_gateway_billing_pipeline.loading.lakes", "store_views")
+EXTRACTED = call_of("dlt", "Pipeline.extract")
+MERGED = call_of("ai_gateway_billing_pipeline.loading.atomic", "Merging._merge")
+COMMITTED = call_of("dlt", "Pipeline.load")
+VIEWS_STORED = call_of("ai_gateway_billing_pipeline.loading.lakes", "store_views")
 OPTIONS = ["--start", "2026-11-01", "--shard", "eu"]
 
 
@@ -69,7 +69,7 @@ def asking(file: Path) -> Iterator[Ask]:
     ],
 )
 def test_a_load_that_is_killed_and_run_again_leaves_what_undisturbed_ones_leave(
-    scene: Scene, tmp_path: Path, request: pytest.FixtureRequest, destination: str, step: tuple[str, str]
+    scene: Scene, tmp_path: Path, request: pytest.FixtureRequest, destination: str, step: Step
 ) -> None:
     store: Database | Lake = request.getfixturevalue({"ducklake": "lake"}.get(destination, destination))
     scene.place(tmp_path, destination, now=False).load_well()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import functools
 import importlib
+import itertools
 import json
 import multiprocessing
 import os
@@ -194,25 +195,37 @@ def served(folder: Path, world: World | None = None) -> Iterator[Place]:
 # --- happenings in the middle -----------------------------------------------------------------------------------------
 
 
-def after_step(module: str, name: str, happens: Callable[[], None]) -> None:
-    """Let something happen right after a step of the load, which is as good as right before the next one."""
-    owner = importlib.import_module(module)
-    *outer, last = name.split(".")
-    for part in outer:
-        owner = getattr(owner, part)
-    step = getattr(owner, last)
+Step = tuple[str, str, int]
 
-    @functools.wraps(step)
+
+def call_of(module: str, name: str, call: int = 1) -> Step:
+    """A step of a load: a function, and which of its calls is meant. Raises when there is none of that name."""
+    getattr(*_owner_of(module, name))
+    return module, name, call
+
+
+def _owner_of(module: str, name: str) -> tuple[Any, str]:
+    *outer, last = name.split(".")
+    return functools.reduce(getattr, outer, importlib.import_module(module)), last
+
+
+def after_step(module: str, name: str, call: int, happens: Callable[[], None]) -> None:
+    """Let something happen right after a step of the load, which is as good as right before the next one."""
+    owner, last = _owner_of(module, name)
+    original, calls = getattr(owner, last), itertools.count(1)
+
+    @functools.wraps(original)
     def wrapped(*arguments: Any, **named: Any) -> Any:
-        result = step(*arguments, **named)
-        happens()
+        result = original(*arguments, **named)
+        if next(calls) >= call:
+            happens()
         return result
 
     setattr(owner, last, wrapped)
 
 
-def at(step: tuple[str, str], happens: Callable[[], None]) -> Callable[[], None]:
-    return functools.partial(after_step, *step, happens)
+def at(where: Step, happens: Callable[[], None]) -> Callable[[], None]:
+    return functools.partial(after_step, *where, happens)
 
 
 @dataclass
