@@ -214,7 +214,7 @@ def test_a_disk_that_is_full_publishes_all_or_nothing(scene: Scene, tmp_path: Pa
     assert ending.code == (1 if times <= 2 else 0 if times >= 4 else ending.code), ending
     assert ending.code == 0 or re.search(r"No space left on device|could not be written", ending.err), ending.err
     assert "Traceback" not in ending.err
-    scene.check_after(Place(after, place.url, place.simulator))
+    scene.check_after(attributed(Place(after, place.url, place.simulator)))
 
 
 def read_only_disk(folder: Path) -> None:
