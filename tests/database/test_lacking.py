@@ -101,7 +101,7 @@ def test_a_macro_of_another_version_asks_for_a_load(without: Path, command: str)
         ("anomalies", "check"),
         ("by_gateway_daily", "gateways"),
         ("changes", "today"),
-        ("limits", "metrics"),
+        ("budget", "metrics"),
         ("by_model", "models"),
         ("runway", "runway"),
         ("invoices", "invoices"),

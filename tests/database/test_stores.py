@@ -36,7 +36,7 @@ def test_a_destination_that_nothing_can_read_is_refused(command: str) -> None:
     if command == "report":
         pytest.importorskip("altair")
 
-    ran = aig(*command.split(), *NEEDED.get(command, []), "--destination", "nonsense")
+    ran = aig(*command.split(), *NEEDED.get(command, []), "--destination", "elsewhere")
 
     assert (ran.code, ran.out) == (2, "")
-    assert "nonsense" in ran.err
+    assert "elsewhere" in ran.err
