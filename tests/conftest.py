@@ -62,7 +62,14 @@ def _settle(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     time.tzset()
     (folder / "work").mkdir()
     monkeypatch.chdir(folder / "work")
+    _forget_secrets()
     _forget_dlt()
+
+
+def _forget_secrets() -> None:
+    """Conceal no word that an earlier test of this process gave for a token."""
+    if logs := sys.modules.get("ai_gateway_billing_pipeline.terminal.logs"):
+        logs._secrets.clear()  # noqa: SLF001 - nobody but tests has two users in one process
 
 
 def _forget_dlt() -> None:
