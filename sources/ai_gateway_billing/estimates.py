@@ -23,7 +23,7 @@ from ai_gateway_billing.rows.versions import hints
 from ai_gateway_billing.usage import windows
 
 from .errors import ApiError, BadRequestError, InvalidAnswerError, RecordError, ServerError
-from .extraction import Extraction, Runs
+from .extraction import OTHERS_BEGIN, Extraction, Runs
 from .merging import VERSIONS, date_versions, is_made, markers_go
 from .outcome import Part, Rejected
 
@@ -84,7 +84,7 @@ def _hourly(run: Extraction, table: str, wanted: Wanted | None = None) -> Iterat
     try:
         is_asked = wanted is None or bool(wanted.tags)
         tables = _hour_tables(run, table, wanted) if is_asked else ()
-        yield None  # dlt turns to the others, whose requests go out as well
+        yield OTHERS_BEGIN
         yield from arrow.worth_loading(tables, TABLES[table], is_made(table))
     finally:
         run.estimates_under_way.discard(table)
@@ -221,7 +221,7 @@ def _gateways(run: Extraction) -> Iterator[Any]:
         date_versions(run)
     jobs = {account_id: [partial(run.client.analytics.gateways, account_id)] for account_id in run.account_ids}
     contents = (content for _, content in run.each("gateways", jobs, make) if content is not None)
-    yield None  # as above
+    yield OTHERS_BEGIN
     yield from versions.batches(item for content in contents for item in content)
     yield dlt.mark.materialize_table_schema()  # last, so that `add_limit(1)` gives a row
 

@@ -19,6 +19,9 @@ from .outcome import Outcomes, Part, failure
 WORKERS = 8
 """How many requests may be under way at once. Where answers take no time, one is."""
 
+OTHERS_BEGIN = None
+"""Yielded once the first requests of a resource are under way: dlt turns to the next one, whose requests join them."""
+
 Answer = TypeVar("Answer")
 Jobs = Mapping[str, Sequence[Callable[[], Answer]]]
 """What is to be asked of each account, in order."""

@@ -4,7 +4,6 @@ What is secret is known by its shape, not by having digits: dates, paths, versio
 message is about. The patterns are compiled when they are first needed: most commands have nothing to take out.
 """
 
-import hashlib
 import re
 from itertools import pairwise
 from typing import Final
@@ -54,7 +53,7 @@ def redact(text: str, *, secret: str = "", limit: int = 200) -> str:
     """
     if secret:
         text = re.sub(re.escape(secret), HIDDEN, text, flags=re.IGNORECASE)
-    text = _cut(text, limit * 20)
+    text = beginning(text, limit * 20)
     printable = text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)
     line = without_tokens(" ".join(printable.split()))
     line = re.sub(_ADDRESS, HIDDEN, line)
@@ -63,18 +62,9 @@ def redact(text: str, *, secret: str = "", limit: int = 200) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def shapeless(text: str) -> str:
-    """A text that is kept and not shown, without what has the shape of something sensitive.
-
-    Whole up to 4,000 characters; of a longer one the beginning, as the patterns take long for what never ends, and what
-    tells it apart from others that begin like it.
-    """
-    begun = _cut(text, 4_000)
-    kept = redact(begun, limit=len(begun) + len(HIDDEN))
-    if begun == text:
-        return kept
-    mark = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
-    return f"{kept}… ({len(text)} characters in all, sha256 {mark})"
+def beginning(text: str, length: int) -> str:
+    """The beginning of a longer text; its last word goes, because half a secret has no shape."""
+    return text if len(text) <= length else text[:length].rpartition(" ")[0]
 
 
 def without_secret(body: bytes, secret: str) -> bytes:
@@ -92,11 +82,6 @@ def without_secret(body: bytes, secret: str) -> bytes:
 def without_tokens(text: str) -> str:
     """The same text without what looks like a token of Cloudflare, or of others whose tokens have a known form."""
     return re.sub(_LONG_WORD, _without_token, re.sub(_KNOWN, HIDDEN, text))
-
-
-def _cut(text: str, length: int) -> str:
-    """The beginning; the last word goes, because half a secret has no shape."""
-    return text if len(text) <= length else text[:length].rpartition(" ")[0]
 
 
 def _without_token(match: re.Match[str]) -> str:

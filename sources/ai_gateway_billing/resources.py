@@ -26,7 +26,7 @@ from ai_gateway_billing.usage.reading import WindowReader
 from ai_gateway_billing.usage.windows import Grouping
 
 from .errors import RecordError
-from .extraction import Extraction, Jobs, Runs
+from .extraction import OTHERS_BEGIN, Extraction, Jobs, Runs
 from .merging import VERSIONS
 from .merging import date_versions as _date_versions
 from .merging import is_made as _is_made
@@ -35,10 +35,6 @@ from .outcome import Part
 
 _GIVE_UP_AFTER = 3
 """After this many failed windows the rest of an account's usage waits for the next load."""
-
-
-_OTHERS_BEGIN = None
-"""Yielded once the first requests of a resource are under way: dlt turns to the next one, whose requests join them."""
 
 
 def resources(runs: Runs, include_sensitive: bool) -> Sequence[DltResource]:  # noqa: C901  # one page that shows them all
@@ -69,7 +65,7 @@ def resources(runs: Runs, include_sensitive: bool) -> Sequence[DltResource]:  # 
     def invoices() -> Iterator[Any]:
         """One row per account and invoice. The newest are read each time, all of them once a day."""
         tables = arrow.batches(_invoice_tables(runs.of("invoices"), invoice_columns))
-        yield _OTHERS_BEGIN
+        yield OTHERS_BEGIN
         yield from arrow.worth_loading(tables, invoice_columns, _is_made("invoices"))
 
     @dlt.resource(
@@ -134,7 +130,7 @@ def _usage(run: Extraction, grouping: Grouping) -> Iterator[Any]:
     try:
         tables = _usage_tables(run, grouping) if grouping in run.groupings else ()
         table = buckets.TABLE[grouping]
-        yield _OTHERS_BEGIN
+        yield OTHERS_BEGIN
         yield from arrow.worth_loading(tables, TABLES[table], _is_made(table))
     finally:
         run.usage_under_way.discard(grouping)
@@ -241,7 +237,7 @@ def _snapshots(run: Extraction, resource: str) -> Iterator[Any]:
 
     jobs = {account_id: [partial(run.client.snapshot, resource, account_id)] for account_id in run.account_ids}
     contents = _parts(run, resource, jobs, make)
-    yield _OTHERS_BEGIN
+    yield OTHERS_BEGIN
     for number, batch in enumerate(versions.batches(item for content in contents for item in content)):
         if markers_go and not number:
             _date_versions(run)

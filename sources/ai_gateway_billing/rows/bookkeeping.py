@@ -3,13 +3,13 @@
 What they say of earlier loads comes from the destination, so that it belongs to the rows that are there.
 """
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from ai_gateway_billing.outcome import Outcomes, Quarantined
 
+from . import unknown
 from .fields import OURS, TEXT, TIME, Columns, Field, Fields, columns
 from .ours import ACCOUNT_KEY, DELETED
 from .records import Row
@@ -117,6 +117,4 @@ def _short(item: Quarantined) -> Quarantined:
     """A payload that is not too long for a key, told apart from others that begin like it."""
     if len(item.payload) <= _PAYLOAD_LIMIT:
         return item
-    mark = hashlib.sha256(item.payload.encode()).hexdigest()[:16]
-    payload = f"{item.payload[:_PAYLOAD_LIMIT]}… ({len(item.payload)} characters in all, sha256 {mark})"
-    return item._replace(payload=payload)
+    return item._replace(payload=unknown.shortened(item.payload[:_PAYLOAD_LIMIT], item.payload))

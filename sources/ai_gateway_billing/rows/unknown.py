@@ -9,7 +9,7 @@ from typing import Any
 
 from ai_gateway_billing.errors import RecordError
 from ai_gateway_billing.outcome import Rejected
-from ai_gateway_billing.redaction import HIDDEN, shapeless
+from ai_gateway_billing.redaction import HIDDEN, beginning, redact
 
 from . import values
 from .fields import OURS
@@ -29,6 +29,8 @@ _MAX_NAME = 60
 LEVELS = 50
 """How many objects and lists inside each other are kept: far more than any documented answer has."""
 CUT = "(nested too deeply)"
+_TEXT_LIMIT = 4_000
+"""Of a longer text of a refused item the beginning is kept: what to look for takes long in what never ends."""
 
 
 def is_sensitive(name: str, value: Any, levels: int = LEVELS) -> bool:
@@ -81,16 +83,28 @@ def rejected(error: RecordError, payload: Any) -> Rejected:
     return Rejected(error, as_json(_shapeless(redacted(payload))))
 
 
+def shortened(kept: str, whole: str) -> str:
+    """What is kept of a longer text, and what tells it apart from others of which the same is kept."""
+    mark = hashlib.sha256(whole.encode(errors="surrogatepass")).hexdigest()[:16]
+    return f"{kept}… ({len(whole)} characters in all, sha256 {mark})"
+
+
 def _shapeless(payload: Any) -> Any:
     """The same without what looks like a token, a card's digits or a link in any name, text or number."""
     if isinstance(payload, dict):
-        return {shapeless(str(name)): _shapeless(value) for name, value in payload.items()}
+        return {_without_shapes(str(name)): _shapeless(value) for name, value in payload.items()}
     if isinstance(payload, list):
         return [_shapeless(item) for item in payload]
     if isinstance(payload, str):
-        return shapeless(payload)
-    is_safe = payload is None or isinstance(payload, bool) or shapeless(str(payload)) == str(payload)
+        return _without_shapes(payload)
+    is_safe = payload is None or isinstance(payload, bool) or _without_shapes(str(payload)) == str(payload)
     return payload if is_safe else HIDDEN
+
+
+def _without_shapes(text: str) -> str:
+    begun = beginning(text, _TEXT_LIMIT)
+    kept = redact(begun, limit=len(begun) + len(HIDDEN))
+    return kept if begun == text else shortened(kept, text)
 
 
 def typed(items: Iterable[Mapping[str, Any]], known: Collection[str], include_sensitive: bool) -> dict[str, list[Any]]:
