@@ -180,15 +180,7 @@ to_come as (
     ahead.member,
     sum(greatest(
       coalesce(
-        case isodow(ahead.day)
-          when 1 then day_1
-          when 2 then day_2
-          when 3 then day_3
-          when 4 then day_4
-          when 5 then day_5
-          when 6 then day_6
-          else day_7
-        end,
+        [day_1, day_2, day_3, day_4, day_5, day_6, day_7][isodow(ahead.day)],
         typical.per_day
       ),
       days.amount::double
