@@ -160,14 +160,6 @@ ELSEWHERE = {
     "account/actions": "commands/test_account",
     "account/session": "commands/test_account",
     "commands/telling": "commands/test_check",
-    # One statement each, which hands the command's own options on: all of them are tried one after the other.
-    "commands/daily": "commands/test_answering",
-    "commands/gateways": "commands/test_answering",
-    "commands/invoices": "commands/test_answering",
-    "commands/models": "commands/test_answering",
-    "commands/monthly": "commands/test_answering",
-    "commands/runway": "commands/test_answering",
-    "commands/today": "commands/test_answering",
     # Declarations and nothing else: every field of every table is tried as what it is declared to be.
     "rows/estimated": "rows/test_tables",
     "rows/ours": "rows/test_tables",

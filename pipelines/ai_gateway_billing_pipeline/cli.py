@@ -1,4 +1,4 @@
-"""The command `aig-billing`: which commands there are. Each is a file of `commands/`, with its options."""
+"""The command `aig-billing`: which commands there are. `commands/` has them, with their options."""
 
 import inspect
 import os
@@ -17,22 +17,15 @@ from ai_gateway_billing_pipeline.commands import (
     answering,
     backfill,
     check,
-    daily,
     doctor,
     export,
-    gateways,
-    invoices,
     load,
     metrics,
-    models,
-    monthly,
     options,
     publish,
     query,
     report,
-    runway,
     status,
-    today,
 )
 from ai_gateway_billing_pipeline.terminal import exits
 
@@ -110,13 +103,13 @@ for command in (
     load.load,
     backfill.backfill,
     status.status,
-    today.today,
-    daily.daily,
-    monthly.monthly,
-    models.models,
-    gateways.gateways,
-    runway.runway,
-    invoices.invoices,
+    answering.today,
+    answering.daily,
+    answering.monthly,
+    answering.models,
+    answering.gateways,
+    answering.runway,
+    answering.invoices,
     query.query,
     publish.publish,
     check.check,

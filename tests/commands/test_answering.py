@@ -17,8 +17,8 @@ import time_machine
 from ai_gateway_billing_pipeline.answers.questions import QUESTIONS
 from support.command import Ran, aig
 from support.constants import ACCOUNT, DAY, HOUR, NOW, OTHER
-from support.raw_tables import database, named
-from support.spending import two_accounts
+from support.raw_tables import database, invoice, named, used
+from support.spending import lines, two_accounts
 from support.terminals import terminal
 
 COMMANDS = [*QUESTIONS]
@@ -198,8 +198,6 @@ def test_old_data_is_told_to_be_old() -> None:
 
 
 def test_of_very_many_rows_the_last_thousand_are_shown(tmp_path: Path) -> None:
-    from support.raw_tables import used
-
     usage = [used("2023-01-01", "100"), used("2026-11-22", "100")]
     two_accounts(tmp_path, usage_hourly=[], usage_coverage=[], usage_daily=usage).close()
     path = str(tmp_path / "billing.duckdb")
@@ -208,6 +206,49 @@ def test_of_very_many_rows_the_last_thousand_are_shown(tmp_path: Path) -> None:
     assert "The last 1,000 of 1,422 rows; --csv and --json print all." in ran.out
     assert len(ran.out.splitlines()) < 1_020
     assert len(json.loads(ask("daily", "--from", "2023-01-01", "--database", path, "--json").out)["daily"]) == 1_422
+
+
+@pytest.fixture(scope="module")
+def long_ago(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database with more of everything than is shown without a number: a dollar a day, and one long ago."""
+    folder = tmp_path_factory.mktemp("long")
+    months = [lines("2026-10-01", "2026-11-01", "usd", ACCOUNT, large="300"),
+              lines("2026-11-01", "2026-12-01", "usd", ACCOUNT, large="300")]  # fmt: skip
+    two_accounts(
+        folder,
+        usage_hourly=[],
+        usage_coverage=[],
+        usage_daily=[used(f"{NOW - n * DAY:%Y-%m-%d}", "100") for n in (400, *range(40))],
+        invoices=[invoice(f"2026-10-{day:02}", last_listed_at=NOW) for day in range(1, 26)],
+        invoice_preview=[version for version, _ in months],
+        invoice_preview__invoice_lines=[line for _, shown in months for line in shown],
+    ).close()
+    return str(folder / "billing.duckdb")
+
+
+@pytest.mark.parametrize(
+    ("command", "key", "help_says", "newest"),
+    [
+        ("daily", "day", "By default the last 14 days.", [f"{NOW - n * DAY:%Y-%m-%d}" for n in range(14)]),
+        ("monthly", "month", "the last 12 months", ["2026-11", *(f"2026-{n:02}" for n in range(10, 0, -1)), "2025-12"]),
+        ("models", "month", "in the running month", ["2026-11"]),
+        ("invoices", "created_at", "By default 20:", [f"2026-10-{day:02}" for day in range(25, 5, -1)]),
+    ],
+)
+def test_without_a_number_as_many_are_shown_as_the_help_says(
+    command: str, key: str, help_says: str, newest: list[str], long_ago: str
+) -> None:
+    rows = json.loads(ask(command, "--database", long_ago, "--json").out)[command]
+
+    assert sorted((row[key][: len(newest[0])] for row in rows), reverse=True) == newest
+    assert help_says in ask(command, "--help").out
+
+
+def test_without_a_number_gateways_share_the_bill_of_the_days_that_the_help_says(long_ago: str) -> None:
+    (unattributed,) = json.loads(ask("gateways", "--database", long_ago, "--json").out)["gateways"]
+
+    assert unattributed["amount"] == 30
+    assert "the bill of the last 30 days" in ask("gateways", "--help").out
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the commands that answer without SQL have in common: their options, and the way to an answer."""
+"""The commands that answer without SQL, such as `aig-billing today`, and what is said where no command is named."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -76,6 +76,66 @@ class Periods(Asking):
         self.show(name, store, Asked(self.account or (), first, last, self.newest or (None if first else default)))
 
 
+latest = options.in_place_of("asked", Latest)
+periods = options.in_place_of("asked", Periods)
+
+
+@options.logged
+@options.reading
+@latest
+def today(*, asked: Latest, store: "Store") -> None:
+    """Show what was spent today. Beside yesterday by the same hour, the month so far, and the credit that is left."""
+    asked.answer("today", store)
+
+
+@options.logged
+@options.reading
+@periods
+def daily(*, asked: Periods, store: "Store") -> None:
+    """Show spend per UTC day. By default the last 14 days."""
+    asked.answer("daily", store, 14)
+
+
+@options.logged
+@options.reading
+@periods
+def monthly(*, asked: Periods, store: "Store") -> None:
+    """Show spend per UTC month. By default the last 12 months."""
+    asked.answer("monthly", store, 12)
+
+
+@options.logged
+@options.reading
+@periods
+def models(*, asked: Periods, store: "Store") -> None:
+    """Show spend by model. By default in the running month, as invoice previews tell it."""
+    asked.answer("models", store, 1)
+
+
+@options.logged
+@options.reading
+@periods
+def gateways(*, asked: Periods, store: "Store") -> None:
+    """Show who spent it, by estimate. By default the bill of the last 30 days by gateway."""
+    asked.answer("gateways", store, 30)
+
+
+@options.logged
+@options.reading
+@latest
+def runway(*, asked: Latest, store: "Store") -> None:
+    """Show how long the credit lasts. And the next top-up, and what the month will cost."""
+    asked.answer("runway", store)
+
+
+@options.logged
+@options.reading
+@periods
+def invoices(*, asked: Periods, store: "Store") -> None:
+    """Show the newest invoices. By default 20: their kind, status, amounts and age."""
+    asked.answer("invoices", store, 20)
+
+
 def summary(database: str | None, destination: str | None) -> bool:
     """Print how things stand on one screen; False, and nothing, where there is no database and none was named."""
     store = options.store(database=database, destination=destination)
@@ -88,7 +148,3 @@ def summary(database: str | None, destination: str | None) -> bool:
         found = summary.ask(connection)
     summary.show(found, str(store), datetime.now(UTC))
     return True
-
-
-latest = options.in_place_of("asked", Latest)
-periods = options.in_place_of("asked", Periods)
