@@ -1,11 +1,14 @@
-"""The names of one of several writers."""
+"""The names of one of several writers, and which account is whose."""
 
 from __future__ import annotations
 
+import duckdb
 import pytest
 
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing_pipeline.loading import shards
+from ai_gateway_billing_pipeline.loading.sql import FileSql
+from support.constants import NOW
 
 
 @pytest.mark.parametrize("name", ["eu", "team_2", "a1", "a" * 32])
@@ -34,3 +37,72 @@ def test_no_two_of_all_schemas_are_the_same() -> None:
     schemas = ["ai_gateway_billing", *map(shards.staging_dataset, names)]
 
     assert len(set(schemas)) == len(schemas)
+
+
+# --- which account is whose ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sql() -> FileSql:
+    return FileSql(duckdb.connect())
+
+
+def claim(sql: FileSql, shard: str | None, *account_ids: str, take_over: bool = False) -> list[str]:
+    return shards.claim(sql, shard, account_ids, NOW, take_over=take_over)
+
+
+def test_an_account_is_whose_load_claims_it_first_and_is_new_once(sql: FileSql) -> None:
+    assert claim(sql, "eu", "a", "b") == ["a", "b"]
+    assert claim(sql, "eu", "a", "c") == ["c"]
+    assert claim(sql, None, "d") == ["d"]
+
+    assert shards.owners(sql) == {"a": "eu", "b": "eu", "c": "eu", "d": ""}
+
+
+@pytest.mark.parametrize(("owner", "other"), [("eu", "us"), ("eu", None), (None, "us")])
+def test_an_account_of_another_is_refused_and_nothing_is_claimed(
+    sql: FileSql, owner: str | None, other: str | None
+) -> None:
+    claim(sql, owner, "a")
+
+    with pytest.raises(SettingsError, match=f"Account a belongs to {shards.named(owner)}"):
+        claim(sql, other, "new", "a")
+
+    assert shards.owners(sql) == {"a": owner or ""}
+
+
+def test_what_is_taken_over_changes_hands_and_nothing_else_does(sql: FileSql) -> None:
+    claim(sql, "eu", "a", "b")
+
+    assert claim(sql, "us", "a", take_over=True) == []
+
+    rows = sql.execute("select account_id, shard from ai_gateway_billing.shard_accounts order by all")
+    assert rows == [("a", "us"), ("b", "eu")]
+
+
+def test_what_was_loaded_before_there_were_shards_belongs_to_the_load_without_one(sql: FileSql) -> None:
+    sql.execute("create schema ai_gateway_billing")
+    sql.execute("create table ai_gateway_billing.load_status as select unnest(['a', 'a', 'b']) as account_id")
+
+    assert shards.foreign(sql, "eu", ["a", "new"]) == {"a": ""}
+    assert shards.foreign(sql, None, ["a", "new"]) == {}
+    assert claim(sql, None, "a", "new") == ["new"]
+    claim(sql, "eu", "b", take_over=True)
+    assert shards.owners(sql) == {"a": "", "b": "eu", "new": ""}
+
+
+def test_every_one_of_many_accounts_is_claimed(sql: FileSql) -> None:
+    """Some thousands, more than one statement claims."""
+    many = [f"{n}" for n in range(2_001)]
+
+    assert claim(sql, "eu", *many) == many
+    assert shards.owners(sql) == dict.fromkeys(many, "eu")
+
+
+def test_a_released_account_is_nobodys(sql: FileSql) -> None:
+    claim(sql, "eu", "a", "b")
+
+    shards.release(sql, ["a"])
+
+    assert claim(sql, "us", "a") == ["a"]
+    assert shards.owners(sql) == {"a": "us", "b": "eu"}
