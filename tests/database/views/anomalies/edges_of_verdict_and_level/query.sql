@@ -1,0 +1,1 @@
+from spend.anomalies where day = '2026-11-03'

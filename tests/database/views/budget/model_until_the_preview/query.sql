@@ -1,0 +1,1 @@
+from spend.budget where is_current

@@ -1,0 +1,1 @@
+from spend.by_model_daily where observed_at is not null

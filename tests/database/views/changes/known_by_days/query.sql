@@ -1,0 +1,1 @@
+from spend.changes where period <> 'last_day' or model is null

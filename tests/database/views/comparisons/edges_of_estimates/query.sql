@@ -1,0 +1,1 @@
+from spend.comparisons where place = 'estimate'
