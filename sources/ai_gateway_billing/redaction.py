@@ -62,6 +62,11 @@ def redact(text: str, *, secret: str = "", limit: int = 200) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def first_line(error: BaseException, *, secret: str = "") -> str:
+    """The first line of what an error says, made fit in the same way: the rest of a database's is a stack or a hint."""
+    return redact(str(error).strip().partition("\n")[0], secret=secret)
+
+
 def beginning(text: str, length: int) -> str:
     """The beginning of a longer text; its last word goes, because half a secret has no shape."""
     return text if len(text) <= length else text[:length].rpartition(" ")[0]

@@ -81,7 +81,7 @@ def _history_begins(resolved: "Settings") -> date:
     """The latest first day of the accounts that are meant; the setting's where none is loaded."""
     from ai_gateway_billing.api import accounts
     from ai_gateway_billing.source import first_day
-    from ai_gateway_billing_pipeline.database import read, stores
+    from ai_gateway_billing_pipeline.database import holdings, stores
     from ai_gateway_billing_pipeline.loading import remotes
     from ai_gateway_billing_pipeline.settings import Store
 
@@ -92,7 +92,7 @@ def _history_begins(resolved: "Settings") -> date:
         with suppress(SettingsError), stores.connect(remotes.found(store), _COVERAGE) as connection:  # nothing of ours
             days += [
                 holding.coverage.first_day
-                for holding in read.holdings(connection)
+                for holding in holdings.holdings(connection)
                 if holding.coverage and (not named or holding.account_id in named)
             ]
     return max(days, default=first_day(resolved.start, datetime.now(UTC)).date())

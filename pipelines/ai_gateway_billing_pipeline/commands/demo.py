@@ -13,7 +13,7 @@ from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing.rows.tables import TABLES
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID
 from ai_gateway_billing_pipeline import settings
-from ai_gateway_billing_pipeline.database import read
+from ai_gateway_billing_pipeline.database import holdings, read
 from ai_gateway_billing_pipeline.terminal import exits, output
 
 _LAST_DAYS = """
@@ -111,7 +111,7 @@ def show(database: str | None) -> None:
     """Print row counts and the answers. Raises `SettingsError` when the file does not contain the demo's account."""
     path = settings.database_path(database or settings.DEMO_DATABASE)
     with read.connect(path) as connection:
-        if DEMO_ACCOUNT_ID not in read.accounts(connection):
+        if DEMO_ACCOUNT_ID not in holdings.accounts(connection):
             raise SettingsError(f"{path} does not contain the demo's account. Run `aig-billing load --demo` first.")
         counts = [(table, *_one(connection, table)) for table in TABLES]
         output.print_table(["table", "rows"], counts, title=f"Contents of {path}", right=[1])

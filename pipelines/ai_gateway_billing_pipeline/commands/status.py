@@ -11,7 +11,7 @@ import typer
 from . import options
 
 if TYPE_CHECKING:
-    from ai_gateway_billing_pipeline.database.read import Holding, UnknownField
+    from ai_gateway_billing_pipeline.database.holdings import Holding, UnknownField
     from ai_gateway_billing_pipeline.settings import Store
 
 _MANY = 20
@@ -36,13 +36,13 @@ def status(
     as_json: options.Json = False,
 ) -> None:
     """Show what the database contains and how the last loads went. One line per account and resource."""
-    from ai_gateway_billing_pipeline.database import checks, read, scope, stores
+    from ai_gateway_billing_pipeline.database import checks, holdings, scope, stores
     from ai_gateway_billing_pipeline.terminal import values
 
     with stores.connect(store) as connection:
-        holdings, fields = read.holdings(connection), read.unknown_fields(connection)
+        held, fields = holdings.holdings(connection), holdings.unknown_fields(connection)
         names = checks.names(connection)
-        by_account = {name: list(own) for name, own in groupby(holdings, attrgetter("account_id"))}
+        by_account = {name: list(own) for name, own in groupby(held, attrgetter("account_id"))}
         named = [word for word in account or () if word not in by_account]
         meant = scope.scope(connection, scope.Asked(named)).accounts if named else ()
     if account:

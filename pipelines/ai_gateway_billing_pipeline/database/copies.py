@@ -14,7 +14,8 @@ from pathlib import Path
 
 import duckdb
 
-from ai_gateway_billing.errors import DatabaseError, SettingsError, redact
+from ai_gateway_billing.errors import DatabaseError, SettingsError
+from ai_gateway_billing.redaction import first_line
 from ai_gateway_billing.rows.tables import DATASET, TABLES
 from ai_gateway_billing_pipeline.settings import Remote, Store
 
@@ -58,13 +59,14 @@ def _fill(path: Path, store: Store, remote: Remote, sql: str | None) -> None:
             names, present = _copy(copy, store, remote, sql)
             lacking.refuse_lost(copy, present, store)
             views.apply(copy, _unit(copy) or remote.usage_unit, names)
-    except (duckdb.BinderException, duckdb.CatalogException) as error:
-        raise DatabaseError(
-            f"The tables in {store} are not as this version makes them: {_first_line(error, remote)}. "
-            "If a newer aig-billing wrote them, update this one."
-        ) from error
     except duckdb.Error as error:
-        raise DatabaseError(f"{store} cannot be read: {_first_line(error, remote)}.") from error
+        reason = first_line(error, secret=remote.secret).rstrip(".")
+        if isinstance(error, (duckdb.BinderException, duckdb.CatalogException)):
+            raise DatabaseError(
+                f"The tables in {store} are not as this version makes them: {reason}. "
+                "If a newer aig-billing wrote them, update this one."
+            ) from error
+        raise DatabaseError(f"{store} cannot be read: {reason}.") from error
 
 
 def _copy(
@@ -102,7 +104,3 @@ def _unit(copy: duckdb.DuckDBPyConnection) -> str | None:
     except duckdb.CatalogException:
         return None
     return None if unit is None else str(unit)
-
-
-def _first_line(error: duckdb.Error, remote: Remote) -> str:
-    return redact(str(error).strip().partition("\n")[0], secret=remote.secret).rstrip(".")

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 import duckdb
 
-from ai_gateway_billing.errors import BillingError, DatabaseError, SettingsError, redact
+from ai_gateway_billing.errors import BillingError, DatabaseError, SettingsError
+from ai_gateway_billing.redaction import first_line
 from ai_gateway_billing.rows.tables import DATASET
 from ai_gateway_billing_pipeline.settings import Remote
 
@@ -46,7 +47,7 @@ class Tables:
 
 
 def _told(error: duckdb.Error, remote: Remote, name: str) -> BillingError:
-    reason = redact(str(error).strip().partition("\n")[0], secret=remote.secret).rstrip(".")
+    reason = first_line(error, secret=remote.secret).rstrip(".")
     if "extension" in reason.lower():
         return SettingsError(
             f"DuckDB {duckdb.__version__} lacks an extension that {name} needs: {reason}. It installs extensions by "

@@ -12,9 +12,12 @@ from typing import Any
 
 import duckdb
 
-from ai_gateway_billing.errors import BillingError, DatabaseError, SettingsError, redact
+from ai_gateway_billing.errors import BillingError, DatabaseError, SettingsError
+from ai_gateway_billing.redaction import first_line
 from ai_gateway_billing.rows.tables import DATASET
 from ai_gateway_billing_pipeline.settings import Remote
+
+from . import quoting
 
 _COLUMNS = """
     select tables.relname, columns.attname, format_type(columns.atttypid, columns.atttypmod)
@@ -72,7 +75,7 @@ class Tables:
 
     def copy(self, name: str) -> None:
         """Make the same table in DuckDB."""
-        columns = ", ".join(f"{quoted(column)}: '{_type(kind)}'" for column, kind in self._columns[name].items())
+        columns = ", ".join(f"{quoting.text(column)}: '{_type(kind)}'" for column, kind in self._columns[name].items())
         reading, writing = os.pipe()
         with _piped(partial(self._send, name, writing), reading):
             self._into.execute(f"create table {_named(name)} as from {_csv(reading, columns)}")
@@ -80,7 +83,7 @@ class Tables:
     def _send(self, name: str, writing: int) -> None:
         with os.fdopen(writing, "wb") as rows:
             # By name: a load may add columns until the copy begins.
-            columns = ", ".join(map(_identifier, self._columns[name]))
+            columns = ", ".join(map(quoting.name, self._columns[name]))
             self._cursor.copy_expert(f"copy {_named(name)} ({columns}) to stdout (format csv)", rows)
 
 
@@ -127,20 +130,11 @@ def _type(kind: str) -> str:
 
 
 def _named(table: str) -> str:
-    return f"{DATASET}.{_identifier(table)}"
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def quoted(text: str) -> str:
-    """A text in SQL."""
-    return "'" + text.replace("'", "''") + "'"
+    return f"{DATASET}.{quoting.name(table)}"
 
 
 def _told(error: Exception, remote: Remote, name: str) -> BillingError:
-    reason = redact(str(error).strip().partition("\n")[0], secret=remote.secret).rstrip(".")
+    reason = first_line(error, secret=remote.secret).rstrip(".")
     if getattr(error, "pgcode", None) == "42501":
         return SettingsError(
             f"{name} does not let this user do that: {reason}. To read, it needs usage on the schema {DATASET} and "

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from ai_gateway_billing.errors import redact
+from ai_gateway_billing.redaction import first_line
 
 VERSION = "v1.0.0"
 """As `attach` calls it. DuckDB of any version since 1.0 reads it."""
@@ -52,7 +52,7 @@ def why_unreadable(path: Path, error: duckdb.Error, named: Path) -> str:
             f"{named} was written by {by}, and the DuckDB {duckdb.__version__} installed here is too old to read it. "
             "The file is not damaged. Leave it where it is, and update: pip install --upgrade duckdb."
         )
-    first = redact(str(error).strip().partition("\n")[0])
+    first = first_line(error)
     return f"{named} is damaged or no DuckDB database ({first}). Move it away or choose another with --database."
 
 

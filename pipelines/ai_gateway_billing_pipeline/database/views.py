@@ -17,7 +17,7 @@ import duckdb
 
 from ai_gateway_billing.rows.tables import DATASET
 
-from . import raw
+from . import quoting, raw
 from .rules import RULES
 
 _APPLIED = f"{DATASET}._views_applied"
@@ -130,7 +130,7 @@ def store(connection: duckdb.DuckDBPyConnection, usage_unit: str) -> None:
     fingerprint = hashlib.sha256(repr(statements).encode()).hexdigest()
     if _is_stored(connection, fingerprint):
         return
-    made = f"create or replace table {_APPLIED} as select {_quoted(fingerprint)} as fingerprint"
+    made = f"create or replace table {_APPLIED} as select {quoting.text(fingerprint)} as fingerprint"
     connection.begin()
     try:
         for statement in (*statements, made):
@@ -189,7 +189,7 @@ def _foundation(usage_unit: str) -> Iterator[str]:
     """Schemas and unit; always written, so that the setting wins over a row that somebody changed."""
     yield f"create schema if not exists {DATASET}"
     yield "create schema if not exists spend"
-    yield f"create or replace table spend.usage_unit as select {_quoted(usage_unit)}::varchar as unit"
+    yield f"create or replace table spend.usage_unit as select {quoting.text(usage_unit)}::varchar as unit"
     yield from _comments("table", "usage_unit", USAGE_UNIT, {"unit": UNIT})
     for macro, (expression, meaning) in RULES.items():
         yield f"create or replace macro spend.{macro} as {expression}"
@@ -232,10 +232,6 @@ def _spelled(sql: str) -> str:
 
 
 def _comments(kind: str, name: str, contract: str, columns: dict[str, str]) -> Iterator[str]:
-    yield f"comment on {kind} spend.{name} is {_quoted(contract)}"
+    yield f"comment on {kind} spend.{name} is {quoting.text(contract)}"
     for column, text in columns.items():
-        yield f"comment on column spend.{name}.{column} is {_quoted(text)}"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+        yield f"comment on column spend.{name}.{column} is {quoting.text(text)}"

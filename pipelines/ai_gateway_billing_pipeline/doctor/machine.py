@@ -12,7 +12,8 @@ from typing import Literal, NamedTuple
 from ai_gateway_billing.api.environment import route
 from ai_gateway_billing.api.inputs import checked_base_url
 from ai_gateway_billing.errors import BillingError, redact
-from ai_gateway_billing_pipeline.database import read
+from ai_gateway_billing.rows.tables import DATASET
+from ai_gateway_billing_pipeline.database import holdings, read
 from ai_gateway_billing_pipeline.loading import destinations, mixing, workspace
 from ai_gateway_billing_pipeline.loading.workspace import Workspace
 from ai_gateway_billing_pipeline.settings import Settings
@@ -71,7 +72,7 @@ def _database(path: Path, account_ids: Sequence[str]) -> Check:
         return Check("database", "ok", f"{path} does not exist yet; the first load creates it")
     try:
         with read.connect(path) as database:
-            held = read.accounts(database)
+            held = holdings.accounts(database)
         if account_ids:  # else a load would end before it came to the database
             mixing.refuse_accounts(held, path, account_ids, is_demo=False)
     except BillingError as error:
@@ -135,7 +136,7 @@ def _destination(name: str) -> Check:
 
     try:
         with destinations.opened(name) as destination, tempfile.TemporaryDirectory() as folder:
-            pipeline = dlt.pipeline("doctor", pipelines_dir=folder, destination=destination, dataset_name=read.SCHEMA)
+            pipeline = dlt.pipeline("doctor", pipelines_dir=folder, destination=destination, dataset_name=DATASET)
             with pipeline.destination_client() as client:
                 client.is_storage_initialized()
     except BillingError as error:

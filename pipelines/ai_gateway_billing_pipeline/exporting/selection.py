@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from ai_gateway_billing.errors import SettingsError
-from ai_gateway_billing_pipeline.database import views
+from ai_gateway_billing_pipeline.database import quoting, views
 from ai_gateway_billing_pipeline.terminal.values import cut
 
 ROWS = "temp.exported"
@@ -68,7 +68,7 @@ class Field(NamedTuple):
     @property
     def quoted(self) -> str:
         """Its name in SQL."""
-        return '"' + self.name.replace('"', '""') + '"'
+        return quoting.name(self.name)
 
     @property
     def is_nested(self) -> bool:

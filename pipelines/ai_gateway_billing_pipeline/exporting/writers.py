@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 
 from ai_gateway_billing.errors import BillingError
+from ai_gateway_billing_pipeline.database import quoting
 from ai_gateway_billing_pipeline.terminal.values import FORMULA, PLAIN_NAME
 
 from . import sheets
@@ -31,11 +32,10 @@ def copy(connection: duckdb.DuckDBPyConnection, selection: Selection, path: Path
     if kind == Format.XLSX:
         sheets.write(connection, selection, path)
         return
-    target = str(path).replace("'", "''")
     rows = _flat(selection) if kind == Format.CSV else ROWS
     options = _FOCUS if (kind, selection.view) == (Format.CSV, "focus") else _OPTIONS[kind]
     try:
-        connection.execute(f"copy {rows} to '{target}' ({options}, use_tmp_file false)")
+        connection.execute(f"copy {rows} to {quoting.text(str(path))} ({options}, use_tmp_file false)")
     except duckdb.IOException as error:
         raise BillingError(f"The file could not be written: {error}") from error
 

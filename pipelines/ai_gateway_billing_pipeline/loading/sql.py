@@ -10,6 +10,7 @@ from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 from dlt.destinations.sql_client import SqlClientBase
 
 from ai_gateway_billing.rows.tables import DATASET
+from ai_gateway_billing_pipeline.database import quoting
 
 _TABLES = """
 select table_name from information_schema.tables
@@ -87,5 +88,4 @@ def columns(sql: Sql) -> set[tuple[str, str]]:
 
 
 def _described(table: str) -> str:
-    text, name = table.replace("'", "''"), table.replace('"', '""')
-    return f"""select '{text}', column_name from (describe {DATASET}."{name}")"""  # noqa: S608  # quoted
+    return f"select {quoting.text(table)}, column_name from (describe {DATASET}.{quoting.name(table)})"  # noqa: S608  # quoted

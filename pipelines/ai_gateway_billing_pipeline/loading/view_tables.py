@@ -11,8 +11,7 @@ from typing import Any
 import duckdb
 
 from ai_gateway_billing.errors import DatabaseBusyError, SettingsError
-from ai_gateway_billing_pipeline.database import postgres, stores, views
-from ai_gateway_billing_pipeline.database.postgres import quoted
+from ai_gateway_billing_pipeline.database import postgres, quoting, stores, views
 from ai_gateway_billing_pipeline.settings import Store
 
 _HAS_VIEWS = (
@@ -86,7 +85,7 @@ def _replace(
         )
     for statement in (*_shaped(name, wanted, existing), *_comments(name)):
         cursor.execute(statement)
-    columns = ", ".join(map(_column, wanted))
+    columns = ", ".join(map(quoting.name, wanted))
     ordered = f"{query} select {columns}"
     postgres.send(ordered, source, f"{_named(name)} ({columns})", cursor)
     return int(cursor.rowcount)
@@ -96,23 +95,23 @@ def _shaped(name: str, wanted: Mapping[str, str], existing: Mapping[str, str]) -
     """What makes the table, or empties it and gives it the columns of this version."""
     table = _named(name)
     if not existing:
-        yield f"create table {table} ({', '.join(f'{_column(column)} {kind}' for column, kind in wanted.items())})"
+        yield f"create table {table} ({', '.join(f'{quoting.name(column)} {kind}' for column, kind in wanted.items())})"
         return
     yield f"delete from {table}"  # noqa: S608 - a name of ours
     for column in existing.keys() - wanted.keys():
-        yield f"alter table {table} drop column {_column(column)}"
+        yield f"alter table {table} drop column {quoting.name(column)}"
     for column, kind in wanted.items():
         if column not in existing:
-            yield f"alter table {table} add column {_column(column)} {kind}"
+            yield f"alter table {table} add column {quoting.name(column)} {kind}"
         elif existing[column] != kind:
-            yield f"alter table {table} alter column {_column(column)} type {kind} using null::{kind}"
+            yield f"alter table {table} alter column {quoting.name(column)} type {kind} using null::{kind}"
 
 
 def _comments(name: str) -> Iterator[str]:
     view = views.definition(name)
-    yield f"comment on table {_named(name)} is {quoted(view.contract)}"
+    yield f"comment on table {_named(name)} is {quoting.text(view.contract)}"
     for column, text in view.columns.items():
-        yield f"comment on column {_named(name)}.{_column(column)} is {quoted(text)}"
+        yield f"comment on column {_named(name)}.{quoting.name(column)} is {quoting.text(text)}"
 
 
 def _type(kind: str) -> str:
@@ -120,8 +119,4 @@ def _type(kind: str) -> str:
 
 
 def _named(name: str) -> str:
-    return f'spend."{name}"'
-
-
-def _column(name: str) -> str:
-    return f'"{name}"'
+    return f"spend.{quoting.name(name)}"
