@@ -163,6 +163,9 @@ ELSEWHERE = {
     # Declarations and nothing else: every field of every table is tried as what it is declared to be.
     "rows/estimated": "rows/test_tables",
     "rows/ours": "rows/test_tables",
+    # Read and written by others, and tried where those ask and print.
+    "answers/layouts": "commands/test_answering",
+    "answers/statements": "answers/test_questions",
     # Pictures: whether they say what they should is seen where they are drawn.
     "report/charts": "report/test_browser",
     "report/charts_by_model": "report/test_browser",

@@ -1,9 +1,10 @@
-"""The columns that tables of answers have in common."""
+"""What the layouts of answers have in common: what they are made of, their title, and many columns."""
 
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from ai_gateway_billing_pipeline.database.scope import Account
 from ai_gateway_billing_pipeline.terminal.figures import Column
@@ -12,6 +13,24 @@ from ai_gateway_billing_pipeline.terminal.values import UNKNOWN, cut, minute, mo
 from .questions import Answer
 
 _NAME = 32
+WORDS = 60
+"""Characters of free text in a table."""
+
+
+class Layout(NamedTuple):
+    """What is printed. `has_head`: the columns have names."""
+
+    title: str
+    columns: Sequence[Column]
+    notes: Sequence[str] = ()
+    has_head: bool = True
+
+
+def title(what: str, answer: Answer) -> str:
+    """What is answered, of whom, and as of when."""
+    accounts = answer.scope.accounts
+    whose = f" of {label(accounts[0], accounts)}" if len(accounts) == 1 and accounts[0].name else ""
+    return f"{what}{whose}, UTC, as of {moment(answer.as_of)}"
 
 
 def label(account: Account, others: Sequence[Account], length: int = _NAME) -> str:

@@ -14,7 +14,7 @@ from ai_gateway_billing_pipeline.terminal import figures
 from ai_gateway_billing_pipeline.terminal.figures import Column
 from ai_gateway_billing_pipeline.terminal.values import cut, money
 
-from . import columns, layouts, printing, questions
+from . import columns, printing, questions, standing
 from .questions import Answer
 
 _LINES = 8
@@ -68,14 +68,14 @@ def _one(found: Summary, row: Row, now: datetime) -> list[Column]:
     lines = [_newest_day(each, unit, now) for each in found.today.rows]
     lines += [
         ("month so far", money(row["month_to_date"]), unit, f"forecast {money(row['month_end_forecast'])}"),
-        ("credit left", money(row["balance"]), unit, f"top-up {layouts.topup(row)}"),
-        ("days left", columns.number(row["days_left"]), "days", layouts.until(row)),
+        ("credit left", money(row["balance"]), unit, f"top-up {standing.topup(row)}"),
+        ("days left", columns.number(row["days_left"]), "days", standing.until(row)),
     ]
     return columns.figures(lines)
 
 
 def _newest_day(row: Row, unit: str, now: datetime) -> tuple[str, str, str, str]:
-    name = "today so far" if layouts.days_of(row["day"], now)[0] == "today" else f"{row['day']}"
+    name = "today so far" if standing.days_of(row["day"], now)[0] == "today" else f"{row['day']}"
     return name, money(row["today"]), unit, f"{money(row['yesterday'])} on the day before"
 
 
@@ -97,7 +97,7 @@ def _today(today: Answer, shown: Answer, now: datetime) -> Column:
     amounts = {row["account_id"]: row["today"] for row in today.rows}
     sums = {total["currency"]: total["today"] for total in today.totals}
     cells = [money(amounts.get(row["account_id"])) for row in shown.rows]
-    name = layouts.days_of(today.rows[0]["day"], now)[0] if today.rows else "today"
+    name = standing.days_of(today.rows[0]["day"], now)[0] if today.rows else "today"
     return Column(name, cells, [money(sums.get(total["currency"])) for total in shown.totals], kind="number")
 
 

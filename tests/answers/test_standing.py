@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from ai_gateway_billing_pipeline.answers import layouts
+from ai_gateway_billing_pipeline.answers import standing
 
 
 @pytest.mark.parametrize(
@@ -22,4 +22,4 @@ from ai_gateway_billing_pipeline.answers import layouts
 def test_a_top_up_says_why_it_does_not_happen(state: str, reason: str | None, words: str) -> None:
     row = {"auto_topup": state, "auto_topup_reason": reason, "next_topup_date": date(2026, 11, 23)}
 
-    assert layouts.topup(row) == words
+    assert standing.topup(row) == words
