@@ -1,4 +1,4 @@
-"""The bytes of an answer are unpacked as they were packed, and never grow beyond the memory."""
+"""The bytes of an answer are unpacked as they were packed, never grow beyond the memory, and are read exactly."""
 
 from __future__ import annotations
 
@@ -45,3 +45,7 @@ def test_a_body_beyond_the_bound_is_refused(encoding: str, monkeypatch: pytest.M
     assert len(bodies.whole([sent[1000]], encoding)) == 1000
     with pytest.raises(bodies.TooLargeError):
         bodies.whole([sent[1001]], encoding)
+
+
+def test_whole_surrogate_pairs_are_letters() -> None:
+    assert bodies.parse(b'"\\ud83d\\ude00"') == "\U0001f600"

@@ -18,7 +18,7 @@ from ai_gateway_billing.errors import (
 )
 
 from .endpoints import GATEWAYS
-from .envelope import Origin, drifted
+from .envelope import Origin, drifted, objects
 from .gateways import kept
 from .graphql import PATH, PERMISSIONS, Document, QueryWire
 from .http import Wire
@@ -91,10 +91,7 @@ class Analytics:
         times = {"start": _text(start), "end": _text(end)}
         data = self._queries.ask(origin, document(fields, limit), {"account": checked_account_id(account_id), **times})
         node = _node(origin, data)
-        rows = [] if node is None else node.get(DATASET)
-        if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
-            raise drifted(origin, f"`{DATASET}` is no list of objects")
-        return rows
+        return [] if node is None else objects(node.get(DATASET), origin, f"`{DATASET}`")
 
     def gateways(self, account_id: str) -> list[dict[str, Any]]:
         """All gateways, each with a few fields of its own; what else the API says of them holds secrets and ends here.
@@ -104,9 +101,7 @@ class Analytics:
         origin = Origin(GATEWAYS.path, checked_account_id(account_id), self._secret)
         found: dict[str, dict[str, Any]] = {}
         for _, answer in numbered(lambda page: self._wire.get(origin, {"page": page, "per_page": _PER_PAGE}), origin):
-            rows = answer.result
-            if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
-                raise drifted(origin, "it is no list of objects")
+            rows = objects(answer.result, origin)
             before = len(found)
             found.update({str(row.get("id")): kept(row) for row in rows})
             if len(found) == before or len(rows) < _PER_PAGE:
@@ -119,12 +114,8 @@ class Analytics:
         if not isinstance(told, dict):
             return None
         if told.get("enabled") is False:
-            raise BillingPermissionError(
-                f"The analytics of account {origin.account_id} are switched off. The token needs {PERMISSIONS}.",
-                status=200,
-                path=PATH,
-                account_id=origin.account_id,
-            )
+            message = f"The analytics of account {origin.account_id} are switched off. The token needs {PERMISSIONS}."
+            raise origin.error(BillingPermissionError, message, status=200)
         listed = told.get("availableFields")
         fields = known(listed if isinstance(listed, list) else ())
         sizes = [_positive(told.get(name)) for name in ("maxPageSize", "maxDuration", "notOlderThan")]
@@ -168,9 +159,7 @@ def known(paths: Sequence[object]) -> tuple[str, ...]:
 def _node(origin: Origin, data: dict[str, Any]) -> dict[str, Any] | None:
     """What it says of the account; None where it lists no account."""
     viewer = data.get("viewer")
-    accounts = viewer.get("accounts") if isinstance(viewer, dict) else None
-    if not (isinstance(accounts, list) and all(isinstance(each, dict) for each in accounts)):
-        raise drifted(origin, "`accounts` is no list of objects")
+    accounts = objects(viewer.get("accounts") if isinstance(viewer, dict) else None, origin, "`accounts`")
     return accounts[0] if accounts else None
 
 

@@ -1,13 +1,20 @@
-"""The bytes of an answer, unpacked, and never more of them than fit into memory."""
+"""The bytes of an answer: unpacked, never more of them than fit into memory, and read as JSON with exact numbers."""
 
 import gzip
 import io
+import json
+import re
 import zlib
 from collections.abc import Iterable
-from typing import Final
+from decimal import Decimal
+from typing import Any, Final, NoReturn
 
 MAX_BYTES: Final = 32 * 2**20
 """Of one answer, unpacked; a hundred times the largest that is to be expected."""
+
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_DEPTH: Final = 64  # ten times what is documented; far below what recursive code behind this can take
+_TOO_DEEP: Final = f"JSON nested more than {_DEPTH} levels deep"
 
 
 class TooLargeError(Exception):
@@ -43,3 +50,38 @@ def _unpacked(packed: bytearray) -> bytes:
     if len(body) > MAX_BYTES:
         raise TooLargeError
     return body
+
+
+def parse(body: bytes) -> Any:
+    """JSON with exact numbers, at most 64 levels deep.
+
+    Raises `ValueError` also for NaN, Infinity and halves of surrogate pairs. Its text is fit for a message.
+    """
+    try:
+        document = json.loads(body, parse_float=Decimal, parse_constant=_no_number)
+        if _SURROGATE.search(body):  # may be half a letter, which nothing behind could store
+            json.dumps(document, ensure_ascii=False, default=str).encode()
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    except (ValueError, ArithmeticError):
+        raise ValueError("not valid JSON, or cut short") from None
+    if _may_be_deep(body) and _is_deep(document):
+        raise ValueError(_TOO_DEEP)
+    return document
+
+
+def _may_be_deep(body: bytes) -> bool:
+    """A quick bound of the depth: what opens, but not where a neighbour has just closed."""
+    return sum(map(body.count, (b"{", b"["))) - sum(map(body.count, (b"},{", b"}, {"))) > _DEPTH
+
+
+def _is_deep(document: Any) -> bool:
+    level = [document] if isinstance(document, (dict, list)) else []
+    for _ in range(_DEPTH + 1):
+        members = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [inner for each in members for inner in each if isinstance(inner, (dict, list))]
+    return bool(level)
+
+
+def _no_number(_: str) -> NoReturn:
+    raise ValueError("not a number")

@@ -19,7 +19,7 @@ from ai_gateway_billing.errors import ApiError
 from . import endpoints, graphql
 from .analytics import Analytics
 from .endpoints import BASE_URL, BUDGET, Endpoint
-from .envelope import Answer, Origin, drifted
+from .envelope import Answer, Origin, drifted, objects
 from .graphql import QueryWire
 from .http import Connected, Params, Wire
 from .inputs import checked_account_id, checked_base_url, checked_token, is_account_id
@@ -154,9 +154,7 @@ class Client(Connected):
         }
         origin = self._origin(endpoints.USAGE_HISTORY, account_id)
         answer = self._wire.get(origin, params)
-        history = _object(origin, answer).get("history")
-        if not (isinstance(history, list) and all(isinstance(bucket, dict) for bucket in history)):
-            raise drifted(origin, "`history` is no list of objects")
+        history = objects(_object(origin, answer).get("history"), origin, "`history`")
         return UsageAnswer(history, answer.result_info.get("has_more") is True)
 
     def invoice_history(self, account_id: str, kind: str = "all", enough: Enough = lambda _: False) -> Listing:
@@ -209,9 +207,7 @@ class Client(Connected):
         origin = self._list_of_accounts()
         found: dict[str, dict[str, Any]] = {}
         for _, answer in numbered(lambda page: self._wire.get(origin, {"page": page, "per_page": PER_PAGE}), origin):
-            rows = answer.result
-            if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
-                raise drifted(origin, "it is no list of objects")
+            rows = objects(answer.result, origin)
             if not all(is_account_id(row.get("id")) for row in rows):
                 raise drifted(origin, "an `id` is none of an account")
             known = len(found)

@@ -8,11 +8,9 @@ account or data. Two statuses need no envelope: 429 is a limit and 5xx a failure
 https://developers.cloudflare.com/fundamentals/api/
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
-from typing import Any, Final, NamedTuple, NoReturn, cast
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from ai_gateway_billing.errors import (
     ApiError,
@@ -27,14 +25,14 @@ from ai_gateway_billing.errors import (
     redact,
 )
 
+from .bodies import parse
 from .endpoints import PERMISSION
 
-_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _MALFORMED_HEADER: Final = frozenset({6003, 6111, 6103})
 _THROTTLED: Final = 971
-_DEPTH: Final = 64  # ten times what is documented; far below what recursive code behind this can take
-_TOO_DEEP: Final = f"JSON nested more than {_DEPTH} levels deep"
 _TITLE: Final = re.compile(rb"<title[^>]*>([^<]*)", re.IGNORECASE)
+
+E = TypeVar("E", bound=ApiError)
 
 
 class Answer(NamedTuple):
@@ -58,6 +56,10 @@ class Origin(NamedTuple):
         """The endpoint as people name it, and the account."""
         endpoint = self.path.removeprefix("ai-gateway/").removeprefix("billing/")
         return f"{endpoint} of account {self.account_id}" if self.account_id else endpoint
+
+    def error(self, kind: type[E], message: str, **more: Any) -> E:
+        """The error of that kind about an answer from there. `more`: what else `ApiError` takes."""
+        return kind(message, path=self.path, account_id=self.account_id, **more)
 
 
 def judge(
@@ -87,47 +89,15 @@ def judge(
 
 def drifted(origin: Origin, what: str) -> InvalidAnswerError:
     """The error for a proper envelope with an undocumented `result`: asking again mends nothing."""
-    return InvalidAnswerError(
-        f"The answer of {origin.words()} cannot be used: {what}. The API may have changed: report this.",
-        path=origin.path,
-        account_id=origin.account_id,
-        status=200,
-    )
+    message = f"The answer of {origin.words()} cannot be used: {what}. The API may have changed: report this."
+    return origin.error(InvalidAnswerError, message, status=200)
 
 
-def parse(body: bytes) -> Any:
-    """JSON with exact numbers, at most 64 levels deep.
-
-    Raises `ValueError` also for NaN, Infinity and halves of surrogate pairs. Its text is fit for a message.
-    """
-    try:
-        document = json.loads(body, parse_float=Decimal, parse_constant=_no_number)
-        if _SURROGATE.search(body):  # may be half a letter, which nothing behind could store
-            json.dumps(document, ensure_ascii=False, default=str).encode()
-    except RecursionError:
-        raise ValueError(_TOO_DEEP) from None
-    except (ValueError, ArithmeticError):
-        raise ValueError("not valid JSON, or cut short") from None
-    if _may_be_deep(body) and _is_deep(document):
-        raise ValueError(_TOO_DEEP)
-    return document
-
-
-def _may_be_deep(body: bytes) -> bool:
-    """A quick bound of the depth: what opens, but not where a neighbour has just closed."""
-    return sum(map(body.count, (b"{", b"["))) - sum(map(body.count, (b"},{", b"}, {"))) > _DEPTH
-
-
-def _is_deep(document: Any) -> bool:
-    level = [document] if isinstance(document, (dict, list)) else []
-    for _ in range(_DEPTH + 1):
-        members = (each.values() if isinstance(each, dict) else each for each in level)
-        level = [inner for each in members for inner in each if isinstance(inner, (dict, list))]
-    return bool(level)
-
-
-def _no_number(_: str) -> NoReturn:
-    raise ValueError("not a number")
+def objects(value: object, origin: Origin, what: str = "it") -> list[dict[str, Any]]:
+    """The value, if it is a list of JSON objects; else `drifted` is raised. `what`: its name in the message."""
+    if not (isinstance(value, list) and all(isinstance(each, dict) for each in value)):
+        raise drifted(origin, f"{what} is no list of objects")
+    return value
 
 
 def document(status: int, headers: Mapping[str, str], body: bytes, origin: Origin) -> dict[str, Any]:
@@ -162,12 +132,11 @@ def _described(body: bytes, origin: Origin) -> str:
 
 def foreign(origin: Origin, status: int, what: str) -> ForeignAnswerError:
     """The error for an answer of something in between."""
-    return ForeignAnswerError(
+    return origin.error(
+        ForeignAnswerError,
         f"Something between here and Cloudflare answered {origin.words()} (HTTP {status}, {what}). It says nothing "
         "about the token or the account. Check the base URL, the proxy and the network. Nothing is lost: run again.",
         status=status,
-        path=origin.path,
-        account_id=origin.account_id,
         reason=what,
         retryable=True,
     )
@@ -177,13 +146,12 @@ def unusable(
     origin: Origin, status: int, what: str, *, code: int | None = None, reason: str | None = None
 ) -> InvalidAnswerError:
     """The error for an answer that cannot be used, which asking again may mend."""
-    return InvalidAnswerError(
-        f"The answer of {origin.words()} cannot be used ({_numbers(status, code)}): {what}. "
+    return origin.error(
+        InvalidAnswerError,
+        f"The answer of {origin.words()} cannot be used ({numbers(status, code)}): {what}. "
         "Run again later; if it stays, check the base URL and what is between you and the API.",
         status=status,
         code=code,
-        path=origin.path,
-        account_id=origin.account_id,
         reason=reason or what,
         retryable=True,
     )
@@ -197,13 +165,12 @@ def _refusal(status: int, body: bytes, origin: Origin) -> ApiError:
     code, reason = _complaint(document, origin)
     kind, advice = _verdict(status, codes)
     who = "Cloudflare refused" if codes else "No proper answer to"
-    message = f"{who} {origin.words()} ({_numbers(status, code)})"
-    return kind(
+    message = f"{who} {origin.words()} ({numbers(status, code)})"
+    return origin.error(
+        kind,
         f"{message}: {reason}. {advice}" if reason else f"{message}. {advice}",
         status=status,
         code=code,
-        path=origin.path,
-        account_id=origin.account_id,
         reason=reason,
         retryable=status in (408, 429) or status >= 500 or kind is RateLimitedError,
     )
@@ -254,5 +221,6 @@ def _codes(document: object) -> Iterator[int]:
                 yield int(code)
 
 
-def _numbers(status: int, code: int | None) -> str:
+def numbers(status: int | None, code: int | None) -> str:
+    """HTTP status and the API's own code, for a message."""
     return f"HTTP {status}" if code is None else f"HTTP {status}, code {code}"

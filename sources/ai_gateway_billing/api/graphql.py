@@ -86,11 +86,5 @@ def _refusal(origin: Origin, errors: object) -> ApiError:
 
 
 def _error(kind: type[ApiError], origin: Origin, reason: str, advice: str, *, retryable: bool = False) -> ApiError:
-    return kind(
-        f"Cloudflare refused {origin.words()} (HTTP 200): {reason}. {advice}",
-        status=200,
-        path=origin.path,
-        account_id=origin.account_id,
-        reason=reason,
-        retryable=retryable,
-    )
+    message = f"Cloudflare refused {origin.words()} (HTTP 200): {reason}. {advice}"
+    return origin.error(kind, message, status=200, reason=reason, retryable=retryable)

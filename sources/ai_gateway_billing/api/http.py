@@ -138,11 +138,10 @@ class Wire:
             self._pace.wait(self.hold_limit_s)
             failure = None
         except HoldTooLongError as error:
-            failure = RateLimitedError(
+            failure = origin.error(
+                RateLimitedError,
                 f"Cloudflare limits the requests of this token: {origin.words()} would have to wait "
                 f"{error.seconds:.0f} s more. Nothing is lost: run again after that.",
-                path=origin.path,
-                account_id=origin.account_id,
             )
         if failure:  # raised here, so that no cause hangs on it
             self._health.limited = True
@@ -207,11 +206,10 @@ class Wire:
         reason = what_broke(error, origin.secret)
         if status is not None:
             return unusable(origin, status, f"it was cut off ({reason})")
-        return UnreachableError(
+        return origin.error(
+            UnreachableError,
             f"{self.host} did not answer {origin.words()} ({reason}). {self.route.advice(reason)} "
             "Nothing is lost: run again.",
-            path=origin.path,
-            account_id=origin.account_id,
             reason=reason,
             retryable="CERTIFICATE_VERIFY_FAILED" not in reason,
         )

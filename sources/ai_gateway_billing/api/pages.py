@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from ai_gateway_billing.errors import PagesInconsistentError
 
-from .envelope import Origin, drifted
+from .envelope import Origin, drifted, objects
 
 PAGE_CAP: Final = 1000
 FULL_READS: Final = 3
@@ -109,9 +109,7 @@ class Pages:
 
     def _page(self, number: int) -> Page:
         result = self.fetch(number)
-        rows, pagination = result.get("invoices"), result.get("pagination")
-        if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
-            raise drifted(self.origin, "`invoices` is no list of objects")
+        rows, pagination = objects(result.get("invoices"), self.origin, "`invoices`"), result.get("pagination")
         if not (isinstance(pagination, dict) and isinstance(pagination.get("has_more"), bool)):
             raise drifted(self.origin, "`pagination.has_more` is missing")
         total, number_sent = pagination.get("total_count"), pagination.get("page")
@@ -189,9 +187,7 @@ def _listing(reading: _Reading) -> Listing:
 
 
 def _inconsistent(origin: Origin, what: str) -> PagesInconsistentError:
-    return PagesInconsistentError(
-        f"No complete list of {origin.words()}: {what}", path=origin.path, account_id=origin.account_id
-    )
+    return origin.error(PagesInconsistentError, f"No complete list of {origin.words()}: {what}")
 
 
 def _key(row: Row) -> str:

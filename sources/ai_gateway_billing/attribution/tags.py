@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from ai_gateway_billing.api import envelope
+from ai_gateway_billing.api import bodies
 from ai_gateway_billing.rows import unknown
 
 _LONGEST = 200
@@ -42,7 +42,7 @@ def _parsed(metadata: object) -> dict[str, Any]:
     if not isinstance(metadata, str) or len(metadata) > _LARGEST:
         return {}
     try:
-        found = envelope.parse(metadata.encode())
+        found = bodies.parse(metadata.encode())
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

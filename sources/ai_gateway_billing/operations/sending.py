@@ -14,7 +14,7 @@ import httpx
 from ai_gateway_billing.api.bodies import TooLargeError
 from ai_gateway_billing.api.connections import Connections, body_of
 from ai_gateway_billing.api.endpoints import BASE_URL, SPENDING_LIMIT
-from ai_gateway_billing.api.envelope import Origin, judge
+from ai_gateway_billing.api.envelope import Origin, judge, numbers
 from ai_gateway_billing.api.environment import Route, route
 from ai_gateway_billing.api.http import Connected, what_broke
 from ai_gateway_billing.api.inputs import checked_base_url, checked_token
@@ -155,11 +155,10 @@ class Sender(Connected):
             was_sent = not isinstance(error, _NOT_SENT)
         if was_sent and operation.is_change:
             raise unknown(operation, reason)
-        raise UnreachableError(
+        raise origin.error(
+            UnreachableError,
             f"{self._host} did not answer {origin.words()} ({reason}). Nothing was changed. "
             f"{self._route.advice(reason)} Then run again.",
-            path=origin.path,
-            account_id=origin.account_id,
             reason=reason,
         )
 
@@ -167,12 +166,11 @@ class Sender(Connected):
 def unknown(operation: Operation[Any], reason: str, status: int | None = None) -> OutcomeUnknownError:
     """The error for a change that was sent and then lost sight of."""
     origin = Origin(operation.path, operation.account_id)
-    return OutcomeUnknownError(
+    return origin.error(
+        OutcomeUnknownError,
         f"{operation.method} {origin.words()} was sent, but no answer says what happened ({reason}). Whether it "
         f"happened is unknown: do not send it again before you know. {operation.find_out}",
         status=status,
-        path=origin.path,
-        account_id=origin.account_id,
         reason=reason,
     )
 
@@ -180,8 +178,9 @@ def unknown(operation: Operation[Any], reason: str, status: int | None = None) -
 def _explained(operation: Operation[Any], origin: Origin, error: ApiError) -> ApiError:
     """The refusal in the words of its operation; the same error where there is nothing to add."""
     is_open = isinstance(error, ForeignAnswerError | InvalidAnswerError | ServerError) or error.status == 408
+    told, said = numbers(error.status, error.code), f": {error.reason}" if error.reason else ""
     if is_open and operation.is_change:
-        return unknown(operation, _numbers(error) + (f": {error.reason}" if error.reason else ""), error.status)
+        return unknown(operation, told + said, error.status)
     words = operation.words.get(error.status or 0)
     if words is None and error.status == 403 and operation.method != "GET":
         words = _NO_PERMISSION
@@ -190,9 +189,8 @@ def _explained(operation: Operation[Any], origin: Origin, error: ApiError) -> Ap
     if words is None:
         return error
     kind = PaymentDeclinedError if error.status == 402 else type(error)
-    said = f": {error.reason}" if error.reason else ""
     return kind(
-        f"Cloudflare refused {operation.method} {origin.words()} ({_numbers(error)}){said}. {words}",
+        f"Cloudflare refused {operation.method} {origin.words()} ({told}){said}. {words}",
         status=error.status,
         code=error.code,
         path=error.path,
@@ -207,13 +205,5 @@ def _unusable(operation: Operation[Any], origin: Origin, problem: str) -> ApiErr
     kind: type[ApiError] = InvalidAnswerError
     if operation.is_change:
         kind, advice = OutcomeUnknownError, f"It was accepted: do not send it again. {operation.find_out}"
-    return kind(
-        f"The answer of {operation.method} {origin.words()} cannot be used: {problem}. {advice}",
-        status=200,
-        path=origin.path,
-        account_id=origin.account_id,
-    )
-
-
-def _numbers(error: ApiError) -> str:
-    return f"HTTP {error.status}" if error.code is None else f"HTTP {error.status}, code {error.code}"
+    message = f"The answer of {operation.method} {origin.words()} cannot be used: {problem}. {advice}"
+    return origin.error(kind, message, status=200)
