@@ -162,7 +162,6 @@ ELSEWHERE = {
     "commands/telling": "commands/test_check",
     # Declarations and nothing else: every field of every table is tried as what it is declared to be.
     "rows/estimated": "rows/test_tables",
-    "rows/ours": "rows/test_tables",
     # Read and written by others, and tried where those ask and print.
     "answers/layouts": "commands/test_answering",
     "answers/statements": "answers/test_questions",

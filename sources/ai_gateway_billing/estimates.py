@@ -214,8 +214,7 @@ def _gateways(run: Extraction) -> Iterator[Any]:
         counts: Counter[str] = Counter()
         for row in rows:
             counts.update(versions.row_counts("gateways", row))
-        told = [unknown.rejected(error, sent) for error, sent in reading.told]
-        return Part(rejected=refused) if refused else Part([*marker, *items], counts, told=told)
+        return Part(rejected=refused) if refused else Part([*marker, *items], counts, told=reading.unreadable())
 
     if markers:
         date_versions(run)

@@ -13,7 +13,7 @@ from dlt.common.time import ensure_pendulum_datetime
 from dlt.extract.exceptions import CurrentSourceNotAvailable
 
 from ai_gateway_billing.rows import stored
-from ai_gateway_billing.rows.tables import TABLES
+from ai_gateway_billing.rows.tables import TABLES, below
 
 from .extraction import Extraction
 
@@ -49,9 +49,8 @@ def is_made(resource: str) -> bool:
         schema, table = dlt.current.source_schema(), dlt.current.resource().compute_table_schema()
     except CurrentSourceNotAvailable:
         return False
-    children = {name: columns for name, columns in TABLES.items() if name.startswith(f"{resource}__")}
     present = {name: set(schema.tables[name]["columns"]) for name in schema.data_table_names(seen_data_only=True)}
-    wanted: dict[str, Iterable[str]] = {resource: table["columns"], **children}
+    wanted: dict[str, Iterable[str]] = {resource: table["columns"]} | {name: TABLES[name] for name in below(resource)}
     return all(set(columns) <= present.get(name, set()) for name, columns in wanted.items())
 
 

@@ -27,10 +27,7 @@ from ai_gateway_billing.usage.windows import Grouping
 
 from .errors import RecordError
 from .extraction import OTHERS_BEGIN, Extraction, Jobs, Runs
-from .merging import VERSIONS
-from .merging import date_versions as _date_versions
-from .merging import is_made as _is_made
-from .merging import markers_go as _markers_go
+from .merging import VERSIONS, date_versions, is_made, markers_go
 from .outcome import Part
 
 _GIVE_UP_AFTER = 3
@@ -66,7 +63,7 @@ def resources(runs: Runs, include_sensitive: bool) -> Sequence[DltResource]:  # 
         """One row per account and invoice. The newest are read each time, all of them once a day."""
         tables = arrow.batches(_invoice_tables(runs.of("invoices"), invoice_columns))
         yield OTHERS_BEGIN
-        yield from arrow.worth_loading(tables, invoice_columns, _is_made("invoices"))
+        yield from arrow.worth_loading(tables, invoice_columns, is_made("invoices"))
 
     @dlt.resource(
         name="invoice_preview",
@@ -131,7 +128,7 @@ def _usage(run: Extraction, grouping: Grouping) -> Iterator[Any]:
         tables = _usage_tables(run, grouping) if grouping in run.groupings else ()
         table = buckets.TABLE[grouping]
         yield OTHERS_BEGIN
-        yield from arrow.worth_loading(tables, TABLES[table], _is_made(table))
+        yield from arrow.worth_loading(tables, TABLES[table], is_made(table))
     finally:
         run.usage_under_way.discard(grouping)
 
@@ -160,7 +157,7 @@ def _usage_tables(run: Extraction, grouping: Grouping) -> Iterator[pa.Table]:
     }
     make = partial(_window, buckets.TABLE[grouping], _seen_types())
     tables = load.tables(run.each(buckets.TABLE[grouping], jobs, make, _GIVE_UP_AFTER))
-    return tables if _markers_go() else map(_without_markers, tables)
+    return tables if markers_go() else map(_without_markers, tables)
 
 
 def _elapsed(kept: dict[str, Any], run: Extraction) -> timedelta:
@@ -203,7 +200,7 @@ def _invoice_tables(run: Extraction, columns: Columns) -> Iterator[pa.Table]:
         stored.listed(),
         stored.invoices,
         _seen_types(),
-        marks=_markers_go(),
+        marks=markers_go(),
         elapsed=_elapsed(state, run),
     )
     reader, extent = InvoiceReader(run.client), run.extent
@@ -213,25 +210,25 @@ def _invoice_tables(run: Extraction, columns: Columns) -> Iterator[pa.Table]:
 
 def _snapshots(run: Extraction, resource: str) -> Iterator[Any]:
     nothing = OF_RESOURCE[resource].nothing
-    seen_types, markers_go = _seen_types(), _markers_go()
-    current, is_made = stored.open_versions() if markers_go else {}, _is_made(resource)
+    seen_types, marks, is_new = _seen_types(), markers_go(), not is_made(resource)
+    current = stored.open_versions() if marks else {}
 
     def make(reading: Reading, answer: Any) -> Part:
         account_id = reading.account_id
-        marker = [versions.withdrawn(account_id, resource, reading.now)] if markers_go else []
+        marker = [versions.withdrawn(account_id, resource, reading.now)] if marks else []
         if nothing and nothing.is_said_in(answer):
-            is_news = account_id in current or not is_made
+            is_news = account_id in current or is_new
             return Part(marker if is_news else [], skipped=nothing.words)
         try:
             row = records.row(resource, answer, reading)
         except RecordError as error:
             return Part(rejected=[unknown.rejected(error, answer)])
         counts, is_whole = versions.row_counts(resource, row), versions.reaches_every_table(resource, row)
-        row = identity.identified(resource, row) if markers_go else row
+        row = identity.identified(resource, row) if marks else row
         item, kinds = versions.hinted(resource, row, seen_types)
         content = [*([] if is_whole else marker), item]
         # dlt would find out that it has the version, and take its time; but what it makes anew may lack rows of it.
-        if is_made and row["_dlt_id"] == current.get(account_id):
+        if not is_new and row["_dlt_id"] == current.get(account_id):
             content, counts = [], dict.fromkeys(counts, 0)
         return Part(content, counts, told=reading.unreadable(), unknown=kinds)
 
@@ -239,8 +236,8 @@ def _snapshots(run: Extraction, resource: str) -> Iterator[Any]:
     contents = _parts(run, resource, jobs, make)
     yield OTHERS_BEGIN
     for number, batch in enumerate(versions.batches(item for content in contents for item in content)):
-        if markers_go and not number:
-            _date_versions(run)
+        if marks and not number:
+            date_versions(run)
         yield batch
-    if not is_made:
+    if is_new:
         yield dlt.mark.materialize_table_schema()  # last, so that `add_limit(1)` gives a row

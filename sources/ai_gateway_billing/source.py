@@ -17,9 +17,8 @@ from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.api.endpoints import BASE_URL, PERMISSION
 from ai_gateway_billing.api.inputs import checked_base_url
 from ai_gateway_billing.rows import bookkeeping
-from ai_gateway_billing.rows.tables import DATASET
+from ai_gateway_billing.rows.tables import DATASET, GROUPING_OF
 from ai_gateway_billing.usage import windows
-from ai_gateway_billing.usage.buckets import TABLE
 from ai_gateway_billing.usage.cursors import Extent
 
 from . import clock
@@ -41,7 +40,7 @@ class BillingSource(DltSource):
 
     def with_resources(self, *resource_names: str) -> DltSource:
         """A copy with just these resources selected."""
-        coverage = ["usage_coverage"] if set(resource_names) & set(TABLE.values()) else []
+        coverage = ["usage_coverage"] if set(resource_names) & GROUPING_OF.keys() else []
         gaps = (
             ["gateway_usage_gaps"]
             if set(resource_names) & {"gateway_usage_hourly", "gateway_usage_tags_hourly"}

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from ai_gateway_billing.errors import DatabaseError, SettingsError
-from ai_gateway_billing.rows.tables import ATTRIBUTION, DATASET, RESOURCES, TABLES
+from ai_gateway_billing.rows.tables import ATTRIBUTION, DATASET, GROUPING_OF, RESOURCES, TABLES
 
 from . import raw
 from .read import first_lines
@@ -40,7 +40,6 @@ _UNKNOWN_FIELDS = """
     from ai_gateway_billing.unknown_fields
     order by first_seen_at desc, table_name, field
 """
-_USAGE = {"usage_hourly": "hour", "usage_daily": "day"}
 _NEWEST = {
     "gateway_usage_hourly": "hour",
     "gateway_usage_tags_hourly": "hour",
@@ -106,7 +105,7 @@ def holdings(connection: duckdb.DuckDBPyConnection) -> list[Holding]:
     coverage = _by_key(connection, _COVERAGE) if "usage_coverage" in present else {}
     found = []
     for key in sorted(counts.keys() | states.keys(), key=lambda key: (key[0], _position(key[1]))):
-        read = coverage.get((key[0], _USAGE.get(key[1], "")))
+        read = coverage.get((key[0], GROUPING_OF.get(key[1], "")))
         found.append(
             Holding._make(
                 (

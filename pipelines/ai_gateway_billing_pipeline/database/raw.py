@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 
 from ai_gateway_billing.rows import bookkeeping
-from ai_gateway_billing.rows.tables import DATASET, TABLES
+from ai_gateway_billing.rows.tables import DATASET, GROUPING_OF, TABLES, below
 
 OURS = {
     "account_names": dict.fromkeys(("account_id", "name", "alias"), "varchar") | {"named_at": "timestamptz"},
@@ -47,7 +47,6 @@ _COLUMNS: dict[str, dict[str, str]] = {
     table: {name: _TYPES[hint["data_type"]] for name, hint in hints.items()}
     for table, hints in (TABLES | bookkeeping.COLUMNS).items()
 } | OURS
-_USAGE = {"usage_hourly", "usage_daily"}
 _NAME = re.compile(rf"\b{DATASET}\.(\w+)")
 
 
@@ -69,8 +68,8 @@ def present(connection: duckdb.DuckDBPyConnection) -> Present:
 
 def made_for(loaded: Collection[str]) -> set[str]:
     """The tables that a load of these resources makes, whatever it finds: their own, those below, and the coverage."""
-    below = {name for name in TABLES if name.startswith(tuple(f"{resource}__" for resource in loaded))}
-    return {*loaded, *below, *({"usage_coverage"} if _USAGE & set(loaded) else ())}
+    children = {child for resource in loaded for child in below(resource)}
+    return {*loaded, *children, *({"usage_coverage"} if GROUPING_OF.keys() & set(loaded) else ())}
 
 
 def budgets(connection: duckdb.DuckDBPyConnection) -> set[tuple[Any, ...]]:

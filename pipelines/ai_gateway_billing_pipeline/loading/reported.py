@@ -8,9 +8,10 @@ It is worked out from usage and coverage alone, so a load that is run again writ
 from collections.abc import Collection
 from datetime import datetime
 
+from ai_gateway_billing.rows.tables import GROUPING_OF
+
 from .sql import Sql, tables
 
-_GROUPINGS = {"usage_hourly": "hour", "usage_daily": "day"}
 _SAME = """
     old.account_id = found.account_id and old."grouping" = found."grouping" and old.period = found.period
         and old.starts = found.starts
@@ -70,8 +71,8 @@ def record(sql: Sql, account_ids: Collection[str], now: datetime) -> None:
     present = tables(sql)
     if "usage_coverage" not in present or not account_ids:
         return
-    for table in _GROUPINGS.keys() & present:
+    for table in GROUPING_OF.keys() & present:
         places = ", ".join(["%s"] * len(account_ids))
-        found = _FOUND.format(table=table, grouping=_GROUPINGS[table], accounts=places)
+        found = _FOUND.format(table=table, grouping=GROUPING_OF[table], accounts=places)
         sql.execute(_CHANGE.format(found=found, same=_SAME), now, *account_ids, now)
         sql.execute(_ADD.format(found=found, same=_SAME), now, now, *account_ids, now)

@@ -58,7 +58,7 @@ class Front:
 
     def moved_on(self, items: Iterable[Item], kinds: Mapping[str, str]) -> "Front":
         """The front with these, of the kinds by their keys, before the others."""
-        found = {mark(item): _known(item, kinds[invoice_kinds.key(item)]) for item in items}
+        found = {mark(item): Known(_content(item), kinds[invoice_kinds.key(item)]) for item in items}
         return Front({**found, **{name: each for name, each in self.invoices.items() if name not in found}}, self.count)
 
     def as_text(self) -> str:
@@ -83,10 +83,6 @@ def mark(item: Item) -> str:
 def is_final(item: Item) -> bool:
     """Whether its status is one of those that an invoice keeps."""
     return str(item.get("status")).lower() in _FINAL
-
-
-def _known(item: Item, kind: str) -> Known:
-    return Known(_content(item), kind)
 
 
 def _content(item: Item) -> str:

@@ -10,8 +10,7 @@ from typing import Any
 from ai_gateway_billing.outcome import Outcomes, Quarantined
 
 from . import unknown
-from .fields import OURS, TEXT, TIME, Columns, Field, Fields, columns
-from .ours import ACCOUNT_KEY, DELETED
+from .fields import ACCOUNT_KEY, DELETED, OURS, TEXT, TIME, Columns, Field, Fields, columns
 from .records import Row
 
 _KEY = {"primary_key": True}

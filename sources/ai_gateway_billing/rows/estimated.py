@@ -4,7 +4,11 @@ Which fields the analytics offer differs by account and time: what they do not o
 """
 
 from .fields import (
+    ACCOUNT,
+    ACCOUNT_KEY,
+    ACCOUNT_MERGED,
     CLAIM,
+    DELETED,
     ESTIMATE,
     FLAG,
     HOUR,
@@ -15,11 +19,11 @@ from .fields import (
     TALLY,
     TEXT,
     TIME,
+    WITHDRAWN,
     Field,
     Fields,
     Group,
 )
-from .ours import ACCOUNT, ACCOUNT_KEY, ACCOUNT_MERGED, DELETED, WITHDRAWN
 
 _HOUR: Fields = {
     "account_id": ACCOUNT_MERGED,

@@ -96,6 +96,19 @@ class Group:
 
 Fields = Mapping[str, Field | Group]
 
+# --- what the load adds to many tables -----------------------------------------------------------------------------
+
+_ACCOUNT = "Cloudflare account id, 32 hex characters"
+_WITHDRAWN = "Always NULL here: during a load it marks what the API no longer returns"
+
+ACCOUNT = Field(TEXT, OURS, _ACCOUNT)
+ACCOUNT_KEY = Field(TEXT, OURS, _ACCOUNT, hints={"primary_key": True})
+ACCOUNT_MERGED = Field(TEXT, OURS, _ACCOUNT, hints={"merge_key": True})
+WITHDRAWN = Field(FLAG, OURS, _WITHDRAWN, hints={"nullable": True})
+DELETED = Field(FLAG, OURS, _WITHDRAWN, hints={"nullable": True, "hard_delete": True})
+
+# --- the columns of tables -----------------------------------------------------------------------------------------
+
 
 def columns(fields: Fields, *, sensitive: bool = False) -> Columns:
     """The columns of a table, or those that it has only when sensitive ones are asked for."""

@@ -44,10 +44,6 @@ class Reading:
         """What could not be read, as far as it may be kept."""
         return [unknown.rejected(error, sent) for error, sent in self.told]
 
-    def instant(self, value: Any) -> datetime:
-        """Unix time of either unit as UTC."""
-        return values.instant(value, self.now)
-
 
 def row(table: str, item: Any, reading: Reading) -> Row:
     """One row of the table, with the rows of its child tables inside, and every field that is not declared."""

@@ -5,11 +5,17 @@ unit (cents most likely), `quantity` and `pricing__unit_amount_decimal` have non
 for the views to add up is refused: usage of 10^10 and more, amounts of 10^12, quantities of 10^16.
 """
 
+from typing import Literal
+
 from . import estimated
 from .fields import (
+    ACCOUNT,
+    ACCOUNT_KEY,
+    ACCOUNT_MERGED,
     COUNT,
     CURRENCY,
     DAY,
+    DELETED,
     EXPECTED,
     FLAG,
     INFORMATIVE,
@@ -24,6 +30,7 @@ from .fields import (
     TEXT,
     TIME,
     USAGE,
+    WITHDRAWN,
     Columns,
     Field,
     Fields,
@@ -31,10 +38,12 @@ from .fields import (
     columns,
     with_children,
 )
-from .ours import ACCOUNT, ACCOUNT_KEY, ACCOUNT_MERGED, DELETED, WITHDRAWN
 
 DATASET = "ai_gateway_billing"
 """The dlt source's name, and the schema of the raw tables unless somebody chooses another."""
+
+GROUPING_OF: dict[str, Literal["hour", "day"]] = {"usage_hourly": "hour", "usage_daily": "day"}
+"""The tables of usage, with what they are grouped by."""
 
 _STATUS = "draft, open, paid, uncollectible, void, or what the API adds"
 
@@ -194,6 +203,11 @@ SENSITIVE: dict[str, Columns] = {
     table: found for table, fields in FIELDS.items() if (found := columns(fields, sensitive=True))
 }
 """The columns that a table has only when they are asked for."""
+
+
+def below(table: str) -> list[str]:
+    """Its child tables, at every level."""
+    return [name for name in TABLES if name.startswith(f"{table}__")]
 
 
 def columns_of(table: str, include_sensitive: bool) -> Columns:

@@ -1,5 +1,6 @@
 """Snapshot rows on their way to dlt: what ends a version, how many rows there are, hints for unknown fields."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -22,10 +23,9 @@ def hints(columns: Columns) -> Any:
 
 def nested_hints(resource: str, more: Mapping[str, Columns] = MappingProxyType({})) -> Any:
     """The hints of all child tables as dlt takes them, with those for their unknown fields. None without children."""
-    children = [name for name in tables.TABLES if name.startswith(f"{resource}__")]
     return {
         tuple(name.split("__")[1:]): dlt.mark.make_nested_hints(columns=hints(tables.TABLES[name] | more.get(name, {})))
-        for name in children
+        for name in tables.below(resource)
     } or None
 
 
@@ -54,7 +54,7 @@ def _filled(table: str, now: datetime) -> Row:
 
 def reaches_every_table(table: str, row: Row) -> bool:
     """Whether the snapshot has rows in all of its child tables."""
-    return row_counts(table, row).keys() == {name for name in tables.TABLES if f"{name}__".startswith(f"{table}__")}
+    return row_counts(table, row).keys() == {table, *tables.below(table)}
 
 
 def batches(items: Iterable[Any], size: int = 500) -> Iterator[Any]:
@@ -83,10 +83,7 @@ def _children(table: str, row: Row) -> Iterator[tuple[str, Row]]:
 
 def row_counts(table: str, row: Row) -> dict[str, int]:
     """How many rows of each table the snapshot makes."""
-    counts: dict[str, int] = {}
-    for name, _ in _children(table, row):
-        counts[name] = counts.get(name, 0) + 1
-    return counts
+    return Counter(name for name, _ in _children(table, row))
 
 
 def hinted(resource: str, row: Row, seen_types: dict[str, str]) -> tuple[Any, dict[str, dict[str, str]]]:

@@ -18,12 +18,12 @@ from ai_gateway_billing.errors import RecordError
 from ai_gateway_billing.rows import arrow, records, unknown, values
 from ai_gateway_billing.rows.fields import OURS
 from ai_gateway_billing.rows.records import Reading, Row
-from ai_gateway_billing.rows.tables import FIELDS, TABLES
+from ai_gateway_billing.rows.tables import FIELDS, GROUPING_OF, TABLES
 
 from . import windows
 from .windows import Window
 
-TABLE: dict[windows.Grouping, str] = {"hour": "usage_hourly", "day": "usage_daily"}
+TABLE: dict[windows.Grouping, str] = {grouping: table for table, grouping in GROUPING_OF.items()}
 _SCHEMAS = {grouping: arrow.schema_of(TABLES[table]) for grouping, table in TABLE.items()}
 _ZERO = Decimal(0)
 _KNOWN = frozenset(name for name, each in FIELDS["usage_hourly"].items() if each.need is not OURS)
@@ -149,7 +149,9 @@ def _row_by_row(history: list[Any], window: Window, reading: Reading) -> Buckets
     rows, items = [row for row, _ in pairs], [item for _, item in pairs]
     marked = rows + ([] if None in unsure else _markers(rows, unsure, window, reading))
     table = arrow.table(marked, TABLES[TABLE[window.grouping]])
-    more = {} if all(item.keys() == _KNOWN for item in items) else _unknown(items, reading)
+    more = (
+        {} if all(item.keys() == _KNOWN for item in items) else unknown.typed(items, _KNOWN, reading.include_sensitive)
+    )
     return Buckets(window, reading.account_id, arrow.append(table, more), len(rows), rejected)
 
 
@@ -174,10 +176,6 @@ def _sort_out(
     return list(pairs.values()), rejected
 
 
-def _unknown(items: list[Row], reading: Reading) -> dict[str, list[Any]]:
-    return unknown.typed(items, _KNOWN, reading.include_sensitive)
-
-
 def _row(item: Any, window: Window, reading: Reading) -> Row:
     table = TABLE[window.grouping]
     row = records.documented(table, item, reading)
@@ -197,7 +195,7 @@ def _markers(rows: list[Row], unsure: set[datetime | None], window: Window, read
 
 def _bucket_of(payload: Any, window: Window, reading: Reading) -> datetime | None:
     try:
-        start = reading.instant(values.mapping(payload).get("start_time"))
+        start = values.instant(values.mapping(payload).get("start_time"), reading.now)
     except ValueError:
         return None
     return windows.floor(window.grouping, start)
