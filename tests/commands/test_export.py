@@ -13,8 +13,8 @@ import duckdb
 import pytest
 
 from ai_gateway_billing.errors import BillingError, SettingsError
+from ai_gateway_billing_pipeline.database.scope import Days
 from ai_gateway_billing_pipeline.exporting import exports, writers
-from ai_gateway_billing_pipeline.exporting.selection import Days
 from ai_gateway_billing_pipeline.settings import Store
 from support.command import Ran, aig, run_python
 from support.constants import OTHER

@@ -10,7 +10,8 @@ import duckdb
 import pytest
 
 from ai_gateway_billing.errors import SettingsError
-from ai_gateway_billing_pipeline.exporting.selection import ALL, ROWS, Days, Field, select
+from ai_gateway_billing_pipeline.database.scope import ALL, Days
+from ai_gateway_billing_pipeline.exporting.selection import ROWS, Field, select
 
 
 def taken(

@@ -17,10 +17,10 @@ pytest.importorskip("altair", reason="the extra `report` is not installed: make 
 pytest.importorskip("vl_convert", reason="the extra `report` is not installed: make .venv/.notebooks")
 
 from ai_gateway_billing_pipeline.database import read
+from ai_gateway_billing_pipeline.database.scope import Days
 from ai_gateway_billing_pipeline.report import charts, formats, questions, sections
 from ai_gateway_billing_pipeline.report import page as report
 from ai_gateway_billing_pipeline.report.drawing import NOTEBOOK_MIME
-from ai_gateway_billing_pipeline.report.questions import Days
 from support.constants import ACCOUNT, OTHER, ROOT
 from support.demo_history import DEMO_ACCOUNT_ID, EMPTY_ACCOUNT_ID, built
 from support.raw_tables import at, database, invoice, named, used

@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from ai_gateway_billing_pipeline.database.scope import Days
 from ai_gateway_billing_pipeline.report import questions
-from ai_gateway_billing_pipeline.report.questions import Days
 from support.demo_history import EMPTY_ACCOUNT_ID, built
 
 ASKED = [

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ai_gateway_billing.outcome import Outcome
     from ai_gateway_billing_pipeline.loading.load import Options
     from ai_gateway_billing_pipeline.loading.result import Result
-    from ai_gateway_billing_pipeline.settings import Settings
+    from ai_gateway_billing_pipeline.settings import Settings, Store
 
 STOPPED = "Stopped. The database still contains the last complete load. Run again."
 _FAILURES_TOLD = 20
@@ -51,7 +51,7 @@ class Attempt:
             result = loading.load(resolved, asked, client, lambda: datetime.now(UTC), listener)
         if not self._as_json and not logs.is_quiet():
             with exits.unheard():
-                _show(result, resolved)
+                _show(result, self._store)
         _tell_failures(result)
         self._sum_up(result.as_json(), is_bad=bool(result.exit_code))
         failures = () if result.worth_publishing else result.outcomes.failures().values()
@@ -96,17 +96,17 @@ def attempted(shared: options.Loading) -> Iterator[Attempt]:
             raise
 
 
-def _show(result: "Result", resolved: "Settings") -> None:
+def _show(result: "Result", store: "Store") -> None:
     """The table, the cost of the load, and where its rows are now."""
     _print_one(result) if len(result.accounts) == 1 else _print_many(result)
     sys.stdout.write(f"\n{result.requests} requests in {result.seconds:.1f} s.\n")
     if not result.worth_publishing:
-        done = "published" if resolved.destination == "duckdb" else "loaded"
+        done = "published" if store.is_file else "loaded"
         sys.stdout.write(f"Nothing was {done}. The database is unchanged.\n")
-    elif resolved.destination == "duckdb":
-        sys.stdout.write(f"Published to {resolved.database}\n")
+    elif store.is_file:
+        sys.stdout.write(f"Published to {store}\n")
     else:
-        sys.stdout.write(f"Loaded into {resolved.destination}.\n")
+        sys.stdout.write(f"Loaded into {store}.\n")
 
 
 def _tell_failures(result: "Result") -> None:

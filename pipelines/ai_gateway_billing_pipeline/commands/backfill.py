@@ -53,7 +53,8 @@ def backfill(
 def _range(first: str, last: str) -> tuple[date, date]:
     from ai_gateway_billing.usage.windows import EARLIEST
 
-    begin, end = options.closed_days(first, last)
+    options.days(first, last)
+    begin, end = options.day("--from", first), options.day("--to", last)
     today = datetime.now(UTC).date()
     for option, day in (("--from", begin), ("--to", end)):
         if day > today:

@@ -13,8 +13,8 @@ from ai_gateway_billing_pipeline.terminal import logs
 from . import answering, options
 
 if TYPE_CHECKING:
+    from ai_gateway_billing_pipeline.database.scope import Days
     from ai_gateway_billing_pipeline.exporting.exports import Charges, Exported
-    from ai_gateway_billing_pipeline.exporting.selection import Days
     from ai_gateway_billing_pipeline.settings import Store
 
 _UNIT_NOTE = (
@@ -45,8 +45,8 @@ def export(
     as_json: options.Json = False,
 ) -> None:
     """Export a view as a file. `focus` are the charges as FinOps FOCUS 1.3 (Cost and Usage)."""
+    from ai_gateway_billing_pipeline.database.scope import Days
     from ai_gateway_billing_pipeline.exporting import exports
-    from ai_gateway_billing_pipeline.exporting.selection import Days
     from ai_gateway_billing_pipeline.terminal import values
 
     days = Days(*options.days(first, last))

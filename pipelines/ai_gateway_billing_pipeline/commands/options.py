@@ -239,12 +239,6 @@ def day(option: str, given: str) -> date:
     raise SettingsError(f"{option} {given} is not a date. Write it as YYYY-MM-DD.")
 
 
-def closed_days(first: str, last: str) -> tuple[date, date]:
-    """The same where both are given."""
-    days(first, last)
-    return day("--from", first), day("--to", last)
-
-
 def days(first: str | None, last: str | None) -> tuple[date | None, date | None]:
     """The days of `--from` and `--to`, both included. Raises `SettingsError` also when they are reversed."""
     begin = None if first is None else day("--from", first)

@@ -39,8 +39,8 @@ def report(
     """Write a spend report as one HTML page. It needs no network. Balance and runway show the latest state."""
     if missing := [name for name in ("altair", "vl_convert") if find_spec(name) is None]:
         raise SettingsError(f"{MISSING} ({' and '.join(missing)} missing)")
+    from ai_gateway_billing_pipeline.database.scope import Days
     from ai_gateway_billing_pipeline.report import page
-    from ai_gateway_billing_pipeline.report.questions import Days
     from ai_gateway_billing_pipeline.terminal import files, output, values
 
     path = options.output(target)

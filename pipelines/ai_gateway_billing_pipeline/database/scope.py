@@ -1,7 +1,7 @@
 """Of which accounts and of which time an answer is."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
 import duckdb
@@ -19,6 +19,29 @@ _ACCOUNTS = """
 _NAMED_AT_MOST = 10
 """Accounts that a message lists."""
 _WORD = 40
+
+
+class Days(NamedTuple):
+    """UTC days from `first` to `last`, both included; None is as far as there is anything."""
+
+    first: date | None = None
+    last: date | None = None
+
+    @property
+    def bounds(self) -> dict[str, datetime]:
+        """The same as instants, the end exclusive."""
+        after = self.last + timedelta(days=1) if self.last and self.last < date.max else date.max
+        return {
+            "first": datetime.combine(self.first or date(1, 1, 1), time(), UTC),
+            "until": datetime.combine(after, time(), UTC),
+        }
+
+    def __str__(self) -> str:
+        named = [f"{word} {day}" for word, day in zip(("from", "to"), self, strict=True) if day]
+        return " ".join(named) or "all days"
+
+
+ALL = Days()
 
 
 class Asked(NamedTuple):

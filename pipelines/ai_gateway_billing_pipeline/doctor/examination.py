@@ -27,7 +27,7 @@ from ai_gateway_billing.source import ai_gateway_billing, first_day
 from ai_gateway_billing_pipeline import configuration
 from ai_gateway_billing_pipeline.loading.result import nothing_loaded
 from ai_gateway_billing_pipeline.settings import Settings, client_for
-from ai_gateway_billing_pipeline.terminal import exits, output
+from ai_gateway_billing_pipeline.terminal import exits, values
 
 from . import analytics
 from .capacity import capacity
@@ -46,7 +46,7 @@ def run(settings: Settings, as_json: bool, more: Iterable[Check] = ()) -> int:
     checks = [*examine(settings, lambda: datetime.now(UTC)), *more]
     if as_json:
         worst = next(state for state in ("fail", "warn", "ok") if any(check.state == state for check in checks))
-        output.print_object({"status": worst, "checks": [check._asdict() for check in checks]})
+        values.print_object({"status": worst, "checks": [check._asdict() for check in checks]})
     else:
         for check in checks:
             whose = f" of {check.account_id}" if check.account_id else ""

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import duckdb
 
 from ai_gateway_billing_pipeline.database import scope, stores
+from ai_gateway_billing_pipeline.database.scope import ALL, Days
 from ai_gateway_billing_pipeline.settings import Store
 from ai_gateway_billing_pipeline.terminal import files
 
 from . import sheets, writers
 from .formats import Format
-from .selection import ALL, Days, select
+from .selection import select
 
 _TOTALS = """
     select BillingCurrency, count(*), count(*) filter (not x_IsFinal), sum(BilledCost), sum(EffectiveCost)

@@ -1,13 +1,13 @@
 """Which rows of which view an export takes: by days and accounts, where the view has them."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
 import duckdb
 
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing_pipeline.database import quoting, views
+from ai_gateway_billing_pipeline.database.scope import ALL, Days
 from ai_gateway_billing_pipeline.terminal.values import cut
 
 ROWS = "temp.exported"
@@ -34,29 +34,6 @@ _VIEWS = """
     where schema_name = 'spend' and database_name = current_database() and not internal
     order by view_name
 """
-
-
-class Days(NamedTuple):
-    """UTC days from `first` to `last`, both included; None is as far as there is anything."""
-
-    first: date | None = None
-    last: date | None = None
-
-    @property
-    def bounds(self) -> dict[str, datetime]:
-        """The same as instants, the end exclusive."""
-        after = self.last + timedelta(days=1) if self.last and self.last < date.max else date.max
-        return {
-            "first": datetime.combine(self.first or date(1, 1, 1), time(), UTC),
-            "until": datetime.combine(after, time(), UTC),
-        }
-
-    def __str__(self) -> str:
-        named = [f"{word} {day}" for word, day in zip(("from", "to"), self, strict=True) if day]
-        return " ".join(named) or "all days"
-
-
-ALL = Days()
 
 
 class Field(NamedTuple):

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 import altair as alt
 
+from ai_gateway_billing_pipeline.database.scope import Row
+
 from . import encodings, formats, sentences
 from .drawing import Figure, nothing
-from .questions import Row
 
 
 def per_day(rows: Sequence[Row]) -> Figure:

@@ -6,10 +6,12 @@ from decimal import Decimal
 
 import altair as alt
 
+from ai_gateway_billing_pipeline.database.scope import Row
+
 from . import encodings, formats
 from . import sentences_by_model as sentences
 from .drawing import Figure, nothing
-from .questions import OTHER_MODELS, Row
+from .questions import OTHER_MODELS
 
 
 def per_model(rows: Sequence[Row]) -> Figure:

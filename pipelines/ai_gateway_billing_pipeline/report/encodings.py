@@ -10,9 +10,10 @@ from typing import Any
 
 import altair as alt
 
+from ai_gateway_billing_pipeline.database.scope import Row
+
 from . import formats
 from .drawing import WIDTH
-from .questions import Row
 
 
 def data(rows: Any) -> alt.Data:

@@ -15,12 +15,12 @@ import duckdb
 
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing_pipeline.database import scope, stores
+from ai_gateway_billing_pipeline.database.scope import Days
 from ai_gateway_billing_pipeline.settings import Store
 from ai_gateway_billing_pipeline.terminal.values import cut, to_json
 
 from . import formats, questions, sections
 from .drawing import STYLED, Figure
-from .questions import Days
 from .sections import Table
 
 

@@ -5,30 +5,18 @@ so that an empty or one-day-old account answers with few rows or none, never wit
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date
 from importlib import resources
-from typing import Any, NamedTuple
+from typing import Any
 
 import duckdb
 
 from ai_gateway_billing.errors import redact
-
-Row = dict[str, Any]
+from ai_gateway_billing_pipeline.database.scope import ALL, Days, Row, fetch
 
 LARGEST = 6
 """Models that are named; the rest is one of `OTHER_MODELS`."""
 OTHER_MODELS = "other models"
 _FREE_TEXT = {"gateway", "model", "description", "status", "origin", "auto_topup_reason"}
-
-
-class Days(NamedTuple):
-    """A range of UTC days, both included; None leaves it open."""
-
-    first: date | None = None
-    last: date | None = None
-
-
-ALL = Days()
 
 
 def accounts(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -165,10 +153,8 @@ def _ask(
     connection: duckdb.DuckDBPyConnection, question: str, account: str | list[str] = "", days: Days = ALL
 ) -> list[Row]:
     sql = resources.files(__package__).joinpath("sql", f"{question}.sql").read_text("utf-8")
-    given = {"account": account, **days._asdict()}
-    cursor = connection.execute(sql, {name: value for name, value in given.items() if f"${name}" in sql})
-    names = [column[0] for column in cursor.description or []]
-    return [dict(zip(names, map(_readable, names, row), strict=True)) for row in cursor.fetchall()]
+    _, rows = fetch(connection, sql, {"account": account, **days._asdict()})
+    return [{name: _readable(name, value) for name, value in row.items()} for row in rows]
 
 
 def _readable(name: str, value: Any) -> Any:

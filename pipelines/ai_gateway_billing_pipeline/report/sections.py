@@ -11,11 +11,11 @@ from types import MappingProxyType
 
 import duckdb
 
+from ai_gateway_billing_pipeline.database.scope import ALL, Days, Row
 from ai_gateway_billing_pipeline.terminal.values import cut
 
 from . import charts, charts_by_model, formats, questions, sentences, sentences_by_model
 from .drawing import Figure, nothing
-from .questions import ALL, Days, Row
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
+from ai_gateway_billing_pipeline.database.scope import Row
+
 from .formats import count, day_name, hour_name, listed, money, month_name
-from .questions import Row
 
 _TOPUP_STATES = {
     "off": "; automatic top-up is off",

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from ai_gateway_billing_pipeline.database.scope import Row
+
 from .formats import day_name, listed, money, month_name, percent
-from .questions import OTHER_MODELS, Row
+from .questions import OTHER_MODELS
 
 
 def per_model(rows: Sequence[Row]) -> str:

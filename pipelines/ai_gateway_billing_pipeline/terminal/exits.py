@@ -39,7 +39,7 @@ def _run(command: Callable[[], object]) -> int:
     except BrokenPipeError:  # whoever read our output has had enough
         return PIPE_CLOSED
     except (KeyboardInterrupt, typer.Abort):
-        _say("Stopped.")
+        logs.tell("Stopped.")
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - whatever it is, a user shall not meet a traceback
         return report(error)
@@ -72,12 +72,12 @@ def report(error: Exception) -> int:
     usage = getattr(error, "format_message", None)
     if usage is not None:
         words = redact(usage().rstrip("."), limit=_USAGE)  # a misplaced word may be an address that opens a door
-        _say(f"Error: {words}. See --help.")
+        logs.tell(f"Error: {words}. See --help.")
         return 2
     if isinstance(error, BillingError):
-        _say("\n".join([f"Error: {error}", *getattr(error, "__notes__", [])]))
+        logs.tell("\n".join([f"Error: {error}", *getattr(error, "__notes__", [])]))
         return error.exit_code
-    _say(f"Error: {as_billing_error(error)}")
+    logs.tell(f"Error: {as_billing_error(error)}")
     return 1
 
 
@@ -91,7 +91,3 @@ def as_billing_error(error: Exception) -> BillingError:
     told = redact(logs.without_secrets(str(error)))
     advice = "Run again with --log-level debug for the traceback."
     return BillingError(f"Unexpected error: {told}. {advice}" if told else f"Unexpected error. {advice}")
-
-
-def _say(text: str) -> None:
-    logs.tell(text)

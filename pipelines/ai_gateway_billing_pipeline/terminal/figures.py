@@ -9,13 +9,12 @@ from typing import Literal
 
 from rich import box
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from . import output
 from .values import printable
 
-_ENDLESS = 10_000  # columns of a file or a pipe, where no line may be folded or cut
 _BAR = 16
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _EIGHTHS_UP = "▁▂▃▄▅▆▇█"
@@ -39,41 +38,27 @@ class Column:
 
 def show(columns: Sequence[Column], *, title: str, notes: Sequence[str] = (), has_head: bool = True) -> None:
     """Print them on standard output. Text from outside may be in any cell; nothing of it reaches the terminal's ear."""
-    screen = _screen()
+    screen = output.screen()
     table = _table(screen, columns, has_head=has_head)
     for spare in sorted({column.spare for column in columns} - {0}, reverse=True):
-        if not _is_too_wide(screen, table):
+        if not output.is_too_wide(screen, table):
             break
         table = _table(screen, [column for column in columns if column.spare < spare], has_head=has_head)
-    with screen.capture() as capture:
-        screen.print(Text(printable(title), style="bold"))
-        screen.print()
-        screen.print(table)
-        for note in notes:
-            screen.print()
-            screen.print(Text(printable(note)))
-    sys.stdout.writelines(line.rstrip() + "\n" for line in capture.get().splitlines())
+    below = [part for note in notes for part in (Text(), Text(printable(note)))]
+    output.write(screen, Text(printable(title), style="bold"), Text(), table, *below)
 
 
 def sparkline(amounts: Sequence[Decimal]) -> str:
     """A letter for each amount, the higher the more; nothing where the terminal cannot show it."""
-    if not _can_show_blocks(_screen()):
+    if not _can_show_blocks(output.screen()):
         return ""
     largest = max([*amounts, Decimal(0)]) or Decimal(1)
     return "".join(_EIGHTHS_UP[max(0, round(amount / largest * 7))] for amount in amounts)
 
 
-def _screen() -> Console:
-    return Console(width=None if sys.stdout.isatty() else _ENDLESS, highlight=False)
-
-
 def say(lines: Sequence[str]) -> None:
     """Sentences on standard output."""
     sys.stdout.writelines(printable(line) + "\n" for line in lines)
-
-
-def _is_too_wide(screen: Console, table: Table) -> bool:
-    return Measurement.get(screen, screen.options.update(max_width=_ENDLESS), table).maximum > screen.width
 
 
 def _table(screen: Console, columns: Sequence[Column], *, has_head: bool) -> Table:

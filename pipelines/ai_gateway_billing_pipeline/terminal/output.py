@@ -16,9 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import logs
-from .values import iso, no_formula, plain, print_object, printable, text, to_json
-
-__all__ = ["print_csv", "print_json_rows", "print_object", "print_rows", "print_table", "text", "to_json"]
+from .values import iso, no_formula, plain, printable, text, to_json
 
 TABLE_ROWS = 1_000
 _ENDLESS = 10_000  # columns of a file or a pipe, where no line may be folded or cut
@@ -28,23 +26,30 @@ def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None, right: Iterable[int] = ()
 ) -> None:
     """A table of plain text on standard output; `right` names the columns that hold numbers."""
-    screen = _screen()
+    shown = screen()
     if title is not None:
-        screen.print(Text(f"\n{title}\n", style="bold"))
-    _print(screen, _table(columns, rows, set(right)))
+        shown.print(Text(f"\n{title}\n", style="bold"))
+    _print(shown, _table(columns, rows, set(right)))
 
 
-def _print(screen: Console, table: Table) -> None:
-    if screen.is_terminal:
-        screen.print(table)
-        return
-    with screen.capture() as capture:
-        screen.print(table)
+def _print(shown: Console, table: Table) -> None:
+    if shown.is_terminal:
+        shown.print(table)
+    else:
+        write(shown, table)
+
+
+def screen() -> Console:
+    """Standard output as it is now: a terminal, or a file or pipe as wide as anything may be."""
+    return Console(width=None if sys.stdout.isatty() else _ENDLESS, highlight=False)
+
+
+def write(shown: Console, *parts: Text | Table) -> None:
+    """One below the other, without blanks at the ends of lines."""
+    with shown.capture() as capture:
+        for part in parts:
+            shown.print(part)
     sys.stdout.writelines(line.rstrip() + "\n" for line in capture.get().splitlines())
-
-
-def _screen() -> Console:
-    return Console(width=None if sys.stdout.isatty() else _ENDLESS)
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: set[int]) -> Table:
@@ -69,12 +74,12 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], right: 
     if not columns:
         return
     rest = iter(rows)
-    shown = list(islice(rest, TABLE_ROWS))
-    screen, table = _screen(), _table(columns, shown, set(right))
-    if shown and screen.is_terminal and _is_too_wide(screen, table):
-        _print_lists(screen, columns, shown)
+    first = list(islice(rest, TABLE_ROWS))
+    shown, table = screen(), _table(columns, first, set(right))
+    if first and shown.is_terminal and is_too_wide(shown, table):
+        _print_lists(shown, columns, first)
     else:
-        _print(screen, table)
+        _print(shown, table)
     left_out = sum(1 for _ in rest)
     if left_out:
         logs.tell(
@@ -82,15 +87,16 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], right: 
         )
 
 
-def _is_too_wide(screen: Console, table: Table) -> bool:
-    return Measurement.get(screen, screen.options.update(max_width=_ENDLESS), table).maximum > screen.width
+def is_too_wide(shown: Console, table: Table) -> bool:
+    """Whether some column would have to be cut or folded."""
+    return Measurement.get(shown, shown.options.update(max_width=_ENDLESS), table).maximum > shown.width
 
 
-def _print_lists(screen: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def _print_lists(shown: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     for position, row in enumerate(rows):
         if position:
-            screen.print()
-        screen.print(_list(columns, row))
+            shown.print()
+        shown.print(_list(columns, row))
 
 
 def _list(columns: Sequence[str], row: Sequence[object]) -> Table:
