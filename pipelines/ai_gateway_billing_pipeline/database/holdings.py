@@ -106,17 +106,8 @@ def holdings(connection: duckdb.DuckDBPyConnection) -> list[Holding]:
     found = []
     for key in sorted(counts.keys() | states.keys(), key=lambda key: (key[0], _position(key[1]))):
         read = coverage.get((key[0], GROUPING_OF.get(key[1], "")))
-        found.append(
-            Holding._make(
-                (
-                    *key,
-                    *counts.get(key, (0, None)),
-                    *states.get(key, (None,) * 5),
-                    *quarantined.get(key, (0,)),
-                    read and Coverage._make(read),
-                )
-            )
-        )
+        row = *key, *counts.get(key, (0, None)), *states.get(key, (None,) * 5), *quarantined.get(key, (0,))
+        found.append(Holding._make((*row, read and Coverage._make(read))))
     return found
 
 

@@ -13,6 +13,17 @@ from ai_gateway_billing_pipeline.database.scope import Row
 from . import encodings, formats, sentences
 from .drawing import Figure, nothing
 
+_PLACES = {
+    "daily": "daily figures",
+    "preview_gross": "preview, gross",
+    "preview_net": "preview, net",
+    "balance": "balance drop",
+    "invoices": "credit bought",
+    "estimate": "estimate of analytics",
+}
+_FINDINGS = ("agrees", "differs", "unit error")
+_NO_FINDING = "cannot tell"
+
 
 def per_day(rows: Sequence[Row]) -> Figure:
     """Spend per day as bars, the open day paler, and the mean of seven days as a line."""
@@ -125,25 +136,8 @@ def comparisons(rows: Sequence[Row]) -> Figure:
     """Every source's amount divided by usage, on a scale where a hundredfold error is as far up as down."""
     if not rows:
         return nothing("Nothing can be compared with usage yet: that takes an invoice, a preview or two balances.")
-    names = {
-        "daily": "daily figures",
-        "preview_gross": "preview, gross",
-        "preview_net": "preview, net",
-        "balance": "balance drop",
-        "invoices": "credit bought",
-        "estimate": "estimate of analytics",
-    }
-    found = {"agrees": "agrees", "differs": "differs", "unit error": "unit error", None: "cannot tell"}
-    shown = [
-        {
-            **row,
-            "place": names[row["place"]],
-            "finding": found[row["finding"]],
-            "name": formats.month_name(row["month"]),
-        }
-        for row in rows
-    ]
-    base = alt.Chart(encodings.data(shown)).encode(
+    names, findings = list(_PLACES.values()), [*_FINDINGS, _NO_FINDING]
+    base = alt.Chart(encodings.data(map(_compared, rows))).encode(
         x=encodings.months(rows),
         y=alt.Y(
             "ratio:Q",
@@ -155,18 +149,23 @@ def comparisons(rows: Sequence[Row]) -> Figure:
     marks = base.mark_point(filled=True, size=70, opacity=0.9).encode(
         shape=alt.Shape(
             "finding:N",
-            scale=alt.Scale(domain=list(found.values()), range=["circle", "square", "triangle-up", "cross"]),
+            scale=alt.Scale(domain=findings, range=["circle", "square", "triangle-up", "cross"]),
             legend=alt.Legend(
                 title=None, orient="bottom", columns=alt.ExprRef(expr="width < 420 ? 1 : 4"), symbolFillColor="@muted"
             ),
         ),
-        color=encodings.by_name("place:N", list(names.values()), [f"@model-{n}" for n in (7, 1, 5, 2, 3, 4)]),
-        xOffset=alt.XOffset("place:N", sort=list(names.values())),
+        color=encodings.by_name("place:N", names, [f"@model-{n}" for n in (7, 1, 5, 2, 3, 4)]),
+        xOffset=alt.XOffset("place:N", sort=names),
         tooltip=["place:N", alt.Tooltip("ratio:Q", format=".4f"), "finding:N", alt.Tooltip("name:N", title="month")],
     )
     rule = alt.Chart(alt.Data(values=[{"ratio": 1}])).mark_rule(color="@muted", strokeDash=[4, 3]).encode(y="ratio:Q")
     note = "At 1 both are equal; with a wrong unit they would be at 100 or 0.01."
     return Figure(sentences.unit(rows), note, encodings.sized(rule + marks, height=280))
+
+
+def _compared(row: Row) -> Row:
+    named = {"place": _PLACES[row["place"]], "finding": row["finding"] or _NO_FINDING}
+    return {**row, **named, "name": formats.month_name(row["month"])}
 
 
 def by_weekday_and_hour(rows: Sequence[Row]) -> Figure:

@@ -226,14 +226,14 @@ def unusual_days(rows: Sequence[Row]) -> str:
     if not judged:
         return "No day can be judged yet"
     unusual = [row for row in judged if row["is_unusual"]]
+    if not unusual and len(judged) == 1:
+        return "The only day that can be judged is usual"
     if not unusual:
-        return (
-            "The only day that can be judged is usual" if len(judged) == 1 else f"None of {len(judged)} days stands out"
-        )
+        return f"None of {len(judged)} days stands out"
     most = max(unusual, key=lambda row: (abs(row["amount"] - row["usual"]), row["day"]))
     amounts = f"{money(most['amount'], most['currency'])} instead of the usual {money(most['usual'], most['currency'])}"
     stand = "stands" if len(unusual) == 1 else "stand"
-    which = f"{day_name(most['day'])}" if len(unusual) == 1 else f"most of all {day_name(most['day'])}"
+    which = day_name(most["day"]) if len(unusual) == 1 else f"most of all {day_name(most['day'])}"
     return f"{len(unusual)} of {count(len(judged), 'day')} {stand} out: {which}, {amounts}"
 
 
@@ -244,10 +244,8 @@ def _compared(amount: Decimal, before: Decimal, when: str) -> str:
     if not before:
         return f", after nothing {when}"
     if not amount:
-        return ", after some spend " + when
+        return f", after some spend {when}"
     change = round(100 * (amount / before - 1))
-    return (
-        f", about as much as {when}"
-        if change == 0
-        else f", {abs(change):,}% {'more' if change > 0 else 'less'} than {when}"
-    )
+    if not change:
+        return f", about as much as {when}"
+    return f", {abs(change):,}% {'more' if change > 0 else 'less'} than {when}"

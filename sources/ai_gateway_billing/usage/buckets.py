@@ -149,9 +149,8 @@ def _row_by_row(history: list[Any], window: Window, reading: Reading) -> Buckets
     rows, items = [row for row, _ in pairs], [item for _, item in pairs]
     marked = rows + ([] if None in unsure else _markers(rows, unsure, window, reading))
     table = arrow.table(marked, TABLES[TABLE[window.grouping]])
-    more = (
-        {} if all(item.keys() == _KNOWN for item in items) else unknown.typed(items, _KNOWN, reading.include_sensitive)
-    )
+    is_known = all(item.keys() == _KNOWN for item in items)
+    more = {} if is_known else unknown.typed(items, _KNOWN, reading.include_sensitive)
     return Buckets(window, reading.account_id, arrow.append(table, more), len(rows), rejected)
 
 
