@@ -22,6 +22,7 @@ from ai_gateway_billing.redaction import redact
 from ai_gateway_billing_pipeline.terminal import values
 
 from . import views
+from .lacking import LACKING
 from .rules import RULES
 
 Severity = Literal["error", "warning", "info"]
@@ -165,7 +166,7 @@ def names(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     query = "select account_id, account_name from spend.accounts where account_name is not null"
     try:
         return dict(connection.execute(query).fetchall())
-    except (duckdb.BinderException, duckdb.CatalogException):
+    except LACKING:
         return {}
 
 
@@ -174,7 +175,7 @@ def _accepted(connection: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
     query = "select id, reached from ai_gateway_billing._accepted_findings where reached is not null"
     try:
         return {name: set(json.loads(reached)) for name, reached in connection.execute(query).fetchall()}
-    except (duckdb.BinderException, duckdb.CatalogException):  # none was ever accepted, or by an older version
+    except LACKING:  # none was ever accepted, or by an older version
         return {}
 
 

@@ -61,7 +61,7 @@ def _fill(path: Path, store: Store, remote: Remote, sql: str | None) -> None:
             views.apply(copy, _unit(copy) or remote.usage_unit, names)
     except duckdb.Error as error:
         reason = first_line(error, secret=remote.secret).rstrip(".")
-        if isinstance(error, (duckdb.BinderException, duckdb.CatalogException)):
+        if isinstance(error, lacking.LACKING):
             raise DatabaseError(
                 f"The tables in {store} are not as this version makes them: {reason}. "
                 "If a newer aig-billing wrote them, update this one."

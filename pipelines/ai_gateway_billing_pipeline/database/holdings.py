@@ -10,6 +10,7 @@ from ai_gateway_billing.errors import DatabaseError, SettingsError
 from ai_gateway_billing.rows.tables import ATTRIBUTION, DATASET, GROUPING_OF, RESOURCES, TABLES
 
 from . import raw
+from .lacking import LACKING
 from .read import first_lines
 
 _STATES = """
@@ -142,7 +143,7 @@ def _own(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Any]:
     """Rows of our own tables. Raises `DatabaseError` when they are not as we make them."""
     try:
         return connection.execute(sql).fetchall()
-    except (duckdb.BinderException, duckdb.CatalogException):
+    except LACKING:
         raise
     except duckdb.Error as error:
         message = f"The schema {DATASET} of this database was made by something else: {first_lines(error)}"

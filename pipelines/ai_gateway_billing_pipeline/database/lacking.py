@@ -16,7 +16,8 @@ STATUS = "load_status"
 """The raw table that says what was loaded."""
 _LOADS = "_dlt_loads"
 """Only a load makes it."""
-_LACKING = (duckdb.BinderException, duckdb.CatalogException)
+LACKING = (duckdb.BinderException, duckdb.CatalogException)
+"""What DuckDB raises for a name that is not there."""
 _VIEW = re.compile(r'\bspend\."?(\w+)')
 _COLUMN = re.compile(r'column "(\w+)"')
 
@@ -41,7 +42,7 @@ def _loaded(connection: duckdb.DuckDBPyConnection) -> set[str]:
 
 def is_ours(error: duckdb.Error, sql: str, connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether somebody's SQL failed because it names what every load of this version makes, and that is not there."""
-    if not isinstance(error, _LACKING):
+    if not isinstance(error, LACKING):
         return False
     column = _COLUMN.search(str(error))
     for name in set(_VIEW.findall(sql.casefold())) & set(views.VIEWS):
@@ -56,7 +57,7 @@ def _columns(connection: duckdb.DuckDBPyConnection, view: str) -> set[str] | Non
     """Those of the view as it is there; None where it is not, or lacks something itself."""
     try:
         planned = connection.execute(f"from spend.{view}{'(null)' if view in views.MACROS else ''} limit 0")
-    except _LACKING:
+    except LACKING:
         return None
     return {column for column, *_ in planned.description or ()}
 

@@ -27,7 +27,7 @@ def connect(store: Store, sql: str | None = None) -> Iterator[duckdb.DuckDBPyCon
             if store.is_file and sql is None:
                 lacking.refuse_lost(connection, raw.tables(connection), store)
             yield connection
-        except (duckdb.BinderException, duckdb.CatalogException) as error:
+        except lacking.LACKING as error:
             raise lacking.refusal(error, store, is_empty=not raw.tables(connection) & set(TABLES)) from error
 
 

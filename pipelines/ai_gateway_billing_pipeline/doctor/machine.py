@@ -16,7 +16,7 @@ from ai_gateway_billing.rows.tables import DATASET
 from ai_gateway_billing_pipeline.database import holdings, read
 from ai_gateway_billing_pipeline.loading import destinations, mixing, workspace
 from ai_gateway_billing_pipeline.loading.workspace import Workspace
-from ai_gateway_billing_pipeline.settings import Settings
+from ai_gateway_billing_pipeline.settings import FILE, Settings
 
 State = Literal["ok", "warn", "fail"]
 
@@ -49,7 +49,7 @@ def network(settings: Settings) -> Check:
 
 def storage(settings: Settings, account_ids: Sequence[str]) -> Iterator[Check]:
     """Where a load of these accounts would write."""
-    if settings.destination == destinations.FILE:
+    if settings.destination == FILE:
         yield from _files(settings.database.absolute(), account_ids)
     else:
         yield _destination(settings.destination)

@@ -11,15 +11,16 @@ from dlt.common.destination.exceptions import DestinationException
 from dlt.common.destination.reference import Destination
 from dlt.common.exceptions import MissingDependencyException
 
-from ai_gateway_billing.errors import SettingsError, redact
+from ai_gateway_billing.errors import SettingsError
+from ai_gateway_billing.redaction import first_line
 from ai_gateway_billing.rows.tables import DATASET
 from ai_gateway_billing_pipeline import configuration
+from ai_gateway_billing_pipeline.settings import FILE
 
 from . import atomic, shards
 
 Target = Destination[Any, Any]
 
-FILE = "duckdb"
 SUPPORTED: dict[str, Callable[..., Target]] = {"postgres": atomic.Postgres, "ducklake": atomic.DuckLake}
 """Beside the file: what a load is tested with. Others that say they can do what it needs are used with a warning."""
 UNTESTED = "was not tested here. Compare its tables after the first load with those of a load into DuckDB."
@@ -105,8 +106,7 @@ def _check_settings(destination: Target, name: str, place: str) -> None:
     except ConfigFieldMissingException as error:
         raise SettingsError(f"The destination {name} lacks a setting: {', '.join(error.traces)}. {how}") from error
     except ConfigurationException as error:
-        reason = redact(str(error).partition("\n")[0])
-        raise SettingsError(f"A setting of the destination {name} is wrong: {reason} {how}") from error
+        raise SettingsError(f"A setting of the destination {name} is wrong: {first_line(error)} {how}") from error
     except (ImportError, MissingDependencyException) as error:
         raise _no_driver(destination, name) from error
 

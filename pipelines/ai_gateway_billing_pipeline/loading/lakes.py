@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 from dlt.destinations.exceptions import DatabaseException
 
-from ai_gateway_billing.errors import redact
+from ai_gateway_billing.redaction import first_line
 from ai_gateway_billing_pipeline.database import views
 
 from .sql import Sql
@@ -38,8 +38,8 @@ def store_views(connection: duckdb.DuckDBPyConnection, usage_unit: str) -> None:
     try:
         views.store(connection, usage_unit)
     except duckdb.Error as error:
-        reason = redact(str(error).strip().partition("\n")[0])
-        log.warning("The lake was loaded, but the views of spend could not be stored in it: %s.", reason.rstrip("."))
+        reason = first_line(error).rstrip(".")
+        log.warning("The lake was loaded, but the views of spend could not be stored in it: %s.", reason)
 
 
 def tidy(sql: Sql, lake: str) -> None:
@@ -48,6 +48,5 @@ def tidy(sql: Sql, lake: str) -> None:
         try:
             sql.execute(statement.format(lake=lake))
         except DatabaseException as error:
-            reason = redact(str(error).partition("\n")[0])
-            log.warning("The lake was loaded, but not tidied up: %s. The next load tries again.", reason)
+            log.warning("The lake was loaded, but not tidied up: %s. The next load tries again.", first_line(error))
             return

@@ -5,6 +5,7 @@ from typing import Any
 import dlt
 
 from ai_gateway_billing.rows.tables import DATASET
+from ai_gateway_billing_pipeline.settings import FILE
 
 from . import destinations, shards
 
@@ -19,6 +20,6 @@ def pipeline(shard: str | None = None, destination: str = "duckdb", **more: Any)
     Raises `SettingsError` for a name that cannot be, and for a destination that cannot hold what a load writes.
     """
     shards.checked(shard)
-    target: Any = "duckdb" if destination == destinations.FILE else destinations.able(destination, shard)
+    target: Any = FILE if destination == FILE else destinations.able(destination, shard)
     made: dlt.Pipeline = dlt.pipeline(shards.pipeline_name(shard), destination=target, dataset_name=DATASET, **more)
     return made

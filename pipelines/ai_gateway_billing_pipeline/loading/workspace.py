@@ -20,7 +20,8 @@ from tempfile import TemporaryDirectory
 import duckdb
 from filelock import FileLock, Timeout
 
-from ai_gateway_billing.errors import DatabaseBusyError, DatabaseError, SettingsError, redact
+from ai_gateway_billing.errors import DatabaseBusyError, DatabaseError, SettingsError
+from ai_gateway_billing.redaction import first_line
 from ai_gateway_billing.rows.tables import DATASET
 from ai_gateway_billing_pipeline.database import storage
 
@@ -184,9 +185,8 @@ class Workspace:
             converted.replace(self.working)
             log.info("%s is now in the storage version of DuckDB %s.", self.published, storage.VERSION)
         except duckdb.Error as error:
-            reason = redact(str(error).partition("\n")[0])
             message = "%s stays in a storage version that only newer DuckDB programs read: %s"
-            log.warning(message, self.published, reason)
+            log.warning(message, self.published, first_line(error))
         return _opened(self.working)
 
 
