@@ -27,13 +27,13 @@ demo: $(VENV)/.runtime ## Load a simulated account into demo.duckdb and show it;
 	$(BIN)/python -m ai_gateway_billing_pipeline.commands.demo $(DEMO)
 
 # On all cores, each file in one process. What needs another store has a step of its own in .ci/run, which installs one.
-TEST := $(BIN)/python -m pytest -n auto --dist loadfile --ignore=tests/stores
+TEST := $(BIN)/python -m pytest -n auto --dist loadfile
 
 test: $(VENV)/.dev ## Run the quick tests on all cores; ARGS="-k windows -n 0" picks some, in one process
-	$(TEST) -m "not slow and not thorough" $(ARGS)
+	$(TEST) -m "not slow and not thorough and not stores" $(ARGS)
 
 test-all: $(VENV)/.dev ## Run the thorough tests as well, as .ci/run does: more cases of each kind, longer histories
-	$(TEST) -m "not slow" $(ARGS)
+	$(TEST) -m "not slow and not stores" $(ARGS)
 
 slow: $(VENV)/.dev ## Run the slow tests: many kills, long histories, two simulated months, damaged files; takes an hour
 	$(BIN)/python -m pytest -m slow -n 2 $(ARGS)

@@ -15,11 +15,11 @@ import hypothesis
 import pytest
 
 from ai_gateway_billing.api import retries
-from support import lake as lakes
-from support import postgres as postgres_servers
 from support import recording
 from support.clock import Clock
 from support.constants import NOW, ROOT, ZONE
+
+pytest_plugins = ["support.stores"]
 
 QUICK_S = retries.QUICK_S
 OURS = ("AIG_BILLING_", "CLOUDFLARE_", "DLT_")
@@ -134,38 +134,6 @@ def now() -> datetime:
 def clock() -> Clock:
     """A clock at `now` to hand to whatever takes `sleep`, `clock` or `now`."""
     return Clock()
-
-
-@pytest.fixture(scope="session")
-def postgres_server(clean_session: None) -> Iterator[postgres_servers.Server]:
-    """A real Postgres for the whole session."""
-    with postgres_servers.serving() as server:
-        yield server
-
-
-@pytest.fixture
-def postgres(
-    postgres_server: postgres_servers.Server, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[postgres_servers.Database]:
-    """An empty database, which `--destination postgres` leads to."""
-    with postgres_server.database() as database:
-        monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", database.url)
-        yield database
-
-
-@pytest.fixture
-def lake(
-    tmp_path_factory: pytest.TempPathFactory,
-    postgres_server: postgres_servers.Server,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[lakes.Lake]:
-    """An empty lake with a Postgres catalog, which `--destination ducklake` leads to; where DuckLake is installed."""
-    lakes.install_extensions(Path(os.environ["HOME"]))
-    with postgres_server.database() as database:
-        made = lakes.lake(tmp_path_factory.mktemp("lake"), database)
-        for name, value in made.settings().items():
-            monkeypatch.setenv(name, value)
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -142,17 +142,6 @@ def test_what_all_tests_agree_on_is_written_once() -> None:
 
 # What has no tests of its name, and why those that are named here are the ones that can prove it.
 ELSEWHERE = {
-    # Takes place in a real Postgres or a lake: transactions, logins, and what others see meanwhile.
-    "database/copies": "stores/test_reading",
-    "database/lake": "stores/test_reading",
-    "database/postgres": "stores/test_reading",
-    "loading/atomic": "stores/test_postgres",
-    "loading/attached": "stores/test_attached",
-    "loading/lakes": "stores/test_ducklake",
-    "loading/places": "stores/test_postgres",
-    "loading/view_tables": "stores/test_view_tables",
-    "loading/remotes": "stores/test_reading",
-    "loading/store": "stores/test_postgres",
     # Takes part in a run of dlt: what it asks dlt for is there only while a load is under way.
     "books": "loading/test_load",
     "rows/stored": "rows/test_invoices",

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from support.constants import ROOT
-from support.project import LOCKS, make, text
+from support.project import LOCKS, files, make, text
 
 MAKEFILE = text(ROOT / "Makefile")
 TARGETS = re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE)
@@ -66,14 +66,23 @@ def test_thorough(): ...
 
 @pytest.mark.slow
 def test_slow(): ...
+
+@pytest.mark.stores
+def test_store(): ...
+
+@pytest.mark.stores
+@pytest.mark.slow
+def test_slow_store(): ...
 """
 CI = text(ROOT / ".ci" / "run")
+OTHER_STORES = "other stores"
 
 
 def of_pytest(target: str) -> list[str]:
-    """The words of the command by which a target runs pytest."""
-    (line,) = [line for line in make("-n", target).stdout.splitlines() if "-m pytest" in line]
-    return shlex.split(line.partition("-m pytest")[2])
+    """The words of the command by which a target, or CI's step with other stores, runs pytest."""
+    commands = CI if target == OTHER_STORES else make("-n", target).stdout
+    (words,) = re.findall(rf"-m pytest (.*{'-m stores' if target == OTHER_STORES else ''}.*)", commands)
+    return shlex.split(words)
 
 
 @pytest.mark.parametrize(
@@ -81,12 +90,13 @@ def of_pytest(target: str) -> list[str]:
     [
         ("test", {"test_quick"}),
         ("test-all", {"test_quick", "test_thorough"}),
-        ("slow", {"test_slow"}),
+        ("slow", {"test_slow", "test_slow_store"}),
+        (OTHER_STORES, {"test_store", "test_slow_store"}),
     ],
 )
 def test_a_target_runs_the_tests_of_its_marks(target: str, names: set[str], tmp_path: Path) -> None:
     (tmp_path / "test_marks.py").write_text(OF_EACH_MARK)
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  thorough\n  slow\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  thorough\n  slow\n  stores\n")
     words = of_pytest(target)
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", words[words.index("-m") + 1]]
     alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
@@ -96,15 +106,24 @@ def test_a_target_runs_the_tests_of_its_marks(target: str, names: set[str], tmp_
     assert set(re.findall(r"::(test_\w+)", done.stdout)) == names, done.stderr
 
 
-def test_ci_runs_the_thorough_tests_and_the_folders_that_make_leaves_out() -> None:
+def test_ci_runs_the_thorough_tests_and_those_that_make_leaves_out() -> None:
     (options,) = re.findall(r'^step "tests" && make test-all ARGS="(.*)"$', CI, re.MULTILINE)
-    left_out = [word.partition("=")[2] for word in of_pytest("test-all") if word.startswith("--ignore")]
 
     assert all(option.startswith("--cov") for option in options.split()), "nothing that picks some of the tests"
-    assert left_out == ["tests/stores"]
-    for folder in left_out:
-        (words,) = re.findall(rf"-m pytest (.*){folder}$", CI, re.MULTILINE)
-        assert not {"-m", "-k", "--deselect"} & {*words.split()}
+    for words in (of_pytest("test-all"), of_pytest(OTHER_STORES)):
+        assert not {word for word in words if word in ("-k", "--deselect") or word.startswith("--ignore")}
+
+
+def test_ci_looks_for_tests_of_other_stores_wherever_there_are_any() -> None:
+    (search,) = re.findall(r"-m stores \$\((.*)\)$", CI, re.MULTILINE)
+    marked = {
+        str(path.relative_to(ROOT)) for path in files() if path.match("test_*.py") and "mark.stores" in text(path)
+    }
+
+    found = subprocess.run(shlex.split(search), cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+
+    assert {*found} == marked
+    assert len(marked) > 10
 
 
 # --- the environment -------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -11,7 +12,10 @@ from ai_gateway_billing_pipeline.alerts import stored
 from ai_gateway_billing_pipeline.alerts.news import Told
 from ai_gateway_billing_pipeline.alerts.stored import Alert, Memory, Plain
 from ai_gateway_billing_pipeline.database.checks import Finding
+from support.command import aig, serving
 from support.constants import ACCOUNT, DAY, HOUR, NOW, OTHER
+from support.postgres import Database
+from support.receiver import receiving
 
 BEFORE = NOW - DAY
 KNOWN = Alert("1a", "low_credit", "warning", ACCOUNT, "Low.", BEFORE, None)
@@ -105,3 +109,26 @@ def test_what_is_gone_went_when_that_was_first_seen(gone_at: datetime | None, co
 )
 def test_only_what_was_looked_for_can_be_gone(found: list[Finding], checks: list[str], gone: list[str]) -> None:
     assert [each.id for each in memory(KNOWN).gone(found, checks)] == gone
+
+
+@pytest.mark.stores
+@pytest.mark.slow
+def test_postgres_remembers_what_was_told_and_accepted(postgres: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("apprise")
+    monkeypatch.setenv("AIG_BILLING_DESTINATION", "postgres")
+    with serving(monkeypatch, ACCOUNT) as simulator, receiving() as receiver:
+        account = simulator.world.accounts[ACCOUNT]
+        account.set_balance(1, topup_config={"amount": 0, "threshold": 0})
+        account.set_topup_config({"amount": 0, "threshold": 0})
+        monkeypatch.setenv("AIG_BILLING_NOTIFY", f"json://{receiver.host}/")
+
+        assert aig("load").code == 0
+        assert [aig("check").code for _ in range(2)] == [1, 1]
+        assert len(receiver.received) == 1
+        assert "\npostgres on " in "\n" + receiver.messages[0]
+
+        found = [each for each in aig("check", "--json").json["findings"] if each["severity"] == "error"]
+        assert all(each["first_seen"] for each in found)
+        accepted = aig("check", *(word for each in found for word in ("--accept", each["id"])))
+        assert (accepted.code, aig("check").code) == (0, 0), accepted
+    assert not Path("billing.duckdb").exists()

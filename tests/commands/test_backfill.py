@@ -59,7 +59,7 @@ def test_on_a_terminal_it_asks(answer: str, code: int, monkeypatch: pytest.Monke
     assert "Type yes" in ran.timed_err
 
 
-@pytest.mark.thorough
+@pytest.mark.stores
 def test_where_the_history_begins_is_asked_of_the_store_that_is_loaded(
     postgres: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

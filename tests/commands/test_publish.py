@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import duckdb
+import pytest
 
 from support.command import aig
 from support.postgres import Database
 
 
+@pytest.mark.stores
 def test_an_empty_database_has_nothing_to_publish(postgres: Database) -> None:
     ran = aig("publish", "--destination", "postgres")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from importlib import metadata
 from typing import Any
@@ -12,7 +13,9 @@ import pytest
 from ai_gateway_billing_pipeline.budgets import Budget
 from ai_gateway_billing_pipeline.loading import bookkeeping
 from ai_gateway_billing_pipeline.loading.sql import FileSql
+from support.bench import Bench
 from support.constants import ACCOUNT, DAY, NOW, OTHER
+from support.postgres import Database
 
 BEFORE = NOW - DAY
 BOOKS = ("load_status", "quarantine", "unknown_fields")
@@ -197,3 +200,14 @@ def test_loads_stay_for_35_days_and_as_long_as_a_state_is_of_them(dlts: FileSql)
     bookkeeping.prune(dlts, "ours", NOW)
 
     assert [row[0] for row in held(dlts, "_dlt_loads")] == ["35 days", "of the state", "theirs"]
+
+
+@pytest.mark.stores
+def test_states_and_loads_of_dlt_do_not_pile_up(bench: Bench, postgres: Database) -> None:
+    for _ in range(4):
+        bench.load_well([ACCOUNT], destination="postgres")
+        bench.now += timedelta(days=20)
+        bench.world.inject("credit-balance", f"extra_{bench.now:%d}", 1)
+
+    for table in ("_dlt_pipeline_state", "_dlt_version"):
+        assert postgres.rows(f"select count(*) from ai_gateway_billing.{table}") == [(1,)], table

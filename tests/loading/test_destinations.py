@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pkgutil
+import sys
 from pathlib import Path
 
 import dlt.destinations.impl
@@ -106,3 +107,14 @@ def test_one_that_is_able_gets_the_rows_and_a_warning(
     assert not bench.database.exists()
     with duckdb.connect(str(elsewhere), read_only=True) as connection:
         assert connection.execute("select count(*) from ai_gateway_billing.credit_balance").fetchall() == [(1,)]
+
+
+def test_a_missing_driver_says_which_extra_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg2", None)
+    for module in ("sql_client", "postgres"):
+        monkeypatch.delitem(sys.modules, f"dlt.destinations.impl.postgres.{module}", raising=False)
+
+    with pytest.raises(SettingsError) as caught, destinations.opened("postgres"):
+        pass
+
+    assert "pip install '.[postgres]'" in str(caught.value)

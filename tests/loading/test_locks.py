@@ -38,6 +38,7 @@ def test_an_error_gives_the_file_back(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.stores
 def test_a_lock_in_postgres_is_waited_for_and_its_holder_is_named(postgres: Database) -> None:
     number = locks.key("one")
     with locks.advisory(postgres.url, "somebody") as holder, locks.advisory(postgres.url, "another") as other:
@@ -54,6 +55,7 @@ def test_a_lock_in_postgres_is_waited_for_and_its_holder_is_named(postgres: Data
         other.take(number, 0, str)
 
 
+@pytest.mark.stores
 def test_those_who_share_a_lock_of_postgres_keep_out_who_wants_it_alone(postgres: Database) -> None:
     number = locks.key("one")
     with locks.advisory(postgres.url, "one") as one, locks.advisory(postgres.url, "two") as two:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -9,8 +10,14 @@ import pytest
 
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID
+from ai_gateway_billing_pipeline.loading import store
 from ai_gateway_billing_pipeline.loading.mixing import refuse
 from ai_gateway_billing_pipeline.loading.sql import FileSql
+from ai_gateway_billing_pipeline.settings import Store
+from support.bench import Bench
+from support.constants import ACCOUNT, OTHER
+from support.lake import Lake
+from support.postgres import Database
 
 REAL = "a" * 32
 
@@ -70,3 +77,34 @@ def test_all_else_is_welcome(database: Path, held: list[str], loaded: str, is_de
 
 def test_a_first_load_has_nothing_to_mix_with(tmp_path: Path) -> None:
     refuse_in(tmp_path / "none.duckdb", REAL, is_demo=True)
+
+
+@pytest.mark.stores
+def test_the_demo_is_refused_by_a_load_into_postgres_with_a_real_account(bench: Bench, postgres: Database) -> None:
+    bench.load_well([ACCOUNT], destination="postgres")
+    bench.account(DEMO_ACCOUNT_ID)
+    held = "select count(*) from ai_gateway_billing.usage_hourly"
+
+    with pytest.raises(SettingsError, match="postgres contains a real account"):
+        bench.load([DEMO_ACCOUNT_ID], destination="postgres", is_demo=True)
+
+    assert postgres.rows(held) == [(24,)]
+
+
+@pytest.fixture
+def taken(lake: Lake) -> Iterator[Lake]:
+    """A lake with a real account."""
+    with store.changed(Store(Path("billing.duckdb"), "ducklake")) as sql:
+        sql.execute("create schema ai_gateway_billing")
+        sql.execute("create table ai_gateway_billing.shard_accounts as select %s as account_id", OTHER)
+    return lake
+
+
+@pytest.mark.stores
+def test_the_demo_is_refused_where_a_real_account_is(bench: Bench, taken: Lake) -> None:
+    bench.account(DEMO_ACCOUNT_ID)
+
+    with pytest.raises(SettingsError, match="ducklake contains a real account"):
+        bench.load([DEMO_ACCOUNT_ID], destination="ducklake", is_demo=True)
+
+    assert taken.rows("from ai_gateway_billing.shard_accounts") == [(OTHER,)]

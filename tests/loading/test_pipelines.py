@@ -26,6 +26,7 @@ def test_what_cannot_be_is_refused(shard: str | None, destination: str) -> None:
         pipeline(shard, destination)
 
 
+@pytest.mark.stores
 def test_two_shards_load_into_one_dataset(tmp_path: Path, postgres: Database) -> None:
     bench = Bench(tmp_path)
     others = ["b" * 32, "c" * 32]

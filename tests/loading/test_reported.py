@@ -84,6 +84,7 @@ def test_a_database_from_before_takes_what_it_has_as_first_seen(bench: Bench) ->
     assert bench.rows(query) == [("2026-11-20", 0, bench.now), ("2026-11-21", 5, bench.now)]
 
 
+@pytest.mark.stores
 def test_another_destination_keeps_the_same(tmp_path: Path, postgres: Database) -> None:
     bench = Bench(tmp_path, start="2026-11-20")
     bench.account().set_hour(YESTERDAY, 500)

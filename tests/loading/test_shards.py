@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import duckdb
 import pytest
 
 from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing_pipeline.loading import shards
 from ai_gateway_billing_pipeline.loading.sql import FileSql
-from support.constants import NOW
+from support.bench import Bench
+from support.constants import ACCOUNT, HOUR, NOW, OTHER, TODAY
 
 
 @pytest.mark.parametrize("name", ["eu", "team_2", "a1", "a" * 32])
@@ -106,3 +109,19 @@ def test_a_released_account_is_nobodys(sql: FileSql) -> None:
 
     assert claim(sql, "us", "a") == ["a"]
     assert shards.owners(sql) == {"a": "us", "b": "eu"}
+
+
+@pytest.mark.thorough
+def test_shards_of_one_file_load_one_after_the_other(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, start="2026-11-20")
+    for account_id in (ACCOUNT, OTHER):
+        bench.account(account_id).set_hour(TODAY, 5)
+    for _ in range(2):
+        bench.load_well([ACCOUNT], shard="eu")
+        bench.load_well([OTHER], shard="us")
+        bench.now += HOUR
+
+    bench.now -= HOUR
+    bench.assert_equals_world()
+    with pytest.raises(SettingsError, match="belongs to shard eu"):
+        bench.load([ACCOUNT])

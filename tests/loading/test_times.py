@@ -11,7 +11,9 @@ import pytest
 from ai_gateway_billing.clock import EXACT, TOLD_FROM
 from ai_gateway_billing_pipeline.loading import times
 from ai_gateway_billing_pipeline.loading.sql import FileSql
+from support.bench import Bench
 from support.constants import ACCOUNT, DAY, HOUR, NOW, OTHER, TODAY
+from support.postgres import Database
 
 TICK = timedelta(milliseconds=1)
 AHEAD = NOW + 3 * DAY
@@ -155,3 +157,17 @@ def test_loads_have_an_order_that_no_second_of_a_clock_turns(
 
 def test_before_the_first_load_now_is_now(sql: FileSql) -> None:
     assert times.newest(sql, NOW) == NOW
+
+
+@pytest.mark.stores
+def test_a_clock_that_was_ahead_is_corrected_in_postgres(bench: Bench, postgres: Database) -> None:
+    bench.load_well([ACCOUNT], destination="postgres")
+    later = "timestamptz '2027-06-01'"
+    postgres.rows(f"update ai_gateway_billing.credit_balance set _dlt_valid_from = {later}")
+    postgres.rows(f"update ai_gateway_billing.load_status set last_attempt_at = {later}, last_success_at = {later}")
+    bench.now += HOUR
+
+    bench.load_well([ACCOUNT], destination="postgres")
+
+    assert postgres.rows("select max(_dlt_valid_from) < now() from ai_gateway_billing.credit_balance") == [(True,)]
+    assert postgres.rows("select distinct last_success_at from ai_gateway_billing.load_status") == [(bench.now,)]

@@ -127,7 +127,15 @@ class Bench:
         **options: Any,
     ) -> Result:
         """One load, as `Options` say."""
-        settings = Settings(
+        settings = self.settings(accounts, destination, shard)
+        with self.client() as client:
+            return loading.load(settings, Options(**options), client, lambda: self.now + self.ahead)
+
+    def settings(
+        self, accounts: Sequence[str] | str | None = "all", destination: str = "duckdb", shard: str | None = None
+    ) -> Settings:
+        """Those of a load."""
+        return Settings(
             api_token=self.token,
             accounts=accounts,
             base_url=BASE_URL,
@@ -140,8 +148,6 @@ class Bench:
             shard=shard,
             **self.attribution,
         )
-        with self.client() as client:
-            return loading.load(settings, Options(**options), client, lambda: self.now + self.ahead)
 
     def load_well(self, accounts: Sequence[str] | str | None = "all", **options: Any) -> Result:
         """A load in which nothing fails."""

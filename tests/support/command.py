@@ -55,6 +55,15 @@ def aig(*arguments: str) -> Ran:
     return ending(lambda: cli.main(arguments))
 
 
+def refusal(*arguments: str) -> str:
+    """The exit code and the one sentence of a command that gives nothing else."""
+    ran = aig(*arguments)
+    assert ran.out == ""
+    assert ran.err.count("\n") == 1
+    assert "Unexpected" not in ran.err
+    return f"{ran.code} {ran.err}"
+
+
 def start_aig(*arguments: str, **options: Any) -> subprocess.Popen[str]:
     """Start the command as a process of its own."""
     command = [sys.executable, "-m", "ai_gateway_billing_pipeline", *arguments]

@@ -1,5 +1,6 @@
-"""The dlt pipeline of a shard, for orchestrators and whoever runs the source with dlt itself."""
+"""The dlt pipeline of a shard: of a load, of orchestrators, and of whoever runs the source with dlt itself."""
 
+from pathlib import Path
 from typing import Any
 
 import dlt
@@ -21,5 +22,14 @@ def pipeline(shard: str | None = None, destination: str = "duckdb", **more: Any)
     """
     shards.checked(shard)
     target: Any = FILE if destination == FILE else destinations.able(destination, shard)
+    return _named(shard, target, **more)
+
+
+def into(target: Any, shard: str | None, folder: Path) -> dlt.Pipeline:
+    """The pipeline of a load, which works in this folder."""
+    return _named(shard, target, pipelines_dir=str(folder))
+
+
+def _named(shard: str | None, target: Any, **more: Any) -> dlt.Pipeline:
     made: dlt.Pipeline = dlt.pipeline(shards.pipeline_name(shard), destination=target, dataset_name=DATASET, **more)
     return made

@@ -39,6 +39,11 @@ def staging_dataset(shard: str | None) -> str:
     return f"{DATASET}_staging_{shard}" if shard else f"{DATASET}_staging"
 
 
+def drop_staging(sql: Sql, shard: str | None) -> None:
+    """Drop what the merges of a load read from."""
+    sql.execute(f"drop schema if exists {staging_dataset(shard)} cascade")
+
+
 def named(shard: str | None) -> str:
     """The shard in a sentence."""
     return f"shard {shard}" if shard else "the load without a shard"

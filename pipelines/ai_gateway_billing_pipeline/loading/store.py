@@ -40,11 +40,11 @@ def changed(where: Where, wait_s: float = 0.0, *, anew: bool = False, forgets: s
             raise SettingsError(
                 f"The destination {where.destination} takes loads alone. Use duckdb, postgres or ducklake."
             )
-        store = places.Store(where.destination, None, destination)
+        store = places.database(where.destination, None, destination)
         if forgets:
             with store.read() as sql:
                 owner = shards.owners(sql).get(forgets)
-            store = places.Store(where.destination, owner, destination)
+            store = places.database(where.destination, owner, destination)
         with store.changed(wait_s, is_shards=forgets is not None) as sql:
             yield sql
 
@@ -57,5 +57,5 @@ def read(where: Where) -> Iterator[Sql]:
             raise SettingsError(
                 f"The destination {where.destination} cannot be read. Use duckdb, postgres or ducklake."
             )
-        with places.Store(where.destination, None, destination).read() as sql:
+        with places.database(where.destination, None, destination).read() as sql:
             yield sql

@@ -14,6 +14,8 @@ from support.lake import Lake
 from support.lockstep import Lockstep
 from support.postgres import Database
 
+pytestmark = pytest.mark.stores
+
 START = datetime(2026, 9, 1, tzinfo=UTC)
 USAGE = ("usage_hourly", "usage_daily")
 MANY_DIGITS = Decimal("9999999999.123456789012345678")

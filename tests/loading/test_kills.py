@@ -17,7 +17,7 @@ from support.lockstep import Ask, assert_same, contents
 from support.postgres import Database
 from support.processes import Place, Step, at, call_of, die, move_on
 
-pytestmark = processes.LOOPBACK
+pytestmark = [processes.LOOPBACK, pytest.mark.stores]
 
 EXTRACTED = call_of("dlt", "Pipeline.extract")
 MERGED = call_of("ai_gateway_billing_pipeline.loading.atomic", "Merging._merge")

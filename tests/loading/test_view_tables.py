@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from ai_gateway_billing.errors import SettingsError
 from ai_gateway_billing_pipeline.database import read, views
 from ai_gateway_billing_pipeline.loading import view_tables
+from ai_gateway_billing_pipeline.settings import Remote, Store
 from support.bench import Bench
 from support.command import aig
-from support.constants import ACCOUNT
+from support.constants import ACCOUNT, NOW
 from support.postgres import Database
 from support.poured import pour_into_postgres
 
@@ -62,6 +64,7 @@ def texts(rows: list[tuple[Any, ...]]) -> list[tuple[str, ...]]:
     return sorted(tuple(map(str, row)) for row in rows)
 
 
+@pytest.mark.stores
 def test_every_table_equals_its_view_and_is_described(file: Path, poured: Database) -> None:
     told = publish()
 
@@ -84,6 +87,7 @@ def test_every_table_equals_its_view_and_is_described(file: Path, poured: Databa
         assert dict(poured.rows(DESCRIBED, f"spend.{name}")) == described.columns
 
 
+@pytest.mark.stores
 def test_publishing_again_replaces_the_rows_and_keeps_what_others_made(poured: Database, few: None) -> None:
     publish()
     with poured.user() as analyst:
@@ -101,6 +105,7 @@ def test_publishing_again_replaces_the_rows_and_keeps_what_others_made(poured: D
         assert poured.rows("select count(*) from pg_indexes where indexname = 'by_day'") == [(1,)]
 
 
+@pytest.mark.stores
 def test_a_reader_goes_on_reading_the_old_tables(poured: Database, few: None) -> None:
     publish()
     with poured.connected() as connection:
@@ -118,6 +123,7 @@ def test_a_reader_goes_on_reading_the_old_tables(poured: Database, few: None) ->
     assert poured.rows("select sum(amount) from spend.daily") == [(0,)]
 
 
+@pytest.mark.stores
 def test_tables_take_the_columns_of_this_version(poured: Database, few: None) -> None:
     publish()
     before = poured.rows(COLUMNS, "spend.runway")
@@ -133,6 +139,7 @@ def test_tables_take_the_columns_of_this_version(poured: Database, few: None) ->
     assert poured.rows("select to_regclass('spend.gone')") == [(None,)]
 
 
+@pytest.mark.stores
 def test_a_table_of_somebody_else_is_left_alone_and_nothing_is_published(poured: Database, few: None) -> None:
     poured.rows("create schema spend; create table spend.runway (mine text); insert into spend.runway values ('x')")
 
@@ -144,6 +151,7 @@ def test_a_table_of_somebody_else_is_left_alone_and_nothing_is_published(poured:
     assert poured.rows("select table_name from information_schema.tables where table_schema = 'spend'") == [("runway",)]
 
 
+@pytest.mark.stores
 def test_two_do_not_publish_at_once(poured: Database, few: None) -> None:
     with poured.connected() as other:
         other.cursor().execute("select pg_advisory_lock(hashtext('aig-billing publish'))")
@@ -155,6 +163,7 @@ def test_two_do_not_publish_at_once(poured: Database, few: None) -> None:
     publish("--wait", "5")
 
 
+@pytest.mark.stores
 def test_who_may_not_write_is_told(poured: Database, monkeypatch: pytest.MonkeyPatch, few: None) -> None:
     with poured.user() as user:
         monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", poured.url.replace("//postgres:", f"//{user}:"))
@@ -162,3 +171,18 @@ def test_who_may_not_write_is_told(poured: Database, monkeypatch: pytest.MonkeyP
 
     assert ran.code == 2
     assert "permission denied for database" in ran.err
+
+
+@pytest.mark.parametrize("remote", [None, Remote("ducklake", (), "")], ids=["file", "lake"])
+def test_what_duckdb_reads_needs_no_tables(remote: Remote | None) -> None:
+    store = Store(Path("billing.duckdb"), "ducklake" if remote else "duckdb", remote)
+
+    with pytest.raises(SettingsError, match=f"^{store} has the views of spend itself"):
+        view_tables.publish(store, NOW)
+
+
+def test_every_view_is_published_but_those_that_take_an_argument() -> None:
+    made = {name: views.definition(name).kind for name in views.VIEWS}
+
+    assert {*TABLES} == {name for name, kind in made.items() if kind == "view"}
+    assert {*made} > {*TABLES}

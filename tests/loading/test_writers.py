@@ -22,7 +22,7 @@ from support.constants import ACCOUNT, DAY, HOUR, OTHER
 from support.postgres import Database, until
 from support.processes import LOOPBACK, Ending, Place, Run
 
-pytestmark = LOOPBACK
+pytestmark = [LOOPBACK, pytest.mark.stores]
 
 
 def full(account: Any, bench: Bench) -> None:
@@ -56,18 +56,6 @@ def test_an_account_of_another_shard_is_refused_until_it_is_taken_over(bench: Be
         bench.load([ACCOUNT], destination="postgres", shard="eu")
     with pytest.raises(SettingsError, match="belongs to shard us"):
         bench.load([OTHER], destination="postgres")
-
-
-def test_shards_of_one_file_load_one_after_the_other(bench: Bench) -> None:
-    for _ in range(2):
-        bench.load_well([ACCOUNT], shard="eu")
-        bench.load_well([OTHER], shard="us")
-        bench.now += HOUR
-
-    bench.now -= HOUR
-    bench.assert_equals_world()
-    with pytest.raises(SettingsError, match="belongs to shard eu"):
-        bench.load([ACCOUNT])
 
 
 def test_a_table_that_is_lost_is_read_again_by_each_shard(bench: Bench, postgres: Database) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of other stores share."""
+"""What is loaded where nothing depends on it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from support import lake as lakes
 from support.bench import Bench
 from support.constants import DAY, HOUR
-
-
-@pytest.fixture
-def file_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> lakes.Lake:
-    """An empty lake whose catalog is a DuckDB file."""
-    return lakes.in_a_file("duckdb", tmp_path, monkeypatch)
 
 
 @pytest.fixture

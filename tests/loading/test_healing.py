@@ -36,7 +36,14 @@ AT_ONCE = ("invoice_preview__invoice_lines, unknown_fields, usage_hourly",)
 """One of each kind, in a lake, where a load takes much longer."""
 
 
-@pytest.mark.parametrize(("destination", "tables"), [("duckdb", LOST), ("postgres", LOST), ("ducklake", AT_ONCE)])
+@pytest.mark.parametrize(
+    ("destination", "tables"),
+    [
+        pytest.param("duckdb", LOST, marks=pytest.mark.thorough),
+        pytest.param("postgres", LOST, marks=pytest.mark.stores),
+        pytest.param("ducklake", AT_ONCE, marks=pytest.mark.stores),
+    ],
+)
 def test_a_lost_table_is_made_and_filled_again(
     bench: Bench,
     destination: str,
@@ -69,7 +76,7 @@ def test_a_lost_table_is_made_and_filled_again(
             assert f": {lost}. Reading everything again." in caplog.text
 
 
-@pytest.mark.parametrize("destination", ["duckdb", "postgres"])
+@pytest.mark.parametrize("destination", ["duckdb", pytest.param("postgres", marks=pytest.mark.stores)])
 def test_what_an_older_version_did_not_make_comes_with_the_next_load(
     bench: Bench, destination: str, request: pytest.FixtureRequest
 ) -> None:

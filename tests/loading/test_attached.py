@@ -9,9 +9,12 @@ import duckdb
 import pytest
 
 from ai_gateway_billing_pipeline.loading import attached, destinations, places
+from ai_gateway_billing_pipeline.loading.databases import Database
 from support.bench import Bench
 from support.constants import ACCOUNT
 from support.lake import Lake
+
+pytestmark = pytest.mark.stores
 
 
 @pytest.fixture
@@ -36,16 +39,17 @@ def test_a_load_attaches_its_lake_once(bench: Bench, lake: Lake, opened: list[st
 
 
 @pytest.fixture
-def place(file_lake: Lake) -> Iterator[places.Store]:
+def place(file_lake: Lake) -> Iterator[Database]:
     """The lake, held as a load does."""
     with destinations.opened("ducklake") as destination:
-        held = places.Store("ducklake", None, destination)
+        assert destination
+        held = places.database("ducklake", None, destination)
         with held.held(0):
             yield held
 
 
 def test_a_lake_that_was_attached_long_ago_is_attached_anew_when_nobody_uses_it(
-    place: places.Store, opened: list[str], monkeypatch: pytest.MonkeyPatch
+    place: Database, opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attached, "_LONGEST_S", 0)
 
@@ -63,7 +67,7 @@ def test_a_lake_that_was_attached_long_ago_is_attached_anew_when_nobody_uses_it(
     assert len(opened) == 2
 
 
-def test_each_client_has_a_transaction_of_its_own(place: places.Store) -> None:
+def test_each_client_has_a_transaction_of_its_own(place: Database) -> None:
     count = "select count(*) from ai_gateway_billing.mine"
     with place.sql() as writes, place.sql() as reads:
         writes.execute("create schema ai_gateway_billing")

@@ -1,30 +1,30 @@
-"""Loads into a DuckLake: views in it, and what is refused."""
+"""A DuckLake as the place of a load: views in it, and one writer at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import dlt
 import duckdb
 import pytest
+from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 
-from ai_gateway_billing.errors import SettingsError
-from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID
+from ai_gateway_billing.errors import DatabaseBusyError
 from ai_gateway_billing_pipeline.database import views
-from ai_gateway_billing_pipeline.loading import store
-from ai_gateway_billing_pipeline.settings import Store
+from ai_gateway_billing_pipeline.loading import places
+from ai_gateway_billing_pipeline.loading.lakes import catalog_url, name, store_views, tidy
+from ai_gateway_billing_pipeline.loading.sql import ClientSql
 from support import lake as lakes
 from support.bench import Bench
 from support.command import aig
-from support.constants import ACCOUNT, OTHER
+from support.constants import ACCOUNT
 from support.lake import Lake
 from support.processes import LOOPBACK, Gate, Place, Step, at, call_of
 
 pytestmark = LOOPBACK
 VIEWS = [name for name in views.VIEWS if name not in views.MACROS]
-WHERE = Store(Path("billing.duckdb"), "ducklake")
 
 
 def rows(connection: duckdb.DuckDBPyConnection, relation: str) -> list[Any]:
@@ -34,9 +34,7 @@ def rows(connection: duckdb.DuckDBPyConnection, relation: str) -> list[Any]:
     return [described, *connection.execute(f"select {texts} from {relation} order by all").fetchall()]
 
 
-# --- views -----------------------------------------------------------------------------------------------------------
-
-
+@pytest.mark.stores
 @pytest.mark.slow
 def test_whoever_attaches_the_lake_finds_the_views_of_the_file(tmp_path: Path, file_lake: Lake) -> None:
     bench = Bench(tmp_path)
@@ -57,6 +55,7 @@ def test_whoever_attaches_the_lake_finds_the_views_of_the_file(tmp_path: Path, f
     assert zone == bench.rows("select sum(amount) from spend.daily")
 
 
+@pytest.mark.stores
 @pytest.mark.parametrize(
     ("made", "comment"),
     [
@@ -79,9 +78,7 @@ def test_a_lake_still_takes_no_comments_on_macros_and_columns_of_views(
             connection.execute(f"comment on {comment} is 'what it is'")
 
 
-# --- one writer at a time --------------------------------------------------------------------------------------------
-
-
+@pytest.mark.stores
 @pytest.mark.parametrize(
     ("catalog", "attempt"),
     [
@@ -119,41 +116,58 @@ def test_a_lake_that_is_being_loaded_is_busy_and_can_be_waited_for(
     assert asked.out.split()[1:] == ["23"], asked
 
 
-# --- refused ---------------------------------------------------------------------------------------------------------
+# --- without a lake ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def taken(lake: Lake) -> Iterator[Lake]:
-    """A lake with a real account."""
-    with store.changed(WHERE) as sql:
-        sql.execute("create schema ai_gateway_billing")
-        sql.execute("create table ai_gateway_billing.shard_accounts as select %s as account_id", OTHER)
-    return lake
+def credentials() -> DuckLakeCredentials:
+    return DuckLakeCredentials("mine", catalog="postgresql://me:open-sesame@127.0.0.1:1/billing")
 
 
-def test_the_demo_is_refused_where_a_real_account_is(bench: Bench, taken: Lake) -> None:
-    bench.account(DEMO_ACCOUNT_ID)
-
-    with pytest.raises(SettingsError, match="ducklake contains a real account"):
-        bench.load([DEMO_ACCOUNT_ID], destination="ducklake", is_demo=True)
-
-    assert taken.rows("from ai_gateway_billing.shard_accounts") == [(OTHER,)]
+def test_the_catalog_is_where_its_locks_are(credentials: DuckLakeCredentials) -> None:
+    assert catalog_url(credentials) == "postgresql://me:open-sesame@127.0.0.1:1/billing"
 
 
-@pytest.mark.parametrize(("user", "database"), [("nobody", "postgres"), ("postgres", "nowhere")])
-def test_a_wrong_login_of_the_catalog_is_a_setting(
-    user: str, database: str, bench: Bench, lake: Lake, monkeypatch: pytest.MonkeyPatch
+def test_lakes_that_share_a_catalog_are_told_apart_as_the_catalog_does(credentials: DuckLakeCredentials) -> None:
+    assert name(credentials) == "mine"
+
+    credentials.metadata_schema = "theirs"
+
+    assert name(credentials) == "theirs"
+
+
+def test_a_lake_with_its_catalog_in_a_file_has_one_writer_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    address, _, _ = lake.catalog.partition("@")[2].partition("/")
-    place = "DESTINATION__DUCKLAKE__CREDENTIALS__CATALOG"
-    monkeypatch.setenv(place, f"postgresql://{user}:open-sesame@{address}/{database}")
+    monkeypatch.setenv("DESTINATION__DUCKLAKE__CREDENTIALS__CATALOG", f"sqlite:///{tmp_path}/catalog.sqlite")
+    settings = [Bench(tmp_path).settings(destination="ducklake", shard=shard) for shard in ("eu", "us")]
+    told = "^The lake ducklake is in use by another process.*--wait SECONDS"
 
-    with pytest.raises(SettingsError) as caught:
-        bench.load([ACCOUNT], destination="ducklake")
+    with places.opened(settings[0]) as first, places.opened(settings[1]) as second:
+        with first.held(0), pytest.raises(DatabaseBusyError, match=told), second.held(0):
+            pass
+        with second.held(0):
+            pass
 
-    assert "The lake refused or lost the connection" in str(caught.value)
-    assert "does not exist" in str(caught.value)
-    assert "[destination.ducklake.credentials]" in str(caught.value)
-    assert "open-sesame" not in str(caught.value)
-    assert caught.value.exit_code == 2
-    assert bench.simulator.requests == []
+
+def test_a_lake_that_takes_no_views_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = str(tmp_path / "lake.duckdb")
+    duckdb.connect(path).close()
+
+    with duckdb.connect(path, read_only=True) as connection:
+        store_views(connection, "cents")
+
+    assert [message.partition(":")[0] for message in caplog.messages] == [
+        "The lake was loaded, but the views of spend could not be stored in it"
+    ]
+
+
+def test_a_lake_that_cannot_be_tidied_up_is_warned_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    destination = dlt.destinations.duckdb(str(tmp_path / "lake.duckdb"))
+    with dlt.pipeline("any", pipelines_dir=str(tmp_path), destination=destination).sql_client() as client:
+        client.execute_sql("set autoinstall_known_extensions = false")
+        tidy(ClientSql(client), "lake")
+
+    (message,) = caplog.messages
+    assert message.startswith("The lake was loaded, but not tidied up: ")
+    assert message.endswith(". The next load tries again.")
