@@ -20,6 +20,8 @@ import pytest
 _QUICK = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=40", "shared_buffers=64MB")
 _USER = "postgres"
 """Postgres refuses to run as root, and Debian's package brings this user."""
+_KEEPER = 'read -r _; "$@"; rm -rf "$0"'
+"""Waits for a word from the tests, or for their end however it comes, stops the server and removes its folder."""
 
 
 @dataclass(frozen=True)
@@ -87,26 +89,38 @@ class Server:
 
 @contextmanager
 def serving() -> Iterator[Server]:
-    """Make a cluster and run it. Skips the test where Postgres is not installed."""
+    """Make a cluster and run it; a killed run ends it, too. Skips the test where Postgres is not installed."""
     programs = _programs()
     # Not in pytest's folder, which is for its owner alone, and the server is another user.
-    with tempfile.TemporaryDirectory(prefix="aig-billing-postgres-") as folder:
+    folder = Path(tempfile.mkdtemp(prefix="aig-billing-postgres-"))
+    with _kept(folder, [programs / "pg_ctl", "-D", folder / "data", "-m", "immediate", "-w", "stop"]):
         if not os.getuid():
             shutil.chown(folder, _USER)
-        yield from _run_server(programs, Path(folder))
+        yield Server(_start(programs, folder))
 
 
-def _run_server(programs: Path, folder: Path) -> Iterator[Server]:
+@contextmanager
+def _kept(folder: Path, stop: Sequence[object]) -> Iterator[None]:
+    keeper = subprocess.Popen(
+        ["sh", "-c", _KEEPER, str(folder), *_as_user(stop)],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        cwd="/", start_new_session=True,  # what is meant for the tests, such as an interrupt, does not reach it
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        keeper.communicate(b"end\n")
+
+
+def _start(programs: Path, folder: Path) -> int:
+    """The port at which it listens."""
     data, log = folder / "data", folder / "log"
     _run([programs / "initdb", "-D", data, "-U", _USER, "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync"])
     port = _free_port()
     settings = [f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=''", *_QUICK]
     options = " ".join(f"-c {each}" for each in settings)
     _run([programs / "pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start"])
-    try:
-        yield Server(port)
-    finally:
-        _run([programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"])
+    return port
 
 
 def _programs() -> Path:
@@ -118,11 +132,14 @@ def _programs() -> Path:
     return Path(found).resolve().parent
 
 
-def _run(command: Sequence[object]) -> None:
+def _as_user(command: Sequence[object]) -> list[str]:
     as_user = [] if os.getuid() else ["setpriv", f"--reuid={_USER}", f"--regid={_USER}", "--clear-groups"]
-    line = [*as_user, *map(str, command)]
+    return [*as_user, *map(str, command)]
+
+
+def _run(command: Sequence[object]) -> None:
     quiet: Any = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    done = subprocess.run(line, check=False, cwd="/", **quiet)
+    done = subprocess.run(_as_user(command), check=False, cwd="/", **quiet)
     assert done.returncode == 0, done.stderr.decode()
 
 
