@@ -241,7 +241,7 @@ class Gate:
 
     def reached(self) -> None:
         """Wait until the process stands at the gate."""
-        assert self.arrived.wait(60)
+        assert self.arrived.wait(300), "it never came there"
 
 
 def die() -> None:
