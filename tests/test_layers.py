@@ -148,7 +148,6 @@ ELSEWHERE = {
     # A conversation with somebody at a terminal, from the options to the exit code.
     "account/actions": "commands/test_account",
     "account/session": "commands/test_account",
-    "commands/telling": "commands/test_check",
     # Declarations and nothing else: every field of every table is tried as what it is declared to be.
     "rows/estimated": "rows/test_tables",
     # Read and written by others, and tried where those ask and print.

@@ -15,7 +15,6 @@ from ai_gateway_billing_pipeline.doctor.machine import Check
 from support.command import aig, serving
 from support.constants import ACCOUNT, OTHER, TOKEN
 from support.doctor import examine
-from support.receiver import receiving
 
 ENDPOINTS = tuple(endpoint.name for endpoint in endpoints.ENDPOINTS)
 
@@ -245,35 +244,3 @@ def test_a_start_that_is_no_date_is_refused_as_by_a_load(api: Simulator, monkeyp
 
     assert result.code == 2
     assert checks["settings"].startswith("fail: The start '2025-13-01' is not a date.")
-
-
-# --- who is told -----------------------------------------------------------------------------------------------------
-
-
-def test_addresses_of_alerts_are_tried_only_when_asked(api: Simulator) -> None:
-    pytest.importorskip("apprise")
-    with receiving() as receiver:
-        url = f"json://{receiver.host}/3ccdd113474722377935511fc85d3dd4"
-
-        _, found = examine("--notify", url)
-        assert found["notify"].startswith("ok: 1 address(es)")
-        assert receiver.received == []
-
-        ran, found = examine("--notify", url, "--test-notify")
-        assert (ran.code, found["notify"]) == (0, "ok: address 1 took the test message")
-        assert receiver.titles == ["AI Gateway billing: test"]
-
-        receiver.status = 500
-        ran, found = examine("--notify", url, "--test-notify")
-        assert (ran.code, found["notify"][:5]) == (1, "fail:")
-        assert "3ccdd113474722377935511fc85d3dd4" not in ran.out + ran.err
-
-
-@pytest.mark.parametrize("options", [["--test-notify"], ["--notify", "nonsense://3ccdd113474722377935511fc85d3dd4"]])
-def test_an_address_that_is_missing_or_bad_is_told(api: Simulator, options: list[str]) -> None:
-    pytest.importorskip("apprise")
-
-    ran, found = examine(*options)
-
-    assert (ran.code, found["notify"][:5]) == (2, "fail:")
-    assert "3ccdd113474722377935511fc85d3dd4" not in ran.out + ran.err

@@ -19,7 +19,7 @@ import typer
 
 from ai_gateway_billing.simulator import Simulator, World
 from ai_gateway_billing_pipeline import cli
-from support.constants import TOKEN
+from support.constants import ACCOUNT, TOKEN
 
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", re.MULTILINE)
 RECENT = datetime.now(UTC) - timedelta(days=5)
@@ -104,4 +104,12 @@ def serving(monkeypatch: pytest.MonkeyPatch, *accounts: str, **options: Any) -> 
         monkeypatch.setenv("CLOUDFLARE_BASE_URL", url)
         monkeypatch.setenv("CLOUDFLARE_API_TOKEN", TOKEN)
         monkeypatch.setenv("AIG_BILLING_START", f"{RECENT:%Y-%m-%d}")
+        yield simulator
+
+
+@contextmanager
+def without_findings(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    """An API whose account has so much credit that nothing is found."""
+    with serving(monkeypatch, ACCOUNT) as simulator:
+        simulator.world.accounts[ACCOUNT].set_balance(10_000_000)
         yield simulator
