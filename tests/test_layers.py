@@ -142,14 +142,9 @@ def test_what_all_tests_agree_on_is_written_once() -> None:
 
 # What has no tests of its name, and why those that are named here are the ones that can prove it.
 ELSEWHERE = {
-    # Takes part in a run of dlt: what it asks dlt for is there only while a load is under way.
-    "books": "loading/test_load",
-    "rows/stored": "rows/test_invoices",
     # A conversation with somebody at a terminal, from the options to the exit code.
     "account/actions": "commands/test_account",
     "account/session": "commands/test_account",
-    # Declarations and nothing else: every field of every table is tried as what it is declared to be.
-    "rows/estimated": "rows/test_tables",
     # Read and written by others, and tried where those ask and print.
     "answers/layouts": "commands/test_answering",
     "answers/statements": "answers/test_questions",

@@ -30,6 +30,7 @@ from ai_gateway_billing.simulator import Account, Simulator
 from ai_gateway_billing.usage.windows import epoch_ms
 from support.bench import USAGE, Bench
 from support.constants import ACCOUNT, DAY, HOUR, NOW, OTHER, TOKEN
+from support.pipelines import pipeline
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +56,6 @@ AMOUNTS = ("amount_due", "amount_paid", "amount_remaining")
 def source(simulated: tuple[Bench, str], accounts: Any = ACCOUNT, **settings: Any) -> DltSource:
     bench, url = simulated
     return ai_gateway_billing(accounts, start=bench.start, api_token=TOKEN, base_url=url, **settings)
-
-
-def pipeline(folder: Path, destination: Any = None, name: str = "billing") -> dlt.Pipeline:
-    return dlt.pipeline(
-        name,
-        destination=destination or dlt.destinations.duckdb(str(folder / f"{name}.duckdb")),
-        dataset_name="ai_gateway_billing",
-        pipelines_dir=str(folder / "pipelines"),
-    )
 
 
 def loaded_into(bench: Bench, folder: Path) -> Bench:

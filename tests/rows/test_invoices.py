@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -213,13 +212,3 @@ def test_an_id_twice_is_told_also_where_the_api_announces_no_total(bench: Bench)
 
     assert bench.load(only=("invoices",)).exit_code == 4
     assert bench.one("select count(*) from {raw}.quarantine") == 2
-
-
-@pytest.mark.thorough
-def test_a_database_whose_state_is_lost_is_asked_which_accounts_have_invoices_without_id(bench: Bench) -> None:
-    load(bench, invoice(None))
-    bench.close()
-    with duckdb.connect(str(bench.database)) as connection:
-        connection.execute("drop table ai_gateway_billing._dlt_pipeline_state")
-
-    assert load(bench, invoice("in_1")) == {"in_1": 1}
