@@ -142,9 +142,6 @@ def test_what_all_tests_agree_on_is_written_once() -> None:
 
 # What has no tests of its name, and why those that are named here are the ones that can prove it.
 ELSEWHERE = {
-    # A conversation with somebody at a terminal, from the options to the exit code.
-    "account/actions": "commands/test_account",
-    "account/session": "commands/test_account",
     # Read and written by others, and tried where those ask and print.
     "answers/layouts": "commands/test_answering",
     "answers/statements": "answers/test_questions",
