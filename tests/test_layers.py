@@ -145,10 +145,6 @@ ELSEWHERE = {
     # Read and written by others, and tried where those ask and print.
     "answers/layouts": "commands/test_answering",
     "answers/statements": "answers/test_questions",
-    # Pictures: whether they say what they should is seen where they are drawn.
-    "report/charts": "report/test_browser",
-    "report/charts_by_model": "report/test_browser",
-    "report/sections": "report/test_page",
 }
 
 

@@ -18,10 +18,9 @@ pytest.importorskip("vl_convert", reason="the extra `report` is not installed: m
 
 from ai_gateway_billing_pipeline.database import read
 from ai_gateway_billing_pipeline.database.scope import Days
-from ai_gateway_billing_pipeline.report import charts, formats, questions, sections
+from ai_gateway_billing_pipeline.report import formats, questions, sections
 from ai_gateway_billing_pipeline.report import page as report
-from ai_gateway_billing_pipeline.report.drawing import NOTEBOOK_MIME
-from support.constants import ACCOUNT, OTHER, ROOT
+from support.constants import ACCOUNT, OTHER
 from support.demo_history import DEMO_ACCOUNT_ID, EMPTY_ACCOUNT_ID, built
 from support.raw_tables import at, database, invoice, named, used
 from support.spending import two_accounts
@@ -56,13 +55,6 @@ def test_nothing_in_the_page_is_fetched(tmp_path: Path) -> None:
     assert not re.findall(r"""(?:src|href)\s*=\s*["'](?!data:)""", markup)
     assert page.count("<script") == page.count("</script>") == 3
     assert not re.search(r"url\(|@import", page[page.index("<style>") : page.index("</style>")])
-
-
-def test_notebook_and_report_show_the_same_sections() -> None:
-    script = (ROOT / "notebooks/01_spend.py").read_text()
-    shown = re.findall(r"^sections\.(\w+)\(billing, account, days\)$", script, re.MULTILINE)
-
-    assert shown == [section.__name__ for section in sections.SECTIONS.values()]
 
 
 def test_a_report_on_several_accounts_begins_with_all_of_them_and_their_sums(tmp_path: Path) -> None:
@@ -135,20 +127,6 @@ def test_texts_of_the_api_stay_texts() -> None:
     assert "<img" not in table.html() + report.in_script({"model": evil}) + report.as_section("x", "y", table)
 
 
-def test_what_notebooks_alone_show_is_drawn_too() -> None:
-    with read.connect(built("demo")) as billing:
-        comparisons = charts.comparisons(questions.comparisons(billing, DEMO_ACCOUNT_ID))
-        heat = charts.by_weekday_and_hour(questions.by_weekday_and_hour(billing, DEMO_ACCOUNT_ID))
-        unusual = charts.unusual_days(questions.unusual_days(billing, DEMO_ACCOUNT_ID))
-        table = sections.reconciliation(billing, DEMO_ACCOUNT_ID)
-
-    assert comparisons.title.endswith("confirm the unit that is set")
-    assert all(figure.chart is not None for figure in (comparisons, heat, unusual))
-    assert isinstance(table, sections.Table)
-    assert NOTEBOOK_MIME in heat._repr_mimebundle_()
-    assert "Usage agrees" in table._repr_mimebundle_()["text/html"]
-
-
 EVIL = (
     "see https://invoice.example.test/i/acct_1/live_x or www.example.test/pay\x1b[31m\x07\u202e "
     "<b>4242 4242 4242 4242</b>"
@@ -169,22 +147,6 @@ def test_free_text_of_the_api_shows_no_link_no_card_and_no_control_character(tmp
     assert ran.code == 0, ran.err
     assert body.count("see ***") == 2
     assert not re.search(r"example\.test|4242|<b>|[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", body)
-
-
-def test_a_headline_counts_every_invoice_and_not_the_twelve_shown(tmp_path: Path) -> None:
-    unpaid = [
-        invoice(f"2026-10-{day:02}", "open", "1000", currency="USD" if day % 2 else "eur") for day in range(1, 24)
-    ]
-    undated = [invoice(None, "open", "975"), invoice("2026-10-01", "draft"), invoice("2026-10-01", "uncollectible")]
-    with database(tmp_path, invoices=unpaid + undated) as billing:
-        table = sections.invoices(billing, ACCOUNT)
-
-    assert isinstance(table, sections.Table)
-    assert table.title == (
-        "24 open invoices worth €110.00 and $129.75; 1 draft invoice worth $10.50; 1 uncollectible invoice worth $10.50"
-    )
-    assert len(table.rows) == 12
-    assert table.note.startswith("The 12 shown of 26")
 
 
 def test_accounts_are_ranked_within_a_currency_only(tmp_path: Path) -> None:

@@ -33,11 +33,10 @@ def per_model(rows: Sequence[Row]) -> Figure:
         }
         for row in rows
     ]
+    shortest = min(0, *(float(row["length"]) for row in shown))
     base = alt.Chart(encodings.data(shown)).encode(y=alt.Y("key:N", sort=None, axis=None))
     bars = base.mark_bar(color="@main", height=12, yOffset=9).encode(
-        x=alt.X(
-            "length:Q", axis=None, stack=False, scale=alt.Scale(domain=[min(0, *(row["length"] for row in shown)), 1])
-        ),
+        x=alt.X("length:Q", axis=None, stack=False, scale=alt.Scale(domain=[shortest, 1])),
         tooltip=[
             alt.Tooltip("model:N"),
             *(
