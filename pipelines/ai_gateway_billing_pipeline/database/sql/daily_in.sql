@@ -12,40 +12,71 @@
 -- day only as a whole, it stays whole under its UTC date, so that the sum over all days is that of spend.daily.
 create or replace macro spend.daily_in(zone) as table
 with
-pieces as (
+-- Usage and coverage as in spend.hourly, but put together by day only: each hour is a bit there, so that it counts once.
+hours as (
   select
-    hourly.account_id,
-    (hour at time zone zone)::date as local_day,
-    hourly.currency,
-    hourly.amount,
-    1 as hours,
-    hourly.is_complete,
-    hourly.is_final,
-    false as is_utc_day
-  from spend.hourly
-  join spend.daily on daily.account_id = hourly.account_id and daily.day = hourly.day and daily.source = 'hour'
+    account_id,
+    epoch_us(bucket_start) // 3600000000 as hour_number,
+    spend.amount(aggregated_value * accounts.major_per_usage_unit) as amount,
+    null::double as read_at
+  from ai_gateway_billing.usage_hourly
+  join spend.accounts using (account_id)
   union all
   select
     account_id,
-    day as local_day,
-    currency,
-    amount,
-    0 as hours,
-    is_complete,
-    is_final,
-    true as is_utc_day
+    unnest(range(epoch(day)::bigint // 3600, epoch(read_until)::bigint // 3600)),
+    null,
+    epoch(read_at)
+  from ai_gateway_billing.usage_coverage
+  where "grouping" = 'hour'
+),
+-- Asked once for an hour, not for each account's.
+local_days as (
+  select
+    hour_number,
+    (make_timestamptz(hour_number * 3600000000) at time zone zone)::date as local_day
+  from (
+    select unnest(range(min(first_hour), max(last_hour) + 1)) as hour_number
+    from (
+      select
+        epoch_us(min(bucket_start)) // 3600000000 as first_hour,
+        epoch_us(max(bucket_start)) // 3600000000 as last_hour
+      from ai_gateway_billing.usage_hourly
+      union all
+      select
+        epoch(min(day))::bigint // 3600,
+        epoch(max(read_until))::bigint // 3600
+      from ai_gateway_billing.usage_coverage
+    )
+  )
+),
+-- The outer joins keep the one of days the smaller side.
+pieces as (
+  select
+    daily.account_id,
+    coalesce(local_days.local_day, daily.day) as local_day,
+    daily.currency,
+    case when daily.source = 'hour' then hours.amount else daily.amount end as amount,
+    1::bigint << (hour_number % 32) as hour_bit,
+    hours.read_at is not null as is_complete,
+    (hour_number + 1) * 3600 + spend.late_seconds() <= hours.read_at as is_final,
+    daily.source = 'day' as is_utc_day
   from spend.daily
-  where source = 'day'
+  left join hours
+    on hours.account_id = daily.account_id
+    and hours.hour_number // 24 = epoch(daily.day)::bigint // 86400
+    and daily.source = 'hour'
+  left join local_days using (hour_number)
 ),
 days as (
   select
     account_id,
     local_day,
     currency,
-    sum(amount) as amount,
-    sum(hours) as hours_known,
-    count(*) filter (where is_complete and not is_utc_day) as hours_complete,
-    count(*) filter (where is_final and not is_utc_day) as hours_final,
+    coalesce(sum(amount), 0) as amount,
+    bit_count(coalesce(bit_or(hour_bit), 0)) as hours_known,
+    bit_count(coalesce(bit_or(hour_bit) filter (where is_complete), 0)) as hours_complete,
+    bit_count(coalesce(bit_or(hour_bit) filter (where is_final), 0)) as hours_final,
     bool_or(is_utc_day) as has_utc_day,
     (epoch((local_day + interval 1 day) at time zone zone) - epoch(local_day::timestamp at time zone zone)) / 3600
       as hours_long
