@@ -60,10 +60,9 @@ models as (
     lines.currency,
     lines.model,
     any_value(lines.named) as named,
-    case
-      when min(lines.words) = max(lines.words) then min(lines.words)
-      else array_to_string(list_sort(list_distinct(list(lines.words))), ' | ')
-    end as description,
+    -- Only words that say more than the model: to keep those of all lines took a fifth of the time.
+    list(lines.words) filter (where lines.words <> lines.model) as other_words,
+    bool_or(lines.words = lines.model) as has_bare_name,
     count(*) as lines,
     sum(lines.quantity) as quantity,
     sum(lines.gross) as gross,
@@ -81,7 +80,12 @@ select
   models.currency,
   models.model,
   case when starts_with(models.named, '@') then 'workers-ai' else nullif(split_part(models.named, '/', 1), '') end as provider,
-  models.description,
+  case
+    when models.other_words is null then models.model
+    else array_to_string(list_sort(list_distinct(
+      case when models.has_bare_name then list_append(models.other_words, models.model) else models.other_words end
+    )), ' | ')
+  end as description,
   models.lines,
   models.quantity,
   spend.amount(models.gross * spend.major(currencies.major_per_minor)) as gross,
