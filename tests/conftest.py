@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -102,12 +103,19 @@ def clean_session(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> I
         yield
 
 
+@pytest.fixture(scope="session")
+def folders_by_number(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """New folders by number: for each one `mktemp` looks through all that there are, thousands of them in the end."""
+    folder = tmp_path_factory.mktemp("places")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(
-    clean_session: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    clean_session: None, folders_by_number: Iterator[Path], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
     """Each test begins in a folder of its own, apart from its `tmp_path`, which stays empty."""
-    _settle(tmp_path_factory.mktemp("place"), monkeypatch)
+    _settle(next(folders_by_number), monkeypatch)
     yield
     _forget_dlt()
 
