@@ -37,7 +37,12 @@ hypothesis.settings.register_profile(
     derandomize=True,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
 )
-hypothesis.settings.load_profile("project")
+hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("project"), max_examples=30)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Fewer examples where the thorough tests are left out: a test that sets its own number takes a share of these."""
+    hypothesis.settings.load_profile("quick" if "not thorough" in config.option.markexpr else "project")
 
 
 def _is_setting(name: str) -> bool:

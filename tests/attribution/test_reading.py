@@ -166,7 +166,7 @@ requests = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=settings().max_examples // 8, deadline=None)
 @given(requests, st.integers(3, 50), st.sampled_from([3600, 7200, 86_400, 2_678_400]))
 def test_hours_equal_what_was_put_in_however_answers_are_cut(
     sent: list[Request], page_size: int, max_duration: int

@@ -421,7 +421,7 @@ def reused(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPy
         yield connection
 
 
-@settings(max_examples=20)
+@settings(max_examples=settings().max_examples // 5)
 @given(
     usage=st.dictionaries(st.integers(0, 90), cents, max_size=12),
     bills=st.lists(
