@@ -118,7 +118,7 @@ def test_a_load_ends_with_2_for_a_budget_that_cannot_be() -> None:
 
 
 def test_each_load_puts_the_budgets_of_the_settings_in_place_of_the_old_ones(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
+    bench = Bench(tmp_path).with_tables()
     bench.account().set_hour(TODAY, 500)
     bench.budgets = (Budget("all", Decimal(10), "month"), Budget("gone", Decimal(1), "day"))
     bench.load_well()

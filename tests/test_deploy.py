@@ -80,7 +80,7 @@ def test_no_example_holds_a_secret(path: Path) -> None:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path, start="2026-11-20")
+    bench = Bench(tmp_path, start="2026-11-20").with_tables()
     fill(bench.account())
     bench.load_well()
     yield bench

@@ -22,7 +22,7 @@ UNKNOWN = "c" * 32
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """Two accounts that Cloudflare calls by the mail addresses of those who made them."""
-    bench = Bench(tmp_path, start="2026-11-20")
+    bench = Bench(tmp_path, start="2026-11-20").with_tables()
     for account_id, name in ((ACCOUNT, "ann@example.com's Account"), (OTHER, "ben@example.com's Account")):
         bench.account(account_id).set_balance(640)
         bench.world.accounts[account_id].name = name

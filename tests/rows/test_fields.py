@@ -301,7 +301,7 @@ def test_lines_without_prices_are_lines(loaded: Loaded) -> None:
 
 
 def test_what_is_told_again_keeps_the_day_it_came_first_and_goes_when_the_api_is_well(tmp_path_factory: Any) -> None:
-    bench = Bench(tmp_path_factory.mktemp("told"), start="2026-11-22")
+    bench = Bench(tmp_path_factory.mktemp("told"), start="2026-11-22").with_tables()
     fill(bench.account())
     bench.world.inject("credit-balance", "topup_config.error", 7)
     bench.load_well()

@@ -177,7 +177,7 @@ def test_lines_that_are_alike_have_ids_of_their_own_in_any_order(order: list[int
 
 def test_loads_of_one_preview_written_in_many_ways_keep_one_version_with_its_lines(tmp_path: Path) -> None:
     """The children too: a line that stands elsewhere brings no credit a second time."""
-    bench = Bench(tmp_path, start="2026-11-20")
+    bench = Bench(tmp_path, start="2026-11-20").with_tables()
     account = bench.account()
     lines = [line("one", 100, 0), line("two", 200, 2), line("three", 300, 1)]
     for number, order in enumerate([(0, 1, 2), (2, 1, 0), (1, 0, 2)]):

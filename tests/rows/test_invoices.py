@@ -136,7 +136,7 @@ def test_an_id_that_comes_and_goes_is_one_invoice_all_along(has_id: list[bool]) 
 
 @pytest.fixture
 def bench(tmp_path: Any) -> Iterator[Bench]:
-    bench = Bench(tmp_path, start="2026-11-22")
+    bench = Bench(tmp_path, start="2026-11-22").with_tables()
     bench.account()
     bench.account(OTHER)
     yield bench

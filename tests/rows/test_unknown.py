@@ -300,7 +300,7 @@ def test_once_the_api_is_well_again_everything_is_loaded_and_quarantine_is_empty
 
 def test_one_broken_row_does_not_keep_the_others_out(tmp_path_factory: pytest.TempPathFactory) -> None:
     """One hour and one invoice among many: the others are loaded, the hour keeps what it had and is not passed."""
-    bench = Bench(tmp_path_factory.mktemp("one"), start="2026-11-20")
+    bench = Bench(tmp_path_factory.mktemp("one"), start="2026-11-20").with_tables()
     account = drifting(account_of("one"), bench)
     bench.load_well()
     old = {row[:2]: row for row in bench.usage("hour", account.id)}
@@ -355,7 +355,7 @@ def test_an_unknown_field_may_be_there_from_the_first_answer_on(tmp_path_factory
 
 
 def test_a_preview_without_its_required_list_of_lines_is_no_empty_preview(tmp_path_factory: Any) -> None:
-    bench = Bench(tmp_path_factory.mktemp("lines"), start="2026-11-20")
+    bench = Bench(tmp_path_factory.mktemp("lines"), start="2026-11-20").with_tables()
     account = drifting(account_of("lines"), bench)
     bench.load_well()
     account.set_preview({name: value for name, value in preview().items() if name != "invoice_lines"})

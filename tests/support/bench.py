@@ -7,13 +7,17 @@ is tested takes part in it.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
+import os
+import shutil
+import tempfile
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import httpx
@@ -106,6 +110,11 @@ class Bench:
     def faults(self) -> Any:
         """The simulator's switches."""
         return self.simulator.faults
+
+    def with_tables(self) -> Self:
+        """The same, whose database has every table and view from the beginning: they are half of a first load."""
+        shutil.copytree(_with_tables(), self.database.parent, dirs_exist_ok=True)
+        return self
 
     def account(self, account_id: str = ACCOUNT) -> Account:
         """A brand-new account that the token reads."""
@@ -316,6 +325,20 @@ class Bench:
         current = [row for row in self.versions(table, account_id) if row.pop("is_open")]
         expected = self.true_snapshot(table, account_id)
         assert current == ([] if expected is None else [expected | {"account_id": account_id}]), table
+
+
+@functools.cache
+def _with_tables() -> Path:
+    """A folder with a database, and dlt's, as after the load of an account of which nothing is left."""
+    folder = Path(tempfile.mkdtemp(dir=os.environ["SHARED_FOLDER"]))
+    bench = Bench(folder, start=f"{NOW:%Y-%m-%d}")
+    bench.account("f" * 32)
+    bench.load_well()
+    tables = "select table_name from duckdb_tables() where schema_name = 'ai_gateway_billing' and table_name[1] <> '_'"
+    with duckdb.connect(str(bench.database)) as connection:
+        for (table,) in connection.execute(tables).fetchall():
+            connection.execute(f"delete from ai_gateway_billing.{table}")
+    return folder
 
 
 def usage_truth(world: World, account_id: str, grouping: str, now: datetime) -> list[Row]:
