@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -19,10 +21,19 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.fixture(scope="module")
+def loaded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    database = tmp_path_factory.mktemp("loaded") / "billing.duckdb"
+    with pytest.MonkeyPatch.context() as patch, serving(patch, ACCOUNT):
+        assert aig("load", "--database", str(database)).code == 0
+    return database
+
+
 @pytest.fixture(autouse=True)
-def loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def loaded(loaded_once: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The working folder has a database, whose API goes on to answer."""
+    shutil.copyfile(loaded_once, "billing.duckdb")
     with serving(monkeypatch, ACCOUNT):
-        assert aig("load").code == 0
         yield
 
 

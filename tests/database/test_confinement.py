@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -16,21 +17,29 @@ SECRET = "cf-token-0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture
-def billing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A database, files beside it that are none of the query's business, and a token in the environment."""
+def billing(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The database in the working folder, and a token in the environment."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", SECRET)
-    with duckdb.connect("other.duckdb") as connection:
+    return Path("billing.duckdb")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database, and files beside it that are none of the query's business."""
+    folder = tmp_path_factory.mktemp("made")
+    with duckdb.connect(str(folder / "other.duckdb")) as connection:
         connection.execute(f"create table hidden as select '{SECRET}' as token")
-        connection.execute("copy (select 1 as one) to 'other.parquet'")
-    Path("other.csv").write_text(f"token\n{SECRET}\n")
-    Path("billing.duckdb.tmp").mkdir()
-    with duckdb.connect("billing.duckdb") as connection:
+        connection.execute(f"copy (select 1 as one) to '{folder / 'other.parquet'}'")
+    (folder / "other.csv").write_text(f"token\n{SECRET}\n")
+    (folder / "billing.duckdb.tmp").mkdir()
+    with duckdb.connect(str(folder / "billing.duckdb")) as connection:
         connection.execute("create schema spend")
         connection.execute("create table spend.raw as select date '2026-11-22' as day, 12.50::decimal(10, 2) as amount")
         connection.execute("create view spend.daily as from spend.raw")
         connection.execute("create macro spend.daily_in(zone) as table select *, zone from spend.daily")
-    return Path("billing.duckdb")
+    return folder
 
 
 def files() -> dict[str, str]:

@@ -22,6 +22,11 @@ EXTRA = {
 """What these commands cannot be run without."""
 OF_VIEWS = sorted(set(reading_commands()) - {"status"})
 """Commands that ask views; status reads raw tables alone."""
+LIKE_DAILY = {"gateways", "invoices", "models", "monthly", "runway"}
+"""Those of them that ask in the same way as `daily`."""
+EACH = pytest.mark.parametrize(
+    "command", [pytest.param(each, marks=pytest.mark.thorough if each in LIKE_DAILY else ()) for each in OF_VIEWS]
+)
 LOADED = [
     "load_status",
     "usage_hourly",
@@ -74,7 +79,7 @@ def is_refused(answer: str) -> bool:
     return answer[0] in "12" and any(words in answer for words in SENTENCES) and "`aig-billing load`" in answer
 
 
-@pytest.mark.parametrize("command", OF_VIEWS)
+@EACH
 def test_a_database_without_its_views_asks_for_a_load(without: Path, command: str) -> None:
     change(without, "drop schema spend cascade")
 
@@ -84,7 +89,7 @@ def test_a_database_without_its_views_asks_for_a_load(without: Path, command: st
     assert "`aig-billing load`" in answer
 
 
-@pytest.mark.parametrize("command", OF_VIEWS)
+@EACH
 def test_a_macro_of_another_version_asks_for_a_load(without: Path, command: str) -> None:
     change(without, "drop macro spend.late_seconds", "drop macro spend.gone_seconds", "drop macro spend.major")
 

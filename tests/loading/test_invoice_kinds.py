@@ -85,19 +85,27 @@ def test_billed_is_the_money_that_the_card_paid(worlds: Bench, account_id: str, 
     assert abs(billed - asked) <= Decimal("0.15"), name
 
 
+@pytest.fixture(scope="module")
+def october(worlds: Bench) -> dict[str, tuple[Any, ...]]:
+    """What is said of that month, by account: the view takes as long for one as for all."""
+    query = "select account_id, verdict, reason, invoices_paid from spend.reconciliation where month = '2026-10-01'"
+    rows = worlds.rows(query)
+    assert len(rows) == len(WORLDS)
+    return {account_id: told for account_id, *told in rows}
+
+
 @pytest.mark.parametrize(("account_id", "name"), SHARED)
-def test_months_agree_and_nothing_is_found(worlds: Bench, account_id: str, name: str) -> None:
-    query = (
-        "select verdict, reason, invoices_paid from spend.reconciliation where account_id = $1 and month = '2026-10-01'"
-    )
-    ((verdict, reason, paid),) = worlds.rows(query, account_id)
+def test_months_agree_and_nothing_is_found(
+    worlds: Bench, october: dict[str, tuple[Any, ...]], account_id: str, name: str
+) -> None:
+    verdict, reason, paid = october[account_id]
     bought = [each for each in worlds.true_invoices(account_id) if each["invoice_origin"] != "monthly"]
-    october = [
+    that_month = [
         each for each in bought if MOMENTS[0].replace(day=1) <= each["created"] < MOMENTS[2].replace(day=1, hour=0)
     ]
 
     assert verdict == "agrees", reason
-    assert paid == sum(each["amount_paid"] for each in october) * CENT, name
+    assert paid == sum(each["amount_paid"] for each in that_month) * CENT, name
 
 
 def test_kinds_are_those_of_the_lists(worlds: Bench) -> None:
@@ -261,16 +269,21 @@ def unknown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     bench.close()
 
 
+@pytest.fixture(scope="module")
+def findings(unknown: Bench) -> list[checks.Finding]:
+    """What is found of all of them."""
+    return [each for each in checks.findings(unknown.published, unknown.now) if each.check == "unknown_invoices"]
+
+
 @pytest.mark.parametrize(("created", "cents"), LIKE_USAGE)
 def test_an_unknown_invoice_that_is_like_the_month_before_is_told_and_buys_nothing(
-    unknown: Bench, created: str, cents: int
+    unknown: Bench, findings: list[checks.Finding], created: str, cents: int
 ) -> None:
     account_id, is_like_usage = account_of(f"{created} {cents}"), LIKE_USAGE[created, cents]
 
     bought = unknown.rows("select kind, is_purchase from spend.invoices where account_id = $1", account_id)
-    found = [each for each in checks.findings(unknown.published, unknown.now) if each.check == "unknown_invoices"]
 
-    told = [each for each in found if each.account_id == account_id]
+    told = [each for each in findings if each.account_id == account_id]
     assert bought == [("unknown", not is_like_usage)]
     assert [each.severity for each in told] == ["warning"] * is_like_usage
     assert all(f"in_{created}" in each.finding for each in told)
