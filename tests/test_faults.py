@@ -140,7 +140,7 @@ def failures(bed: Bed, result: Any) -> dict[str, dict[str, errors.BillingError]]
 
 
 def test_a_fault_at_the_first_request_of_every_endpoint_is_not_noticed(tmp_path: Path) -> None:
-    bed = Bed(tmp_path, *((None, kind) for kind in PASSING))
+    bed = Bed(tmp_path, *((None, kind) for kind in PASSING)).with_tables()
     for case, endpoint in product(bed.cases, RESOURCES):
         if (endpoint, case.kind) not in STATES:
             bed.faults.add(case.kind, endpoint=endpoint, account_id=case.account_id, nth=1)
@@ -156,7 +156,7 @@ def test_a_fault_at_the_first_request_of_every_endpoint_is_not_noticed(tmp_path:
 @pytest.mark.thorough
 def test_one_request_in_five_failing_is_not_noticed(tmp_path: Path) -> None:
     kinds = [*PASSING, "reset", "torn_body"]
-    bed = Bed(tmp_path, *((None, kind) for kind in kinds if (kind != "null_result_200")), every=5)
+    bed = Bed(tmp_path, *((None, kind) for kind in kinds if (kind != "null_result_200")), every=5).with_tables()
     bed.strike()
 
     bed.load_well()
@@ -169,7 +169,7 @@ def test_one_request_in_five_failing_is_not_noticed(tmp_path: Path) -> None:
     [pytest.param(1, marks=pytest.mark.thorough), *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 12))],
 )
 def test_a_fault_of_any_kind_by_chance_is_not_noticed(tmp_path: Path, seed: int) -> None:
-    bed = Bed(tmp_path, (None, 503), (None, 503), (None, 503))
+    bed = Bed(tmp_path, (None, 503), (None, 503), (None, 503)).with_tables()
     bed.simulator.faults.random.seed(seed)
     for kind in [*(set(PASSING) - {"null_result_200"}), "reset", 429]:
         bed.faults.add(kind, probability=0.2 / len(PASSING))
@@ -182,7 +182,7 @@ def test_a_fault_of_any_kind_by_chance_is_not_noticed(tmp_path: Path, seed: int)
 
 @pytest.mark.thorough
 def test_an_answer_with_errors_beside_its_success_is_one(tmp_path: Path) -> None:
-    bed = Bed(tmp_path, (None, "filled_errors"))
+    bed = Bed(tmp_path, (None, "filled_errors")).with_tables()
     bed.strike()
 
     bed.load_well()
@@ -214,7 +214,7 @@ def assert_only_the_struck_failed(bed: Bed, result: Any) -> None:
 
 
 def test_a_fault_that_stays_fails_its_resource_alone(tmp_path: Path) -> None:
-    bed = Bed(tmp_path, *EVERYWHERE)
+    bed = Bed(tmp_path, *EVERYWHERE).with_tables()
     bed.load_well()
     before = bed.everything()
     bed.strike()
@@ -234,7 +234,9 @@ def test_a_fault_that_stays_fails_its_resource_alone(tmp_path: Path) -> None:
 
 
 def test_a_fault_that_stays_is_asked_six_times_and_a_refusal_once(tmp_path: Path) -> None:
-    bed = Bed(tmp_path, *((endpoint, kind) for endpoint, kind in EVERYWHERE if endpoint == "credit-balance"))
+    bed = Bed(
+        tmp_path, *((endpoint, kind) for endpoint, kind in EVERYWHERE if endpoint == "credit-balance")
+    ).with_tables()
     bed.strike()
 
     bed.load()
@@ -245,7 +247,7 @@ def test_a_fault_that_stays_is_asked_six_times_and_a_refusal_once(tmp_path: Path
 
 def test_a_repeating_500_on_usage_history_ends(tmp_path: Path) -> None:
     """A year has 130 windows. Three failed ones are enough to leave the rest to the next load."""
-    bed = Bed(tmp_path, ("usage-history", 500))
+    bed = Bed(tmp_path, ("usage-history", 500)).with_tables()
     bed.start = "2025-08-01"
     bed.strike()
 
@@ -258,7 +260,9 @@ def test_a_repeating_500_on_usage_history_ends(tmp_path: Path) -> None:
 
 
 def test_after_the_fault_the_next_load_makes_up_for_all_of_it(tmp_path: Path) -> None:
-    bed = Bed(tmp_path, *((endpoint, kind) for endpoint, kind in EVERYWHERE if kind in (500, "html_200", 403)))
+    bed = Bed(
+        tmp_path, *((endpoint, kind) for endpoint, kind in EVERYWHERE if kind in (500, "html_200", 403))
+    ).with_tables()
     bed.strike()
     assert bed.load().exit_code == 4
     bed.faults.clear()
@@ -295,7 +299,7 @@ def fail(bed: Bed, kind: Kind, **options: Any) -> Any:
 
 @pytest.mark.parametrize("kind", [UNHEARD[0], *(pytest.param(kind, marks=pytest.mark.slow) for kind in UNHEARD[1:])])
 def test_one_account_unheard_leaves_the_other_loaded(tmp_path: Path, kind: str) -> None:
-    bed = Bed(tmp_path, ("credit-balance", kind))
+    bed = Bed(tmp_path, ("credit-balance", kind)).with_tables()
     bed.strike()
 
     result = bed.load()
@@ -430,7 +434,7 @@ def base(tmp_path_factory: pytest.TempPathFactory, clean_session: None) -> bytes
 @pytest.fixture
 def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
     monkeypatch.setattr(extraction, "WORKERS", 1)
-    return Watched(tmp_path)
+    return Watched(tmp_path).with_tables()
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def hundred_days(folder: Path) -> Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """That account, never loaded."""
-    bench = hundred_days(tmp_path)
+    bench = hundred_days(tmp_path).with_tables()
     yield bench
     bench.close()
 
@@ -49,7 +49,7 @@ def first_load(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the first load at `NOW` leaves, which takes longer than all that most tests do after it."""
     folder = tmp_path_factory.mktemp("first load")
     bench = hundred_days(folder)
-    assert load(bench) == at(2026, 8, 15)
+    assert load(bench) == at(2026, 8, 15), "it reads everything"
     return folder
 
 
@@ -81,19 +81,16 @@ def load(bench: Bench, after: timedelta = timedelta(0), **options: Any) -> datet
 # --- look-back ------------------------------------------------------------------------------------------------------
 
 
-def test_look_back_of_a_scheduled_load(bench: Bench) -> None:
+def test_look_back_of_a_scheduled_load(loaded: Bench) -> None:
     """Three whole UTC days; when the last such pass is over 24 hours old, 35 before that. A first load is one."""
-    start = at(2026, 8, 15)
-
-    assert load(bench) == start
-    assert load(bench, HOUR) == TODAY - 3 * DAY
-    assert load(bench, 22 * HOUR) == TODAY - 2 * DAY  # the next day has come, the 24 hours have not
-    assert load(bench, HOUR) == TODAY - 35 * DAY
-    assert load(bench, HOUR) == TODAY - 2 * DAY
-    assert load(bench, HOUR, lookback_days=1) == TODAY
-    assert load(bench, HOUR, lookback_days=60) == TODAY - 59 * DAY
-    assert load(bench, 23 * HOUR) == TODAY - DAY  # the sixty days were a deep pass, too
-    bench.assert_equals_world()
+    assert load(loaded, HOUR) == TODAY - 3 * DAY
+    assert load(loaded, 22 * HOUR) == TODAY - 2 * DAY  # the next day has come, the 24 hours have not
+    assert load(loaded, HOUR) == TODAY - 35 * DAY
+    assert load(loaded, HOUR) == TODAY - 2 * DAY
+    assert load(loaded, HOUR, lookback_days=1) == TODAY
+    assert load(loaded, HOUR, lookback_days=60) == TODAY - 59 * DAY
+    assert load(loaded, 23 * HOUR) == TODAY - DAY  # the sixty days were a deep pass, too
+    loaded.assert_equals_world()
 
 
 def test_a_late_event_within_35_days_is_seen_within_24_hours(loaded: Bench) -> None:
@@ -106,20 +103,19 @@ def test_a_late_event_within_35_days_is_seen_within_24_hours(loaded: Bench) -> N
     loaded.assert_equals_world()
 
 
-def test_a_day_is_final_when_the_last_late_event_was_read_and_not_before(bench: Bench) -> None:
+def test_a_day_is_final_when_the_last_late_event_was_read_and_not_before(loaded: Bench) -> None:
     """An event of the evening comes 35 days later in the afternoon, after that day's deep pass."""
     day, evening = TODAY - 35 * DAY, TODAY - 35 * DAY + 20 * HOUR
-    load(bench)
-    bench.world.accounts[ACCOUNT].set_hour(evening, "77.7")
-    load(bench, 14 * HOUR)
-    assert bench.usage("hour") != bench.true_usage("hour")
-    assert not is_final(bench, day)
+    loaded.world.accounts[ACCOUNT].set_hour(evening, "77.7")
+    load(loaded, 14 * HOUR)
+    assert loaded.usage("hour") != loaded.true_usage("hour")
+    assert not is_final(loaded, day)
 
-    load(bench, 11 * HOUR)
+    load(loaded, 11 * HOUR)
 
-    bench.assert_equals_world()
-    assert is_final(bench, day)
-    assert not is_final(bench, day + DAY)
+    loaded.assert_equals_world()
+    assert is_final(loaded, day)
+    assert not is_final(loaded, day + DAY)
 
 
 def is_final(bench: Bench, day: datetime) -> bool:
