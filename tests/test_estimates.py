@@ -27,7 +27,7 @@ Hours = dict[datetime, list[tuple[Any, ...]]]
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path, start=f"{TODAY - DAY:%Y-%m-%d}")
+    bench = Bench(tmp_path, start=f"{TODAY - DAY:%Y-%m-%d}").with_tables()
     bench.account()
     bench.attribution = dict(ON)
     yield bench

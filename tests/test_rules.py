@@ -19,7 +19,7 @@ Starts = dict[tuple[str | None, str], datetime]
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """Two loaded accounts; then weeks pass in which both go on."""
-    bench = Bench(tmp_path, start=f"{START:%Y-%m-%d}")
+    bench = Bench(tmp_path, start=f"{START:%Y-%m-%d}").with_tables()
     for account_id in BOTH:
         bench.account(account_id).set_hour(TODAY - 20 * DAY, 1)
     bench.load_well()

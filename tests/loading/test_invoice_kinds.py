@@ -122,7 +122,7 @@ def test_kinds_are_those_of_the_lists(worlds: Bench) -> None:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """One account with an invoice of each kind, of which only the lists tell."""
-    bench = Bench(tmp_path)
+    bench = Bench(tmp_path).with_tables()
     account = bench.account()
     for kind in ("auto", "manual", "usage"):
         account.put_invoice(invoice(f"in_{kind}"), listed_as=kind)
@@ -210,7 +210,7 @@ def test_a_list_that_cannot_be_read_changes_no_kind(bench: Bench, kind: Any, nth
 
 
 def test_an_account_without_invoices_asks_for_no_kinds(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
+    bench = Bench(tmp_path).with_tables()
     bench.account()
     bench.load_well()
 

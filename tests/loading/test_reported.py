@@ -21,7 +21,7 @@ YESTERDAY = TODAY - timedelta(days=1)
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    made = Bench(tmp_path, start="2026-11-20")
+    made = Bench(tmp_path, start="2026-11-20").with_tables()
     made.account().set_hour(YESTERDAY, 500)
     return made
 

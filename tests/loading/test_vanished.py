@@ -17,7 +17,7 @@ from support.constants import ACCOUNT, DAY, HOUR, NOW, OTHER
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """Two accounts with a balance, loaded once."""
-    bench = Bench(tmp_path, start="2026-11-20")
+    bench = Bench(tmp_path, start="2026-11-20").with_tables()
     for account_id in (ACCOUNT, OTHER):
         bench.account(account_id).set_balance(640)
         bench.world.accounts[account_id].set_hour(NOW.replace(minute=0) - HOUR, 5)
