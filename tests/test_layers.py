@@ -140,14 +140,6 @@ def test_what_all_tests_agree_on_is_written_once() -> None:
     assert {each for each in again if not each.startswith("support/constants.py ")} == set()
 
 
-# What has no tests of its name, and why those that are named here are the ones that can prove it.
-ELSEWHERE = {
-    # Read and written by others, and tried where those ask and print.
-    "answers/layouts": "commands/test_answering",
-    "answers/statements": "answers/test_questions",
-}
-
-
 def _modules() -> Iterator[str]:
     """But for the simulator's, which is tested as what it pretends to be."""
     for package in (ROOT / "sources" / SOURCE, ROOT / "pipelines" / PROGRAM):
@@ -157,13 +149,12 @@ def _modules() -> Iterator[str]:
                 yield str(name)
 
 
-def test_every_module_has_tests_of_its_name_or_says_where_they_are() -> None:
-    named = {name: str(Path(name).with_name(f"test_{Path(name).name}")) for name in _modules()}
-    untested = {name for name, tests in named.items() if not (TESTS / f"{ELSEWHERE.get(name, tests)}.py").exists()}
+def test_every_module_has_tests_of_its_name() -> None:
+    untested = {
+        name for name in _modules() if not (TESTS / Path(name).with_name(f"test_{Path(name).name}.py")).exists()
+    }
 
     assert untested == set()
-    assert set(ELSEWHERE) <= set(named)
-    assert {name for name in ELSEWHERE if (TESTS / f"{named[name]}.py").exists()} == set()
 
 
 def test_the_picture_in_contributing_shows_every_folder_and_module_of_the_packages() -> None:
