@@ -17,6 +17,7 @@ from ai_gateway_billing_pipeline.database.checks import Finding
 from support.constants import ACCOUNT, DAY, HOUR, NOW
 
 WEEK = 7 * DAY
+SECOND = timedelta(seconds=1)
 ALARMS = (Kind.NEW, Kind.WORSE, Kind.STILL)
 
 Outcome = Literal["taken", "refused", "dies before", "dies after"]
@@ -68,6 +69,23 @@ def test_a_finding_is_told_once_and_once_more_when_it_is_gone() -> None:
         listener.check(NOW + hour * HOUR, *([found()] if hour < 3 else []))
 
     assert listener.kinds() == [Kind.NEW, Kind.OVER]
+
+
+def test_what_comes_back_is_told_from_just_a_day_after_its_last_alarm_on() -> None:
+    listener = Listener()
+    listener.check(NOW, found())
+    listener.check(NOW + HOUR)
+
+    assert listener.check(NOW + DAY - SECOND, found()) == []
+    assert [item.kind for item in listener.check(NOW + DAY, found())] == [Kind.NEW]
+
+
+def test_a_claim_is_left_alone_for_just_a_quarter_of_an_hour() -> None:
+    listener = Listener()
+    listener.check(NOW, found(), outcome="dies before")
+
+    assert listener.check(NOW + HOUR / 4 - SECOND, found()) == []
+    assert [item.kind for item in listener.check(NOW + HOUR / 4, found())] == [Kind.NEW]
 
 
 def test_each_step_is_told_once_also_when_it_is_left_and_reached_again() -> None:

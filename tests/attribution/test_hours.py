@@ -38,12 +38,17 @@ def test_hours_that_nobody_read_in_time_are_a_gap() -> None:
     assert planned(TODAY - 40 * DAY) == Plan(Stretch(OLDEST, THIS_HOUR + HOUR), Stretch(TODAY - 40 * DAY, OLDEST))
 
 
+def test_hours_that_were_read_up_to_the_oldest_that_is_left_are_no_gap() -> None:
+    assert planned(OLDEST) == Plan(Stretch(OLDEST, THIS_HOUR + HOUR))
+
+
 def test_a_full_refresh_reads_all_that_there_is() -> None:
     assert planned(THIS_HOUR, full_refresh=True).reach.start == OLDEST
 
 
-def test_a_longer_lookback_is_heeded() -> None:
-    assert planned(THIS_HOUR, lookback_days=10).reach.start == TODAY - 10 * DAY
+@pytest.mark.parametrize(("asked", "days"), [(10, 10), (1, 4), (0, 4)])
+def test_a_longer_lookback_is_heeded_and_a_shorter_one_is_not(asked: int, days: int) -> None:
+    assert planned(THIS_HOUR, lookback_days=asked).reach.start == TODAY - days * DAY
 
 
 def test_a_backfill_reads_its_days_as_far_as_they_are_kept() -> None:

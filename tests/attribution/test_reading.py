@@ -83,6 +83,16 @@ def test_rows_of_the_same_hour_that_come_in_parts_are_added_up(asked: Asked) -> 
     ]
 
 
+def test_what_no_part_of_an_hour_tells_stays_unknown(asked: Asked) -> None:
+    asked.world.analytics_fields = [each for each in asked.world.analytics_fields if each != "cost"]
+    for number in range(2):
+        asked.add(AT, metadata=f'{{"team": "t", "n": {number}}}')
+
+    (row,) = read(asked, tags=Tags(("team",))).rows
+
+    assert (row["requests"], row["cost_usd_estimate"]) == (2, None)
+
+
 def test_a_minute_with_more_groups_than_an_answer_holds_is_a_failure(asked: Asked) -> None:
     for number in range(4):
         asked.add(AT, f"g{number}")
@@ -124,6 +134,7 @@ def test_a_failed_window_leaves_its_hours_and_the_others_are_read(asked: Asked) 
     [
         ("count", '"many"'), ("count", "-1"), ("count", "1.5"), ("tokensIn", "true"), ("cost", '"free"'),
         ("cost", "1e30"), ("datetimeHour", '"2026-11-20T00:30:00Z"'), ("datetimeHour", '"2026-01-01T00:00:00Z"'),
+        ("datetimeHour", '"2026-11-22T00:00:00Z"'),
         ("datetimeHour", "null"), ("gateway", "{}"), ("wholesale", '"perhaps"'),
     ],
 )  # fmt: skip

@@ -47,6 +47,19 @@ def test_long_values_are_cut_and_stay_apart() -> None:
     assert len(one) < 250
 
 
+def test_values_and_metadata_are_kept_up_to_their_very_limits() -> None:
+    longest, largest = "x" * 200, '{"team": "a", "rest": "%s"}'
+
+    assert TEAM.of(json.dumps({"team": longest})) == {"team": longest}
+    assert TEAM.of(largest % ("x" * (100_002 - len(largest)))) == {"team": "a"}
+    assert TEAM.of(largest % ("x" * (100_003 - len(largest)))) == {"team": None}
+
+
+def test_a_hash_is_the_same_in_every_version() -> None:
+    """Else one that is stored would belong to nobody after an update."""
+    assert Tags(("user",), key="k").of('{"user": "anna"}') == {"user": "21caed1b3ebce3ef2aab8cac595b524e"}
+
+
 def test_hashed_values_tell_nothing_and_are_the_same_each_time() -> None:
     tags = Tags(("user", "team"), key="k")
 

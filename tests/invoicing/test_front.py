@@ -50,8 +50,10 @@ def test_neither_the_order_of_fields_nor_a_link_changes_an_invoice() -> None:
 @pytest.mark.parametrize("status", ["paid", "Void", "uncollectible"])
 def test_a_page_of_known_and_final_invoices_is_enough(status: str) -> None:
     items = [item | {"status": status} for item in ITEMS]
+    known, news = remembered(items), [invoice(400), *items]
 
-    assert remembered(items).is_enough([page(items[:50], 300)])
+    assert known.is_enough([page(items[:50], 300)])
+    assert known.is_enough([page(news[:50], 301), page(news[50:100], 301, 2)])
 
 
 @pytest.mark.parametrize("total", [299, 301, None, 0])

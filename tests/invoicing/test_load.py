@@ -183,6 +183,15 @@ def test_everything_is_read_when_asked_for() -> None:
     assert len(table.load(anew=True)[1]) == 4
 
 
+def test_everything_is_read_where_a_row_cannot_mark_what_is_gone() -> None:
+    table = filled(60)
+    table.marks = False
+
+    part, _ = table.load()
+
+    assert part.rows == {"invoices": 60}
+
+
 @pytest.mark.parametrize("spoiled", [{"amount_due": None}, {"attempt_count": "many"}, {"id": "in_57"}])
 def test_a_row_that_is_not_as_documented_is_told_by_every_load_until_it_is(spoiled: Item) -> None:
     table = filled(120)

@@ -9,6 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ai_gateway_billing_pipeline.loading import bookkeeping, reported
+from ai_gateway_billing_pipeline.loading.sql import FileSql
 from support.bench import Bench
 from support.constants import ACCOUNT, HOUR, TODAY
 from support.postgres import Database
@@ -96,3 +98,64 @@ def test_another_destination_keeps_the_same(tmp_path: Path, postgres: Database) 
     query = "select starts, first_usage, first_seen_at, last_usage, last_seen_at from ai_gateway_billing.usage_reported"
     found = sorted(postgres.rows(query))
     assert found == [(date(2026, 11, 20), 0, first, 0, first), (date(2026, 11, 21), 500, first, 750, bench.now)]
+
+
+# --- in memory ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sql() -> FileSql:
+    made = FileSql(duckdb.connect())
+    made.execute("create schema ai_gateway_billing")
+    bucket = "account_id varchar, bucket_start timestamptz, aggregated_value decimal(38, 18)"
+    made.execute(f"create table ai_gateway_billing.usage_hourly ({bucket})")
+    read = 'account_id varchar, "grouping" varchar, day date, read_until timestamptz, read_at timestamptz'
+    made.execute(f"create table ai_gateway_billing.usage_coverage ({read})")
+    bookkeeping.write_settings(made, "cents")
+    return made
+
+
+def complete(sql: FileSql, account_id: str, day: str, cents: int) -> None:
+    """A whole day, read when it was over, with all that it cost in its first hour."""
+    start = at(day)
+    sql.execute("insert into ai_gateway_billing.usage_hourly values (%s, %s, %s)", account_id, start, cents)
+    row = (account_id, "hour", start.date(), start + timedelta(days=1), start + timedelta(days=1))
+    sql.execute("insert into ai_gateway_billing.usage_coverage values (%s, %s, %s, %s, %s)", *row)
+
+
+def kept(sql: FileSql) -> list[tuple[object, ...]]:
+    query = (
+        "select account_id, starts::varchar, first_usage, first_seen_at, last_usage "
+        "from ai_gateway_billing.usage_reported order by all"
+    )
+    return list(sql.execute(query))
+
+
+def test_each_account_has_figures_of_its_own(sql: FileSql) -> None:
+    """Those of the first of a month, too; and those that an earlier load read and no load has recorded."""
+    complete(sql, "a", "2026-11-01", 100)
+    complete(sql, "a", "2026-11-02", 300)
+    complete(sql, "b", "2026-11-01", 200)
+    first, second = at("2026-11-03"), at("2026-11-04")
+
+    reported.record(sql, ["a"], first)
+    reported.record(sql, ["a", "b"], second)
+
+    assert kept(sql) == [
+        ("a", "2026-11-01", 100, first, 100),
+        ("a", "2026-11-02", 300, first, 300),
+        ("b", "2026-11-01", 200, second, 200),
+    ]
+
+
+def test_what_changes_of_one_account_changes_nothing_of_another(sql: FileSql) -> None:
+    complete(sql, "a", "2026-11-01", 100)
+    complete(sql, "b", "2026-11-01", 200)
+    first, second = at("2026-11-03"), at("2026-11-04")
+    reported.record(sql, ["a", "b"], first)
+    sql.execute("update ai_gateway_billing.usage_hourly set aggregated_value = 150 where account_id = 'b'")
+    sql.execute("update ai_gateway_billing.usage_coverage set read_at = %s", second)
+
+    reported.record(sql, ["a", "b"], second)
+
+    assert kept(sql) == [("a", "2026-11-01", 100, first, 100), ("b", "2026-11-01", 200, first, 150)]

@@ -73,6 +73,7 @@ class Table:
         self.rows: dict[str, Item] = {}
         self.state: Any = {"accounts_without_ids": [], "kinds": {}, "newest": {}}
         self.columns = columns_of("invoices", include_sensitive=False)
+        self.marks = True
 
     def listed(self) -> list[Item]:
         newest = max((row["last_listed_at"] for row in self.rows.values()), default=None)
@@ -82,7 +83,7 @@ class Table:
         """One load; returns what came of it and what was asked for."""
         self.book.asked.clear()
         listed = {ACCOUNT: Listed(self.listed()[0]["last_listed_at"], len(self.listed()))} if self.rows else {}
-        load = InvoiceLoad(self.columns, self.state, listed, self._stored, {}, marks=True)
+        load = InvoiceLoad(self.columns, self.state, listed, self._stored, {}, marks=self.marks)
         reader = InvoiceReader(self.book)  # type: ignore[arg-type]
         ((job,),) = load.jobs(reader, [ACCOUNT], self.now, anew).values()
         part = load.part(Reading(ACCOUNT, self.now), job())
