@@ -13,7 +13,6 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -362,13 +361,10 @@ def test_sigterm_does_not_wait_for_the_api(scene: Scene, tmp_path: Path, waiting
     try:
         run = place.start()
         assert arrived.wait(60)
-        before = time.monotonic()
         run.signal(signal.SIGTERM)
-        ending = run.end()
-        seconds = time.monotonic() - before
+        ending = run.end(timeout_s=25)  # the answer, or its turn, would take longer
     finally:
         faults.clear()
 
     assert ending.code == 128 + signal.SIGTERM
-    assert seconds < 5
     scene.check_after(place)

@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,15 +74,12 @@ def loads(database: Path) -> int:
 def test_a_second_load_ends_at_once_and_names_the_first(place: Place) -> None:
     with load_under_way(place):
         holder = json.loads((place.working_folder / "lock.json").read_text())
-        before = time.monotonic()
-        ending = place.run("--json")
-        seconds = time.monotonic() - before
+        ending = place.run("--json")  # one that waits for the first would never end
 
     assert ending.code == 5
     assert f"in use by process {holder['pid']} on {holder['host']}, since" in ending.err
     assert "--wait" in ending.err
     assert json.loads(ending.out)["status"] == "failed"
-    assert seconds < 30
     assert loads(place.database) == 2, "the first load has not suffered"
 
 
