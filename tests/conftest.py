@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import signal
 import sys
@@ -123,6 +124,7 @@ def clean_environment(
     _settle(next(folders_by_number), monkeypatch)
     yield
     _forget_dlt()
+    logging.getLogger().setLevel(logging.WARNING)  # as Python begins; a command within this process sets its own
 
 
 @pytest.fixture(autouse=True)
