@@ -53,8 +53,7 @@ def backfill(
 def _range(first: str, last: str) -> tuple[date, date]:
     from ai_gateway_billing.usage.windows import EARLIEST
 
-    options.days(first, last)
-    begin, end = options.day("--from", first), options.day("--to", last)
+    begin, end = options.days(first, last)
     today = datetime.now(UTC).date()
     for option, day in (("--from", begin), ("--to", end)):
         if day > today:

@@ -8,7 +8,7 @@ from datetime import date
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, overload
 
 import typer
 from typer.models import OptionInfo
@@ -239,6 +239,10 @@ def day(option: str, given: str) -> date:
     raise SettingsError(f"{option} {given} is not a date. Write it as YYYY-MM-DD.")
 
 
+@overload
+def days(first: str, last: str) -> tuple[date, date]: ...
+@overload
+def days(first: str | None, last: str | None) -> tuple[date | None, date | None]: ...
 def days(first: str | None, last: str | None) -> tuple[date | None, date | None]:
     """The days of `--from` and `--to`, both included. Raises `SettingsError` also when they are reversed."""
     begin = None if first is None else day("--from", first)
