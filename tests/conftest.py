@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import os
 import signal
 import sys
@@ -69,14 +68,15 @@ def _settle(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     time.tzset()
     (folder / "work").mkdir()
     monkeypatch.chdir(folder / "work")
-    _forget_secrets()
+    _forget_logging()
     _forget_dlt()
 
 
-def _forget_secrets() -> None:
-    """Conceal no word that an earlier test of this process gave for a token."""
+def _forget_logging() -> None:
+    """Conceal no word that an earlier test of this process gave for a token, and be as loud as at the beginning."""
     if logs := sys.modules.get("ai_gateway_billing_pipeline.terminal.logs"):
         logs._secrets.clear()  # noqa: SLF001 - nobody but tests has two users in one process
+        logs.set_up(logs.Level.WARNING)
 
 
 def _forget_dlt() -> None:
@@ -124,7 +124,6 @@ def clean_environment(
     _settle(next(folders_by_number), monkeypatch)
     yield
     _forget_dlt()
-    logging.getLogger().setLevel(logging.WARNING)  # as Python begins; a command within this process sets its own
 
 
 @pytest.fixture(autouse=True)

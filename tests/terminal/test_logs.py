@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from support.command import Ran, run_python, serving
+from ai_gateway_billing_pipeline.terminal import logs
+from support.command import Ran, aig, run_python, serving
 from support.constants import ACCOUNT
 
 KEYS = {"time", "level", "logger", "message"}
@@ -134,3 +136,12 @@ def test_nor_by_a_reader_that_left(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert Path("code").read_text() == "0\n"
     assert Path("billing.duckdb").exists()
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_no_test_is_as_quiet_as_the_one_before(turn: int) -> None:
+    assert (logging.getLogger().level, logs.is_quiet()) == (logging.WARNING, False)
+
+    aig("status", "--quiet", "--log-format", "json")
+
+    assert (logging.getLogger().level, logs.is_quiet()) == (logging.ERROR, True)
