@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.command import RECENT, Ran, aig, serving
+from support.command import RECENT, Ran, aig, load_into, serving
 from support.constants import ACCOUNT
 from support.postgres import Database
 
@@ -23,10 +23,8 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(scope="module")
 def loaded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    database = tmp_path_factory.mktemp("loaded") / "billing.duckdb"
     with pytest.MonkeyPatch.context() as patch, serving(patch, ACCOUNT):
-        assert aig("load", "--database", str(database)).code == 0
-    return database
+        return load_into(tmp_path_factory.mktemp("loaded") / "billing.duckdb")
 
 
 @pytest.fixture(autouse=True)

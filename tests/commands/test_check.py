@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ai_gateway_billing_pipeline.loading.workspace import Workspace
-from support.command import RECENT, aig, without_findings
+from support.command import RECENT, aig, load_into, without_findings
 
 LONG_AGO = f"{RECENT - timedelta(days=30):%Y-%m-%d}"
 
@@ -18,10 +18,8 @@ LONG_AGO = f"{RECENT - timedelta(days=30):%Y-%m-%d}"
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The account, loaded once. Each test works on a copy."""
-    database = tmp_path_factory.mktemp("loaded") / "billing.duckdb"
     with pytest.MonkeyPatch.context() as patch, without_findings(patch):
-        assert aig("load", "--database", str(database)).code == 0
-    return database
+        return load_into(tmp_path_factory.mktemp("loaded") / "billing.duckdb")
 
 
 @pytest.fixture(scope="module")

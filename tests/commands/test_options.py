@@ -15,7 +15,7 @@ import typer
 
 from ai_gateway_billing.api import client
 from ai_gateway_billing_pipeline import cli
-from support.command import Ran, aig, serving
+from support.command import Ran, aig, load_into, serving
 from support.constants import ACCOUNT
 
 NUMBERS = ["nan", "inf", "-inf", "-1", "1e308", "1e-300", "99999999999", "99999999999999", "999999", "0x10", "1_0", "٣"]
@@ -99,9 +99,8 @@ def options() -> Iterator[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def answering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
     """An account's database, and the settings that lead to it; nobody waits for the API."""
-    database = tmp_path_factory.mktemp("loaded") / "billing.duckdb"
     with pytest.MonkeyPatch.context() as patch, serving(patch, ACCOUNT):
-        assert aig("load", "--database", str(database)).code == 0
+        database = load_into(tmp_path_factory.mktemp("loaded") / "billing.duckdb")
         patch.setattr(client, "Client", partial(client.Client, sleep=lambda _: None))
         yield database, {name: value for name, value in os.environ.items() if name.startswith(OURS)}
 

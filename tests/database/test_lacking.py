@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from ai_gateway_billing_pipeline.database import views
-from support.command import aig, reading_commands, serving
+from support.command import aig, load_into, reading_commands, serving
 from support.constants import ACCOUNT
 
 EXTRA = {
@@ -43,10 +43,8 @@ SENTENCES = ("was written by another version of aig-billing", "has lost what was
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a load has published."""
-    path = tmp_path_factory.mktemp("published") / "billing.duckdb"
     with pytest.MonkeyPatch.context() as patch, serving(patch, ACCOUNT):
-        assert aig("load", "--database", str(path)).code == 0
-    return path
+        return load_into(tmp_path_factory.mktemp("published") / "billing.duckdb")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,6 +106,12 @@ def serving(monkeypatch: pytest.MonkeyPatch, *accounts: str, **options: Any) -> 
         monkeypatch.setenv("CLOUDFLARE_API_TOKEN", TOKEN)
         monkeypatch.setenv("AIG_BILLING_START", f"{RECENT:%Y-%m-%d}")
         yield simulator
+
+
+def load_into(database: Path) -> Path:
+    """Load the account that is served into this file. Returns the same."""
+    assert aig("load", "--database", str(database)).code == 0
+    return database
 
 
 @contextmanager
