@@ -17,7 +17,7 @@ import duckdb
 
 from ai_gateway_billing.rows.tables import DATASET
 
-from . import quoting, raw
+from . import quoting, raw, stand_ins
 from .rules import RULES
 
 _APPLIED = f"{DATASET}._views_applied"
@@ -111,9 +111,9 @@ def apply(connection: duckdb.DuckDBPyConnection, usage_unit: str, names: Collect
     wanted = [definition(name) for name in VIEWS if name in names]
     if connection.execute(f"from {_APPLIED}").fetchall() == [(_fingerprint(connection, wanted),)]:
         return
-    present = raw.present(connection)
+    _make(connection, wanted)
     for view in wanted:  # a transaction for each: one for all keeps 20 MB more
-        _execute(connection, _statements(present, [view]))
+        _execute(connection, _comments_of(view))
     fingerprint = _fingerprint(connection, wanted)
     connection.execute(f"create or replace table {_APPLIED} as select $1::varchar as fingerprint", [fingerprint])
 
@@ -200,7 +200,22 @@ def _foundation(usage_unit: str) -> Iterator[str]:
 def _statements(present: raw.Present, wanted: Iterable[Definition]) -> Iterator[str]:
     for view in wanted:
         yield raw.completed(view.statement, present)
-        yield from _comments(view.kind, view.name, view.contract, {} if view.name in MACROS else view.columns)
+        yield from _comments_of(view)
+
+
+def _make(connection: duckdb.DuckDBPyConnection, wanted: Sequence[Definition]) -> None:
+    """All of them, without comments. What others read has a stand-in while they are made."""
+    present = raw.present(connection)
+    names = set(_read_by(*(view.statement for view in wanted))) & {view.name for view in wanted}
+    with connection.cursor() as transaction:
+        transaction.begin()
+        for view in wanted:
+            transaction.execute(raw.completed(view.statement, present))
+            if view.name in names:
+                stand_ins.put(transaction, view.name)
+        for name in names:
+            stand_ins.remove(transaction, name)
+        transaction.commit()
 
 
 def _execute(connection: duckdb.DuckDBPyConnection, statements: Iterable[str]) -> None:
@@ -229,6 +244,10 @@ def _spelled(sql: str) -> str:
     for pattern, replacement in _SPELLING.items():
         text = re.sub(pattern, replacement, text)
     return text
+
+
+def _comments_of(view: Definition) -> Iterator[str]:
+    return _comments(view.kind, view.name, view.contract, {} if view.name in MACROS else view.columns)
 
 
 def _comments(kind: str, name: str, contract: str, columns: dict[str, str]) -> Iterator[str]:
