@@ -17,6 +17,7 @@ select table_name from information_schema.tables
 where table_schema = %s and table_catalog = current_database() and table_type = 'BASE TABLE'
 """
 _COLUMNS = "select table_name, column_name from information_schema.columns where table_schema = %s"
+_TABLES_OF_DUCKDB = "select table_name from duckdb_tables() where schema_name = %s and database_name = current_database()"
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -75,7 +76,8 @@ def _numbered(query: str) -> str:
 
 def tables(sql: Sql) -> set[str]:
     """The raw tables that there are, dlt's own included."""
-    return {name for (name,) in sql.execute(_TABLES, DATASET)}
+    # Not from information_schema, which looks at all views as well.
+    return {name for (name,) in sql.execute(_TABLES_OF_DUCKDB if sql.is_duckdb else _TABLES, DATASET)}
 
 
 def columns(sql: Sql) -> set[tuple[str, str]]:
@@ -88,4 +90,5 @@ def columns(sql: Sql) -> set[tuple[str, str]]:
 
 
 def _described(table: str) -> str:
-    return f"select {quoting.text(table)}, column_name from (describe {DATASET}.{quoting.name(table)})"  # noqa: S608  # quoted
+    path = quoting.text(f"{DATASET}.{quoting.name(table)}")
+    return f"select {quoting.text(table)}, name from pragma_table_info({path})"  # noqa: S608  # quoted
