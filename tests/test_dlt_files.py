@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from dlt.common.configuration.providers import CustomLoaderDocProvider
+from dlt.common.configuration.providers import CustomLoaderDocProvider, environ
 from dlt.common.runtime.run_context import RunContext
 
-from ai_gateway_billing_pipeline import dlt_files
+from ai_gateway_billing_pipeline import dlt_files, settings
 
 BUDGETS = '[sources.ai_gateway_billing.budgets.team]\namount = 5\nperiod = "day"\n'
 
@@ -75,3 +75,18 @@ def test_a_folder_that_is_called_like_a_file_is_none() -> None:
     Path(".dlt/config.toml").mkdir(parents=True)
 
     assert not dlt_files.may_have("budgets")
+
+
+@pytest.mark.parametrize("is_folder", [False, True], ids=["Docker", "Kubernetes"])
+def test_a_mounted_secret_is_left_to_dlt(is_folder: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "sources--ai-gateway-billing--api-token"
+    assert environ.SECRET_STORAGE_PATH % name == dlt_files.SECRETS.format(name)
+    monkeypatch.setattr(environ, "SECRET_STORAGE_PATH", f"{tmp_path}/%s")
+    monkeypatch.setattr(dlt_files, "SECRETS", f"{tmp_path}/{{}}")
+    secret = tmp_path / name / name if is_folder else tmp_path / name
+    secret.parent.mkdir(exist_ok=True)
+    secret.write_text("mounted")
+    for change in (lambda variable: monkeypatch.setenv(variable, ""), monkeypatch.delenv):  # dlt sets it for good
+        change("SOURCES__AI_GATEWAY_BILLING__API_TOKEN")
+
+    assert settings.resolve(environ={}).api_token == "mounted"

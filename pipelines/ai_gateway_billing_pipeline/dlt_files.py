@@ -6,13 +6,18 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+SECRETS = "/run/secrets/{}"
+"""Where Docker and Kubernetes put a secret, under the name of its variable in small letters with dashes."""
+
 _SECTION = ("sources", "ai_gateway_billing")
 
 
 def may_have(key: str, environ: Mapping[str, str] = os.environ) -> bool:
     """Whether dlt can find this setting of the source, or has to say what is wrong with a file."""
     path = (*_SECTION, key)
-    return "__".join(path).upper() in environ or any(_may_have(file, path) for file in files(environ))
+    variable = "__".join(path)
+    is_secret = os.path.exists(SECRETS.format(variable.replace("_", "-")))  # noqa: PTH110 - as below
+    return is_secret or variable.upper() in environ or any(_may_have(file, path) for file in files(environ))
 
 
 def files(environ: Mapping[str, str] = os.environ) -> Sequence[str]:

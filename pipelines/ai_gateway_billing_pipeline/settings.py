@@ -186,12 +186,16 @@ def _tags(text: str) -> tuple[str, ...]:
 
 
 def _from_dlt(key: str) -> str | None:
+    if not dlt_files.may_have(key):
+        return None
     from . import configuration  # noqa: PLC0415 - brings dlt, which is slow and not for readers
 
     return configuration.text(key)
 
 
 def _aliases() -> dict[str, str]:
+    if not dlt_files.may_have("accounts"):
+        return {}
     from . import configuration  # noqa: PLC0415 - as above
 
     table = configuration.table("accounts")

@@ -17,7 +17,9 @@ select table_name from information_schema.tables
 where table_schema = %s and table_catalog = current_database() and table_type = 'BASE TABLE'
 """
 _COLUMNS = "select table_name, column_name from information_schema.columns where table_schema = %s"
-_TABLES_OF_DUCKDB = "select table_name from duckdb_tables() where schema_name = %s and database_name = current_database()"
+_TABLES_OF_DUCKDB = (
+    "select table_name from duckdb_tables() where schema_name = %s and database_name = current_database()"
+)
 
 Rows = Sequence[tuple[Any, ...]]
 
