@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import gc
 import os
 import signal
 import sys
@@ -19,6 +19,7 @@ from ai_gateway_billing.api import retries
 from support import recording
 from support.clock import Clock
 from support.constants import NOW, ROOT, ZONE
+from support.places import Places, contents
 
 pytest_plugins = ["support.stores"]
 
@@ -45,6 +46,17 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("quick" if "not thorough" in config.option.markexpr else "project")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Look through the thousands of tests and all that they import once for garbage, and not each time."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()
+
+
 def _is_setting(name: str) -> bool:
     """Does the program, dlt (by `SECTION__KEY`) or the terminal's width and colour hang on this variable?"""
     return name.startswith(OURS) or "__" in name.strip("_") or name.upper() in SHELL
@@ -61,12 +73,12 @@ def _settle(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "XDG_DATA_HOME": "home/.local/share",
         "DLT_DATA_DIR": "dlt",
     }.items():
-        (folder / place).mkdir(parents=True)
+        (folder / place).mkdir(parents=True, exist_ok=True)
         monkeypatch.setenv(name, str(folder / place))
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     monkeypatch.setenv("TZ", ZONE)
     time.tzset()
-    (folder / "work").mkdir()
+    (folder / "work").mkdir(exist_ok=True)
     monkeypatch.chdir(folder / "work")
     _forget_logging()
     _forget_dlt()
@@ -110,20 +122,19 @@ def clean_session(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> I
 
 
 @pytest.fixture(scope="session")
-def folders_by_number(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """New folders by number: for each one `mktemp` looks through all that there are, thousands of them in the end."""
-    folder = tmp_path_factory.mktemp("places")
-    return (folder / str(number) for number in itertools.count())
+def empty_folders(tmp_path_factory: pytest.TempPathFactory) -> Places:
+    return Places(tmp_path_factory.mktemp("places"))
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(
-    clean_session: None, folders_by_number: Iterator[Path], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """Each test begins in a folder of its own, apart from its `tmp_path`, which stays empty."""
-    _settle(next(folders_by_number), monkeypatch)
+def clean_environment(clean_session: None, empty_folders: Places, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each test begins in an empty folder, apart from its `tmp_path`, which stays empty."""
+    folder = empty_folders.take()
+    _settle(folder, monkeypatch)
+    before = contents(folder)
     yield
     _forget_dlt()
+    empty_folders.give_back(folder, before)
 
 
 @pytest.fixture(autouse=True)
