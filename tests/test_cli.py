@@ -18,6 +18,7 @@ from ai_gateway_billing.api import client
 from ai_gateway_billing.simulator import Simulator
 from ai_gateway_billing_pipeline import cli, settings
 from ai_gateway_billing_pipeline.loading.workspace import Workspace
+from support.bench import put_tables
 from support.command import RECENT, aig, run_python, serving, start_aig
 from support.constants import ACCOUNT, OTHER, TOKEN
 
@@ -184,6 +185,7 @@ def test_nobodys_budget_is_kept_on_loopback_and_cloudflares_elsewhere(monkeypatc
 
 
 def test_a_backfill_reads_its_days_and_nothing_else(api: Simulator) -> None:
+    put_tables(Path.cwd())
     aig("load")
     api.requests.clear()
     day = f"{RECENT:%Y-%m-%d}"
@@ -305,6 +307,7 @@ finally:
 
 
 def test_reading_needs_no_dlt(api: Simulator) -> None:
+    put_tables(Path.cwd())
     aig("load")
 
     result = run_python("""

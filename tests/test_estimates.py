@@ -27,9 +27,9 @@ Hours = dict[datetime, list[tuple[Any, ...]]]
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path, start=f"{TODAY - DAY:%Y-%m-%d}").with_tables()
-    bench.account()
+    bench = Bench(tmp_path, start=f"{TODAY - DAY:%Y-%m-%d}")
     bench.attribution = dict(ON)
+    bench.with_tables().account()
     yield bench
     bench.close()
 

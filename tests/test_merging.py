@@ -10,7 +10,7 @@ from support.constants import NOW
 
 
 def test_versions_of_loads_in_one_moment_keep_their_order(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
+    bench = Bench(tmp_path).with_tables()
     account = bench.account()
     for cents in (300, 200, 100):
         account.set_balance(cents)

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import grimp
 import httpx
@@ -19,6 +20,7 @@ from ai_gateway_billing.api.http import Wire
 from ai_gateway_billing.errors import ApiError, SettingsError
 from ai_gateway_billing.simulator import Simulator, World
 from ai_gateway_billing_pipeline import settings
+from support.bench import put_tables
 from support.command import aig, run_python
 from support.constants import ACCOUNT, ROOT, TOKEN
 
@@ -37,7 +39,8 @@ def graph() -> grimp.ImportGraph:
 
 @pytest.fixture
 def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    """An account of a few days, and a token that could change it."""
+    """An account of a few days, a token that could change it, and a database with every table."""
+    put_tables(Path.cwd())
     start = datetime.now(UTC) - timedelta(days=5)
     world = World()
     world.add_generated_account(ACCOUNT, start=start)

@@ -48,7 +48,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def first_load(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the first load at `NOW` leaves, which takes longer than all that most tests do after it."""
     folder = tmp_path_factory.mktemp("first load")
-    bench = hundred_days(folder)
+    bench = hundred_days(folder).with_tables()
     assert load(bench) == at(2026, 8, 15), "it reads everything"
     return folder
 

@@ -40,7 +40,7 @@ LATE = "f" * 32
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """One account for each story, loaded once, with one of its own for the late event."""
-    bench = Bench(tmp_path_factory.mktemp("stories"), start="2026-09-01")
+    bench = Bench(tmp_path_factory.mktemp("stories"), start="2026-09-01").with_tables()
     for name, (plot, _, _) in STORIES.items():
         plot(bench.account(IDS[name]), NOW)
     plots.usual(bench.account(LATE), NOW)

@@ -13,6 +13,7 @@ from ai_gateway_billing.api import client
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.rows.tables import RESOURCES
 from ai_gateway_billing.simulator import Simulator
+from support.bench import put_tables
 from support.command import aig, serving
 from support.constants import ACCOUNT, OTHER, TOKEN
 
@@ -56,6 +57,8 @@ def test_a_load_shows_each_resource_and_where_its_rows_are(api: Simulator) -> No
 
 
 def test_a_load_as_json_prints_one_object(two: Simulator) -> None:
+    put_tables(Path.cwd())
+
     result = aig("load", "--json")
 
     assert result.code == 0, result.err
@@ -68,6 +71,8 @@ def test_a_load_as_json_prints_one_object(two: Simulator) -> None:
 
 
 def test_several_accounts_are_counted_per_resource(two: Simulator) -> None:
+    put_tables(Path.cwd())
+
     result = aig("load", "--account", ACCOUNT, "--account", OTHER)
 
     assert result.code == 0, result.err
@@ -98,6 +103,7 @@ def test_a_token_that_may_not_list_accounts_is_told_to_name_one(
 
 
 def test_one_of_two_accounts_forbidden_ends_with_4_and_loads_the_other(two: Simulator) -> None:
+    put_tables(Path.cwd())
     two.world.tokens[TOKEN].reads.discard(OTHER)
 
     result = aig("load", "--json")
@@ -127,6 +133,7 @@ def test_a_server_that_is_down_ends_with_6(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_load_in_which_nothing_could_be_read_keeps_the_published_file(
     api: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    put_tables(Path.cwd())
     aig("load")
     before = DATABASE.stat()
     monkeypatch.setattr(client, "Client", NO_WAITING)

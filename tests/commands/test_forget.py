@@ -15,6 +15,7 @@ import pytest
 
 from ai_gateway_billing.simulator import Simulator
 from ai_gateway_billing_pipeline import cli
+from support.bench import put_tables
 from support.command import aig, run_python, serving
 from support.constants import ACCOUNT, OTHER
 
@@ -37,6 +38,7 @@ def two_accounts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a load of both leaves."""
     database = tmp_path_factory.mktemp("loaded") / "billing.duckdb"
+    put_tables(database.parent)
     with pytest.MonkeyPatch.context() as patch, two_accounts(patch):
         assert aig("load", "--account", "all", "--database", str(database)).code == 0
     return database

@@ -12,6 +12,7 @@ from ai_gateway_billing_pipeline.commands import telling
 from ai_gateway_billing_pipeline.database.checks import Limits
 from ai_gateway_billing_pipeline.loading.workspace import Workspace
 from support import leaks
+from support.bench import put_tables
 from support.command import aig, without_findings
 from support.constants import ACCOUNT
 from support.doctor import answering, examine
@@ -33,6 +34,7 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
 @pytest.fixture
 def account(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """An account in which nothing is found, until it runs out of credit."""
+    put_tables(Path.cwd())
     with without_findings(monkeypatch) as simulator:
         yield simulator.world.accounts[ACCOUNT]
 

@@ -257,6 +257,7 @@ LIKE_USAGE = {
 def unknown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """An account for each of them, with an invoice of which nobody knows the kind."""
     bench = Bench(tmp_path_factory.mktemp("unknown"), now=datetime(2026, 12, 2, 12, tzinfo=UTC), start="2026-10-01")
+    bench.with_tables()
     for created, cents in LIKE_USAGE:
         account = bench.account(account_of(f"{created} {cents}"))
         account.set_hour(datetime(2026, 10, 7, 9, tzinfo=UTC), 7200)

@@ -71,7 +71,7 @@ def loaded(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, clean_session: None
 ) -> Iterator[tuple[Bench, Result]]:
     """All of them in one load: the quick ones, and of the others those whose tests run."""
-    bench = Bench(tmp_path_factory.mktemp("hostile"), start="2026-11-20")
+    bench = Bench(tmp_path_factory.mktemp("hostile"), start="2026-11-20").with_tables()
     names = QUICK | chosen(request, "name")
     for name in ("healthy", *names):
         fill(bench.account(account_of(name)))

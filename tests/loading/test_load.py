@@ -343,7 +343,7 @@ class Failing:
 
 @pytest.fixture(scope="module")
 def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Failing]:
-    bench = Bench(tmp_path_factory.mktemp("failing"), start="2026-11-18")
+    bench = Bench(tmp_path_factory.mktemp("failing"), start="2026-11-18").with_tables()
     for name in ["healthy", *map(str, KINDS), *ENDPOINT_FAULTS]:
         fill(bench.account(account_of(name)))
     bench.load_well()

@@ -145,7 +145,7 @@ def test_when_every_resource_fails_nothing_is_published(tmp_path: Path, kind: An
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory, clean_session: None) -> bytes:
     """The database of an undisturbed load."""
-    bench = Bench(tmp_path_factory.mktemp("base"))
+    bench = Bench(tmp_path_factory.mktemp("base")).with_tables()
     fill(bench.account())
     bench.load_well(only=("credit_balance",))
     return bench.database.read_bytes()

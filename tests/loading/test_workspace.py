@@ -70,7 +70,7 @@ def mine(workspace: Workspace) -> Workspace:
 @pytest.fixture(scope="module")
 def loaded_once(tmp_path_factory: pytest.TempPathFactory, clean_session: None) -> Bench:
     """A database with some history: two versions of the balance, usage older than any look-back."""
-    bench = Bench(tmp_path_factory.mktemp("loaded"), start="2026-09-01")
+    bench = Bench(tmp_path_factory.mktemp("loaded"), start="2026-09-01").with_tables()
     account = bench.account()
     for days in (0, 1, 30, 80):
         account.set_hour(TODAY - days * DAY, Decimal(days + 1))

@@ -234,7 +234,7 @@ def refused_in(each: Declared) -> str:
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
-    bench = Bench(tmp_path_factory.mktemp("fields"), start="2026-11-22")
+    bench = Bench(tmp_path_factory.mktemp("fields"), start="2026-11-22").with_tables()
     for each in REFUSED:
         fill(bench.account(refused_in(each)))
         inject(bench, each, "another type", refused_in(each))

@@ -84,7 +84,7 @@ class Collector(logging.Handler):
 
 @pytest.fixture(scope="module")
 def drift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drift]:
-    bench = Bench(tmp_path_factory.mktemp("drift"), start="2026-11-20")
+    bench = Bench(tmp_path_factory.mktemp("drift"), start="2026-11-20").with_tables()
     for key in (*NEW_FIELDS, *SENSITIVE_FIELDS):
         drifting(account_of(str(key)), bench)
     for name in CHANGED_TYPES:
@@ -220,7 +220,7 @@ class Broken(NamedTuple):
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broken]:
-    bench = Bench(tmp_path_factory.mktemp("broken"), start="2026-11-20")
+    bench = Bench(tmp_path_factory.mktemp("broken"), start="2026-11-20").with_tables()
     accounts = [drifting(account_of(str(key)), bench) for key in (*BROKEN, "healthy")]
     bench.load_well()
     before = bench.everything()

@@ -19,7 +19,7 @@ UNUSUAL = "select day, direction from spend.anomalies where is_anomaly"
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path, start="2026-09-01")
+    return Bench(tmp_path, start="2026-09-01").with_tables()
 
 
 @pytest.mark.parametrize("plot", [plots.weekday_spike, plots.weekend_spike])

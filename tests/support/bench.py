@@ -112,8 +112,8 @@ class Bench:
         return self.simulator.faults
 
     def with_tables(self) -> Self:
-        """The same, whose database has every table and view from the beginning: they are half of a first load."""
-        shutil.copytree(_with_tables(), self.database.parent, dirs_exist_ok=True)
+        """The same, whose database has every table and view from the beginning, of attribution where that is on."""
+        put_tables(self.database.parent, attribution=bool(self.attribution))
         return self
 
     def account(self, account_id: str = ACCOUNT) -> Account:
@@ -327,11 +327,17 @@ class Bench:
         assert current == ([] if expected is None else [expected | {"account_id": account_id}]), table
 
 
+def put_tables(folder: Path, *, attribution: bool = False) -> None:
+    """Put `billing.duckdb` there with every table and view, empty, and dlt's folder: they are half of a first load."""
+    shutil.copytree(_with_tables(attribution), folder, dirs_exist_ok=True)
+
+
 @functools.cache
-def _with_tables() -> Path:
+def _with_tables(attribution: bool) -> Path:
     """A folder with a database, and dlt's, as after the load of an account of which nothing is left."""
     folder = Path(tempfile.mkdtemp(dir=os.environ["SHARED_FOLDER"]))
     bench = Bench(folder, start=f"{NOW:%Y-%m-%d}")
+    bench.attribution = {"attribution": attribution}
     bench.account("f" * 32)
     bench.load_well()
     tables = "select table_name from duckdb_tables() where schema_name = 'ai_gateway_billing' and table_name[1] <> '_'"

@@ -20,6 +20,7 @@ import typer
 
 from ai_gateway_billing.simulator import Simulator, World
 from ai_gateway_billing_pipeline import cli
+from support.bench import put_tables
 from support.constants import ACCOUNT, TOKEN
 
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", re.MULTILINE)
@@ -109,7 +110,8 @@ def serving(monkeypatch: pytest.MonkeyPatch, *accounts: str, **options: Any) -> 
 
 
 def load_into(database: Path) -> Path:
-    """Load the account that is served into this file. Returns the same."""
+    """Load the account that is served into this file, `billing.duckdb` in an empty folder. Returns the same."""
+    put_tables(database.parent)
     assert aig("load", "--database", str(database)).code == 0
     return database
 
