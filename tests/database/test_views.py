@@ -284,6 +284,19 @@ def test_minor_units_follow_iso_4217(tmp_path: Path) -> None:
     assert wrong == []
 
 
+@pytest.mark.skipif(duckdb.__version__ < "2", reason="works out a part of a plan as often as it is there")
+def test_the_days_are_added_up_once_however_often_a_view_reads_them(tmp_path: Path) -> None:
+    """Twice more their coverage is read for accounts, with their columns and without any. Some tables are missing."""
+    with duckdb.connect(str(many(tmp_path, 300))) as connection:
+        for missing in ("account_names", "gateway_usage_hourly", "topup_config"):
+            connection.execute(f"drop table ai_gateway_billing.{missing}")
+        views.apply(connection, "cents")
+        for name in ("budget", "changes", "comparisons", "focus", "reconciliation", "runway"):
+            plan = connection.execute(f"explain from spend.{name}").fetchall()[0][1]
+
+            assert len(re.findall(r"\busage_coverage\b", plan)) == 3, name
+
+
 NAMED = [
     *[(words, words, words.split("/")[0]) for words in (
         "perplexity/sonar", "xai/grok", "openai/gpt-5.5", "anthropic/claude-haiku-4-5", "google/gemini", "a/b/c", "A/B",

@@ -98,7 +98,8 @@ def _relation(table: str, present: Present) -> str:
     if table not in present:
         if not declared:
             return f"{DATASET}.{table}"
-        return f"(select {_nulls(declared | _DLT_COLUMNS)} limit 0)"
+        # Not `limit 0`: DuckDB works out each part of a plan that has one as often as it is there.
+        return f"(select {_nulls(declared | _DLT_COLUMNS)} from unnest([]::integer[]))"  # noqa: S608 - names of ours
     missing = {name: kind for name, kind in declared.items() if name not in present[table]}
     return f"(from {DATASET}.{table} select *, {_nulls(missing)})" if missing else f"{DATASET}.{table}"
 

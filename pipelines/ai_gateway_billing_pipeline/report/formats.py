@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
+from ai_gateway_billing_pipeline.database import rules
+
 _SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}
-_WITHOUT_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
-_WITH_THREE_DECIMALS = "BHD IQD JOD KWD LYD OMR TND"
-"""The currencies of ISO 4217 that do not have two, but for two units of account."""
 
 
 def digits(currency: str | None) -> int:
     """How many digits after the point amounts of a currency have."""
-    if currency in _WITHOUT_DECIMALS.split():
+    if currency in rules.WITHOUT_DECIMALS:
         return 0
-    return 3 if currency in _WITH_THREE_DECIMALS.split() else 2
+    return 3 if currency in rules.WITH_THREE_DECIMALS else 2
 
 
 def money(amount: Decimal | float, currency: str | None) -> str:

@@ -12,21 +12,22 @@
 create or replace view spend.accounts as
 with
 heard as (
-  select account_id, max(read_at) as heard_at
+  select account_id, max(read_at) as heard_at, true as has_data
   from ai_gateway_billing.usage_coverage
   group by all
   union all by name
-  select account_id, max(bucket_start) as heard_at
+  select account_id, max(bucket_start) as heard_at, true as has_data
   from ai_gateway_billing.usage_hourly
   group by all
   union all by name
-  select account_id, max(bucket_start) as heard_at
+  select account_id, max(bucket_start) as heard_at, true as has_data
   from ai_gateway_billing.usage_daily
   group by all
   union all by name
   select
     account_id,
     max(_dlt_valid_from) as heard_at,
+    true as has_data,
     max_by(currency, row(coalesce(_dlt_valid_to, 'infinity'), _dlt_valid_from)) filter (trim(currency) <> '') as previewed
   from ai_gateway_billing.invoice_preview
   group by all
@@ -34,56 +35,62 @@ heard as (
   select
     account_id,
     max(last_listed_at) as heard_at,
+    true as has_data,
     max_by(currency, row(coalesce(created, '-infinity'), currency)) filter (trim(currency) <> '') as invoiced
   from ai_gateway_billing.invoices
   group by all
   union all by name
-  select account_id, max(_dlt_valid_from) as heard_at
+  select account_id, max(_dlt_valid_from) as heard_at, true as has_data
   from ai_gateway_billing.credit_balance
   group by all
   union all by name
-  select account_id, max(_dlt_valid_from) as heard_at
+  select account_id, max(_dlt_valid_from) as heard_at, true as has_data
   from ai_gateway_billing.topup_config
   group by all
+  union all by name
+  select
+    account_id,
+    max(last_listed_at) as last_listed_at,
+    max(max(last_listed_at)) over () as newest_list_at
+  from ai_gateway_billing.load_status
+  group by all
+  union all by name
+  select account_id, nullif(trim(name), '') as cloudflare_name, nullif(trim(alias), '') as alias
+  from ai_gateway_billing.account_names
 ),
 known as (
   select
     account_id,
+    bool_or(has_data) as has_data,
     max(heard_at) as as_of,
-    upper(trim(coalesce(max(previewed), max(invoiced)))) as named
+    upper(trim(coalesce(max(previewed), max(invoiced)))) as named,
+    max(last_listed_at) as last_listed_at,
+    max(newest_list_at) as newest_list_at,
+    max(cloudflare_name) as cloudflare_name,
+    coalesce(max(alias), max(cloudflare_name)) as account_name
   from heard
   group by account_id
 ),
-listed as (
-  select account_id, max(last_listed_at) as last_listed_at
-  from ai_gateway_billing.load_status
-  group by account_id
+valued as (
+  select known.*, unit.unit
+  from known
+  join (select any_value(unit) as unit, true as has_data from spend.usage_unit) as unit using (has_data)
 ),
-names as (
-  select
-    account_id,
-    max(nullif(trim(name), '')) as cloudflare_name,
-    coalesce(max(nullif(trim(alias), '')), cloudflare_name) as account_name
-  from ai_gateway_billing.account_names
+-- All in one value, and no cross join before: so that DuckDB works out a part of a plan once that is there several times.
+facts as (
+  select account_id, any_value(valued) as fact
+  from valued
   group by account_id
 )
 select
-  known.account_id,
-  names.account_name,
-  names.cloudflare_name,
-  coalesce(known.named, 'USD') as currency,
-  known.named is null as currency_is_assumed,
-  case usage_unit.unit when 'dollars' then 1 else spend.major(currencies.major_per_minor) end::decimal(5, 4)
-    as major_per_usage_unit,
-  spend.major(currencies.major_per_minor) as major_per_minor,
-  known.as_of,
-  listed.last_listed_at,
-  coalesce(
-    listed.last_listed_at < (select max(last_listed_at) from listed) - to_seconds(spend.gone_seconds()),
-    false
-  ) as is_gone
-from known
-left join listed using (account_id)
-left join names using (account_id)
-cross join spend.usage_unit
-left join spend.currencies on currencies.currency = coalesce(known.named, 'USD');
+  account_id,
+  fact.account_name,
+  fact.cloudflare_name,
+  coalesce(fact.named, 'USD') as currency,
+  fact.named is null as currency_is_assumed,
+  case fact.unit when 'dollars' then 1 else spend.major(fact.named) end::decimal(5, 4) as major_per_usage_unit,
+  spend.major(fact.named) as major_per_minor,
+  fact.as_of,
+  fact.last_listed_at,
+  coalesce(fact.last_listed_at < fact.newest_list_at - to_seconds(spend.gone_seconds()), false) as is_gone
+from facts;

@@ -61,4 +61,4 @@ select
   hours_known = 24 as is_complete,
   read_at
 from sources
-where amount is not null or hours_known > 0;
+where amount is not null or hours_known > 0 and read_at is not null;

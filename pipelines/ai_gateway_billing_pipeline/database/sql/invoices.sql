@@ -41,12 +41,11 @@ valued as (
     listed.*,
     date_trunc('month', made)::date as month,
     last_listed_at = newest_list_at as is_listed,
-    spend.amount(amount_due * spend.major(currencies.major_per_minor)) as due,
-    spend.amount(amount_paid * spend.major(currencies.major_per_minor)) as paid,
-    spend.amount(amount_remaining * spend.major(currencies.major_per_minor)) as remaining,
+    spend.amount(amount_due * spend.major(code)) as due,
+    spend.amount(amount_paid * spend.major(code)) as paid,
+    spend.amount(amount_remaining * spend.major(code)) as remaining,
     paid + case when lower(status) = 'open' and is_listed then remaining else 0 end as asked
   from listed
-  left join spend.currencies on currencies.currency = listed.code
 ),
 versions as (
   select

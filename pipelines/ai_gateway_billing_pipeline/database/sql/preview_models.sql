@@ -88,9 +88,8 @@ select
   end as description,
   models.lines,
   models.quantity,
-  spend.amount(models.gross * spend.major(currencies.major_per_minor)) as gross,
-  spend.amount(models.credits * spend.major(currencies.major_per_minor)) as credits,
-  spend.amount(models.gross * spend.major(currencies.major_per_minor))
-    - spend.amount(models.credits * spend.major(currencies.major_per_minor)) as net
-from models
-left join spend.currencies on currencies.currency = models.currency;
+  spend.amount(models.gross * spend.major(currency)) as gross,
+  spend.amount(models.credits * spend.major(currency)) as credits,
+  spend.amount(models.gross * spend.major(currency))
+    - spend.amount(models.credits * spend.major(currency)) as net
+from models;

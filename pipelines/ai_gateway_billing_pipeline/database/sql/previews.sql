@@ -39,7 +39,6 @@ select
   ) as is_reopened,
   versions.status,
   versions.code as currency,
-  spend.amount(versions.amount_due * spend.major(currencies.major_per_minor)) as amount_due,
+  spend.amount(versions.amount_due * spend.major(versions.code)) as amount_due,
   versions._dlt_id as version_id
-from versions
-left join spend.currencies on currencies.currency = versions.code;
+from versions;
