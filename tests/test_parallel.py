@@ -115,6 +115,23 @@ def test_a_stream_that_keeps_failing_ends_early_and_no_other_with_it(pool: Threa
     assert [result for key, result in found if key == "b"] == list(range(50))
 
 
+@given(
+    st.dictionaries(st.integers(), st.integers(0, 9), max_size=4), st.integers(1, 3), st.integers(1, 3), st.randoms()
+)
+@settings(max_examples=50)
+def test_streams_that_fail_end_early_wherever_their_jobs_run(
+    sizes: dict[int, int], at_once: int, enough: int, rand: Random
+) -> None:
+    streams = {key: [failing(OSError())] * size for key, size in sizes.items()}
+
+    with ThreadPoolExecutor(4) as pool:
+        quick = lambda: rand.random() < 0.5  # noqa: E731
+        found = [key for key, _ in parallel.ordered(pool, streams, at_once, give_up_after=enough, is_quick=quick)]
+
+    for key, size in sizes.items():
+        assert min(size, enough) <= found.count(key) <= min(size, enough + at_once - 1)
+
+
 def test_whoever_stops_listening_stops_the_rest(pool: ThreadPoolExecutor) -> None:
     done: list[int] = []
     found = parallel.ordered(pool, {"a": [partial(done.append, n) for n in range(100)]}, 2)
