@@ -48,8 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """Look through the thousands of tests and all that they import once for garbage, and not each time."""
-    gc.collect()
+    """Look for no garbage among the thousands of tests and all that they import."""
     gc.freeze()
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -29,7 +30,7 @@ from ai_gateway_billing.usage.cursors import Extent
 from ai_gateway_billing.usage.reading import WindowReader
 from ai_gateway_billing.usage.windows import plan
 from support import processes
-from support.bench import Bench
+from support.bench import Bench, Row
 from support.clock import Clock
 from support.constants import ACCOUNT, DAY, HOUR, NOW, OTHER, TODAY, TOKEN
 
@@ -213,14 +214,28 @@ def assert_only_the_struck_failed(bed: Bed, result: Any) -> None:
     assert result.status == "partial"
 
 
-def test_a_fault_that_stays_fails_its_resource_alone(tmp_path: Path) -> None:
-    bed = Bed(tmp_path, *EVERYWHERE).with_tables()
+class Struck(NamedTuple):
+    """All faults everywhere in the second load of a bed: what it was before, and what came of it."""
+
+    bed: Bed
+    before: dict[str, list[Row]]
+    result: Any
+
+
+@pytest.fixture(scope="module")
+def struck(tmp_path_factory: pytest.TempPathFactory, clean_session: None) -> Iterator[Struck]:
+    bed = Bed(tmp_path_factory.mktemp("struck"), *EVERYWHERE).with_tables()
     bed.load_well()
     before = bed.everything()
+    bed.simulator.requests.clear()
     bed.strike()
     bed.now += HOUR
+    yield Struck(bed, before, bed.load())
+    bed.close()
 
-    result = bed.load()
+
+def test_a_fault_that_stays_fails_its_resource_alone(struck: Struck) -> None:
+    bed, before, result = struck
 
     assert_only_the_struck_failed(bed, result)
     bed.assert_equals_world(bed.sound)
@@ -233,16 +248,12 @@ def test_a_fault_that_stays_fails_its_resource_alone(tmp_path: Path) -> None:
     assert closed == [(case.account_id,) for case in bed.cases if (case.endpoint, case.kind) in STATES]
 
 
-def test_a_fault_that_stays_is_asked_six_times_and_a_refusal_once(tmp_path: Path) -> None:
-    bed = Bed(
-        tmp_path, *((endpoint, kind) for endpoint, kind in EVERYWHERE if endpoint == "credit-balance")
-    ).with_tables()
-    bed.strike()
+def test_a_fault_that_stays_is_asked_six_times_and_a_refusal_once(struck: Struck) -> None:
+    cases = [case for case in struck.bed.cases if case.endpoint == "credit-balance"]
 
-    bed.load()
-
-    for case in bed.cases:
-        assert bed.asked(case.account_id, "credit-balance") == (6 if case.kind in PASSING else 1), case.kind
+    assert len(cases) == len(PASSING) + len(LASTING)
+    for case in cases:
+        assert struck.bed.asked(case.account_id, "credit-balance") == (6 if case.kind in PASSING else 1), case.kind
 
 
 def test_a_repeating_500_on_usage_history_ends(tmp_path: Path) -> None:
@@ -279,7 +290,7 @@ def test_after_the_fault_the_next_load_makes_up_for_all_of_it(tmp_path: Path) ->
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory, clean_session: None) -> Bed:
     """A loaded database, for loads that must not change it."""
-    bed = Bed(tmp_path_factory.mktemp("loaded"))
+    bed = Bed(tmp_path_factory.mktemp("loaded")).with_tables()
     bed.load_well()
     return bed
 

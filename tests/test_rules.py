@@ -16,13 +16,24 @@ BOTH = (ACCOUNT, OTHER)
 Starts = dict[tuple[str | None, str], datetime]
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """Two loaded accounts; then weeks pass in which both go on."""
-    bench = Bench(tmp_path, start=f"{START:%Y-%m-%d}").with_tables()
+def two_accounts(folder: Path) -> Bench:
+    bench = Bench(folder, start=f"{START:%Y-%m-%d}")
     for account_id in BOTH:
         bench.account(account_id).set_hour(TODAY - 20 * DAY, 1)
-    bench.load_well()
+    return bench
+
+
+@pytest.fixture(scope="module")
+def loaded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("loaded")
+    two_accounts(folder).with_tables().load_well()
+    return folder
+
+
+@pytest.fixture
+def bench(loaded_once: Path, tmp_path: Path) -> Iterator[Bench]:
+    """Two loaded accounts; then weeks pass in which both go on."""
+    bench = two_accounts(tmp_path).after(loaded_once)
     bench.now += 40 * DAY
     for account_id in BOTH:
         bench.world.accounts[account_id].set_hour(TODAY + 30 * DAY, 2)

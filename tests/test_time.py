@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -56,8 +55,7 @@ def first_load(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def loaded(first_load: Path, tmp_path: Path) -> Iterator[Bench]:
     """That account after its first load at `NOW`."""
-    shutil.copytree(first_load, tmp_path, dirs_exist_ok=True)
-    bench = hundred_days(tmp_path)
+    bench = hundred_days(tmp_path).after(first_load)
     yield bench
     bench.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,16 +22,29 @@ MONTHS = "select starts::varchar, first_amount, amount, is_restated from spend.r
 YESTERDAY = TODAY - timedelta(days=1)
 
 
+def account(folder: Path) -> Bench:
+    """One that has spent five dollars."""
+    bench = Bench(folder, start="2026-11-20")
+    bench.account().set_hour(YESTERDAY, 500)
+    return bench
+
+
+@pytest.fixture(scope="module")
+def loaded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("loaded")
+    account(folder).with_tables().load_well(grouping="hour")
+    return folder
+
+
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    made = Bench(tmp_path, start="2026-11-20").with_tables()
-    made.account().set_hour(YESTERDAY, 500)
-    return made
+def bench(loaded_once: Path, tmp_path: Path) -> Iterator[Bench]:
+    """The account after a load, which each test has for itself."""
+    bench = account(tmp_path).after(loaded_once)
+    yield bench
+    bench.close()
 
 
 def test_a_day_is_recorded_once_it_is_complete(bench: Bench) -> None:
-    bench.load_well(grouping="hour")
-
     assert sorted(bench.rows(DAYS)) == [("2026-11-20", 0, 0, False), ("2026-11-21", 5, 5, False)]
 
 
@@ -38,7 +52,6 @@ def test_a_day_is_recorded_once_it_is_complete(bench: Bench) -> None:
 def test_late_changed_and_withdrawn_usage_changes_what_it_says_now(
     bench: Bench, hour: int, values: tuple[int, ...], now: str
 ) -> None:
-    bench.load_well(grouping="hour")
     bench.world.accounts[ACCOUNT].set_hour(YESTERDAY + hour * HOUR, *values)
     bench.now += HOUR
     bench.load_well(grouping="hour")
@@ -49,7 +62,6 @@ def test_late_changed_and_withdrawn_usage_changes_what_it_says_now(
 
 
 def test_a_load_without_news_changes_nothing(bench: Bench) -> None:
-    bench.load_well(grouping="hour")
     before = bench.rows("from ai_gateway_billing.usage_reported order by all")
     bench.now += HOUR
     bench.load_well(grouping="hour")
@@ -75,7 +87,6 @@ def test_a_month_is_recorded_when_its_last_day_is_over_as_it_is_then(tmp_path: P
 
 
 def test_a_database_from_before_takes_what_it_has_as_first_seen(bench: Bench) -> None:
-    bench.load_well(grouping="hour")
     bench.close()
     with duckdb.connect(str(bench.database)) as connection:
         connection.execute("drop table ai_gateway_billing.usage_reported")

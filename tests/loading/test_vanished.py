@@ -14,14 +14,26 @@ from support.bench import Bench
 from support.constants import ACCOUNT, DAY, HOUR, NOW, OTHER
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """Two accounts with a balance, loaded once."""
-    bench = Bench(tmp_path, start="2026-11-20").with_tables()
+def two_accounts(folder: Path) -> Bench:
+    """Each with a balance."""
+    bench = Bench(folder, start="2026-11-20")
     for account_id in (ACCOUNT, OTHER):
         bench.account(account_id).set_balance(640)
         bench.world.accounts[account_id].set_hour(NOW.replace(minute=0) - HOUR, 5)
-    bench.load_well()
+    return bench
+
+
+@pytest.fixture(scope="module")
+def loaded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("loaded")
+    two_accounts(folder).with_tables().load_well()
+    return folder
+
+
+@pytest.fixture
+def bench(loaded_once: Path, tmp_path: Path) -> Iterator[Bench]:
+    """The accounts after a load of them, which each test has for itself."""
+    bench = two_accounts(tmp_path).after(loaded_once)
     yield bench
     bench.close()
 

@@ -116,6 +116,11 @@ class Bench:
         put_tables(self.database.parent, attribution=bool(self.attribution))
         return self
 
+    def after(self, folder: Path) -> Self:
+        """The same, whose database is as the loads of another bench have left it in this folder."""
+        shutil.copytree(folder, self.database.parent, dirs_exist_ok=True)
+        return self
+
     def account(self, account_id: str = ACCOUNT) -> Account:
         """A brand-new account that the token reads."""
         account = self.world.add_account(account_id)
