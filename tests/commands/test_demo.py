@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from ai_gateway_billing_pipeline.commands import demo
-from support.command import Ran, aig, ending
+from support.command import Ran, ending, loaded_demo
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = str(tmp_path_factory.mktemp("demo") / "billing.duckdb")
-    start = f"{datetime.now(UTC) - timedelta(days=20):%Y-%m-%d}"
-    assert aig("load", "--demo", "--start", start, "--database", path).code == 0
-    return path
-
-
-@pytest.fixture(scope="module")
-def shown(database: str) -> Ran:
-    return ending(lambda: demo.main([database]))
+def shown() -> Ran:
+    return ending(lambda: demo.main([str(loaded_demo())]))
 
 
 def rows(shown: Ran, title: str) -> list[list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from ai_gateway_billing.api import client
 from ai_gateway_billing.api.client import Client
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, Simulator
-from support.command import aig, serving
+from support.command import aig, loaded_demo, serving
 from support.constants import ACCOUNT
 
 DATABASE = Path("billing.duckdb")
@@ -50,11 +51,8 @@ def test_the_rate_reaches_the_client(api: Simulator, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's account, loaded once, in a folder of its own."""
-    database = tmp_path_factory.mktemp("demo") / "billing.duckdb"
-    result = aig("load", "--demo", "--database", str(database))
-    assert result.code == 0, result.err
-    return database
+    """The demo's account, loaded, in a folder of its own."""
+    return Path(shutil.copy(loaded_demo(), tmp_path_factory.mktemp("demo") / "billing.duckdb"))
 
 
 def test_the_demo_needs_no_settings_and_heeds_none(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from ai_gateway_billing.simulator import Simulator, World
 from ai_gateway_billing_pipeline import cli
 from support.bench import put_tables
 from support.constants import ACCOUNT, TOKEN
+from support.once import made_once
 
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", re.MULTILINE)
 RECENT = datetime.now(UTC) - timedelta(days=5)
@@ -114,6 +115,18 @@ def load_into(database: Path) -> Path:
     put_tables(database.parent)
     assert aig("load", "--database", str(database)).code == 0
     return database
+
+
+def loaded_demo() -> Path:
+    """What `load --demo` leaves, loaded once for all tests of a run."""
+
+    def load(folder: Path) -> Path:
+        database = folder / "billing.duckdb"
+        result = aig("load", "--demo", "--database", str(database))
+        assert result.code == 0, result.err
+        return database
+
+    return made_once("loaded demo", load)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,11 +19,11 @@ from unittest import mock
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 
 import time_machine
-from filelock import FileLock
 
 from ai_gateway_billing.simulator import DEMO_ACCOUNT_ID, DEMO_START, DEMO_TOKEN, World, demo_world
 from support.bench import Bench
 from support.constants import NOW
+from support.once import made_once
 
 DAYS_OF_LOADS = 14
 EMPTY_ACCOUNT_ID = "e" * 32
@@ -43,15 +42,8 @@ def build(folder: Path, days_of_loads: int = DAYS_OF_LOADS) -> Path:
 
 @functools.cache
 def built(what: str) -> Path:
-    """The database of `demo`, `empty` or `young`, built once for all tests of a run, whichever process they run in."""
-    database = Path(os.environ["SHARED_FOLDER"], f"{what}.duckdb")
-    with FileLock(f"{database}.lock"):
-        if not database.exists():
-            with tempfile.TemporaryDirectory() as folder:
-                loaded = {"demo": build, "empty": build_empty, "young": build_young}[what](Path(folder))
-                shutil.copyfile(loaded, f"{database}.part")
-            Path(f"{database}.part").replace(database)
-    return database
+    """The database of `demo`, `empty` or `young`, built once for all tests of a run."""
+    return made_once(what, {"demo": build, "empty": build_empty, "young": build_young}[what])
 
 
 def build_empty(folder: Path) -> Path:
