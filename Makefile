@@ -27,7 +27,9 @@ demo: $(VENV)/.runtime ## Load a simulated account into demo.duckdb and show it;
 	$(BIN)/python -m ai_gateway_billing_pipeline.commands.demo $(DEMO)
 
 # On all cores, each file in one process. What needs another store has a step of its own in .ci/run, which installs one.
-TEST := $(BIN)/python -m pytest -n auto --dist loadfile
+# Who wants no compiled files beside the code gets them in .venv: every process that a test starts would compile anew.
+COMPILED := $(if $(PYTHONDONTWRITEBYTECODE),PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX="$(CURDIR)/$(VENV)/compiled")
+TEST := $(COMPILED) $(BIN)/python -m pytest -n auto --dist loadfile
 
 test: $(VENV)/.dev ## Run the quick tests on all cores; ARGS="-k windows -n 0" picks some, in one process
 	$(TEST) -m "not slow and not thorough and not stores" $(ARGS)

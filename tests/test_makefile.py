@@ -114,6 +114,22 @@ def test_ci_runs_the_thorough_tests_and_those_that_make_leaves_out() -> None:
         assert not {word for word in words if word in ("-k", "--deselect") or word.startswith("--ignore")}
 
 
+@pytest.mark.parametrize(("told", "cache"), [("", "None"), ("1", str(ROOT / ".venv" / "compiled"))])
+def test_processes_of_the_tests_compile_once_also_where_python_is_told_to_keep_nothing(
+    told: str, cache: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", told)
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
+    (settings,) = re.findall(r"^(.*)\.venv/bin/python -m pytest", make("-n", "test").stdout, re.MULTILINE)
+    code = "import sys; print(sys.dont_write_bytecode, sys.pycache_prefix)"
+
+    done = subprocess.run(
+        f"{settings} {sys.executable} -c '{code}'", shell=True, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.split() == ["False", cache]
+
+
 def test_ci_looks_for_tests_of_other_stores_wherever_there_are_any() -> None:
     (search,) = re.findall(r"-m stores \$\((.*)\)$", CI, re.MULTILINE)
     marked = {
