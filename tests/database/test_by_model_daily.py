@@ -74,6 +74,19 @@ def test_raw_and_allocated_days_both_add_up_to_the_month_exactly(
         assert from_at is None or from_at <= until_at <= START + timedelta(days=30)
 
 
+def test_hours_weigh_what_all_their_buckets_add_up_to_but_never_less_than_nothing(
+    empty: duckdb.DuckDBPyConnection,
+) -> None:
+    """On the 2nd, 40 cents in one hour and less than nothing in the next; on the 3rd, 60 cents in one."""
+    first, second, third = {37: Decimal(100), 38: Decimal(-7), 50: Decimal(45)}, {37: Decimal(-100)}, {37: Decimal(40)}
+    usage = [*hours(first), *hours(second), *hours(third), *hours({50: Decimal(15)})]
+    history = {START + timedelta(days=day, hours=12): {"openai/gpt-5": Decimal(1000 * day)} for day in (1, 2)}
+    fill(empty, usage_hourly=usage, **previews(history))
+
+    found = dict(empty.execute("select day(day), gross_allocated from spend.by_model_daily").fetchall())
+    assert found == {1: 10, 2: 4, 3: 6}
+
+
 @pytest.mark.parametrize("minutes", [0, 10 * 60 + 30, 23 * 60 + 59])
 def test_days_are_utc_days_whenever_loads_run(empty: duckdb.DuckDBPyConnection, minutes: int) -> None:
     """With one model, the allocated day is the day's usage; the raw step is what a day of loads added."""

@@ -36,13 +36,11 @@ day_ends as (
   select
     *,
     (observed_at at time zone 'UTC')::date as day,
-    lag(observed_at) over in_turn as previous_at,
-    max(case when is_newest then period_end end) over whole as newest_end
+    row_number() over in_turn as number,
+    lag(observed_at) over in_turn as previous_at
   from spend.previews
   where is_day_end
-  window
-    whole as (partition by account_id, billing_month),
-    in_turn as (partition by account_id, billing_month order by observed_at)
+  window in_turn as (partition by account_id, billing_month order by observed_at)
 ),
 begun as (
   select
@@ -57,135 +55,167 @@ begun as (
     end as from_at
   from day_ends
 ),
+-- A month in a row, with a list of its previews: to group rows of every preview, day and model takes far longer.
+months as (
+  select
+    account_id,
+    billing_month,
+    max(case when is_newest then period_end end) as newest_end,
+    list(
+      {
+        'number': number,
+        'observed_at': observed_at,
+        'day': day,
+        'days_spanned': days_spanned,
+        'is_reopened': is_reopened,
+        'from_at': from_at,
+        'until_at': greatest(least(observed_at, period_end), from_at)
+      }
+      order by number
+    ) as previews
+  from begun
+  group by account_id, billing_month
+),
 observations as (
   select
     account_id,
     billing_month,
-    observed_at,
-    {
-      'observed_at': observed_at,
-      'day': day,
-      'days_spanned': days_spanned,
-      'is_reopened': is_reopened,
-      'from_at': from_at,
-      'until_at': greatest(least(observed_at, period_end), from_at),
-      'newest_end': newest_end
-    } as seen
-  from begun
+    unnest(previews) as seen
+  from months
 ),
-followed as (
-  select
-    *,
-    lead(seen) over (partition by account_id, billing_month order by observed_at) as next_seen
-  from observations
-),
--- What a preview shows is added on its day and taken away on the next one's, where it stands in that one's amounts.
-steps as (
+models as (
   select
     account_id,
     billing_month,
-    case when is_shown then seen else next_seen end as seen,
+    observed_at,
     currency,
     model,
     provider,
-    case when is_shown then gross else -gross end as gross,
-    case when is_shown then credits else -credits end as credits,
-    case when is_shown then gross else 0 end as gross_to_date,
-    case when is_shown then credits else 0 end as credits_to_date
-  from (from spend.preview_models where is_day_end)
-  join followed using (account_id, billing_month, observed_at)
-  cross join (values (true), (false)) as ways (is_shown)
-  where is_shown or next_seen is not null
+    gross,
+    credits
+  from spend.preview_models
+  where is_day_end
 ),
-added as (
+histories as (
   select
     account_id,
     billing_month,
-    seen.observed_at as observed_at,
     currency,
     model,
     any_value(provider) as provider,
-    sum(gross) as gross,
-    sum(credits) as credits,
-    sum(gross_to_date) as gross_to_date,
-    sum(credits_to_date) as credits_to_date,
-    any_value(seen.day) as day,
-    any_value(seen.days_spanned) as days_spanned,
-    any_value(seen.is_reopened) as is_reopened,
-    any_value(seen.from_at) as from_at,
-    any_value(seen.until_at) as until_at,
-    any_value(seen.newest_end) as newest_end
-  from steps
-  group by account_id, billing_month, seen.observed_at, currency, model
+    list({'observed_at': observed_at, 'gross': gross, 'credits': credits}) as amounts
+  from models
+  group by account_id, billing_month, currency, model
 ),
--- As spend.hourly, without the silent hours.
+-- What each preview of the month shows of the model; NULL where it does not list it, which counts as zero.
+shown as (
+  select
+    account_id,
+    billing_month,
+    newest_end,
+    previews,
+    currency,
+    model,
+    provider,
+    [amounts[list_position(moments, preview.observed_at)] for preview in previews] as shown
+  from (
+    select
+      *,
+      [amount.observed_at for amount in amounts] as moments
+    from histories
+  )
+  join months using (account_id, billing_month)
+),
+added as (
+  select
+    *,
+    [
+      coalesce(shown[number].gross, 0) - coalesce(shown[number - 1].gross, 0)
+      for number in range(1, len(shown) + 1)
+    ] as added
+  from shown
+),
+buckets as (
+  select
+    account_id,
+    epoch_us(bucket_start) // 3600000000 as hour_number,
+    spend.amount(aggregated_value * accounts.major_per_usage_unit) as amount
+  from ai_gateway_billing.usage_hourly
+  join spend.accounts using (account_id)
+),
+-- As spend.hourly, without the silent hours; buckets of one hour make a difference only where some are negative.
 hours as (
   select
     account_id,
     date '1970-01-01' + (hour_number // 24)::integer as day,
-    hour_number * 3600 as began,
-    sum(spend.amount(aggregated_value * accounts.major_per_usage_unit)) as amount
-  from (
-    select
-      account_id,
-      epoch_us(bucket_start) // 3600000000 as hour_number,
-      aggregated_value
-    from ai_gateway_billing.usage_hourly
-  )
-  join spend.accounts using (account_id)
-  group by account_id, hour_number
-),
-spans as (
-  select
-    account_id,
-    billing_month,
-    observed_at,
-    any_value(from_at) as from_at,
-    any_value(until_at) as until_at,
-    sum(added.gross) filter (where added.currency = accounts.currency) as gross
-  from added
-  join spend.accounts using (account_id)
-  group by account_id, billing_month, observed_at
+    list({'began': hour_number * 3600, 'amount': amount}) as parts,
+    case
+      when min(amount) >= 0 then parts
+      else [
+        {'began': hour, 'amount': greatest(list_sum([part.amount for part in parts if part.began = hour]), 0)}
+        for hour in list_distinct([part.began for part in parts])
+      ]
+    end as hours
+  from buckets
+  group by account_id, hour_number // 24
 ),
 spanned as (
   select
-    *,
-    epoch(from_at) as began,
-    epoch(until_at) as ended,
+    account_id,
+    billing_month,
+    seen.number as number,
+    epoch(seen.from_at) as began,
+    epoch(seen.until_at) as ended,
     unnest(generate_series(
-      date_trunc('day', from_at at time zone 'UTC'),
-      greatest(until_at at time zone 'UTC' - interval 1 microsecond, from_at at time zone 'UTC'),
+      date_trunc('day', seen.from_at at time zone 'UTC'),
+      greatest(seen.until_at at time zone 'UTC' - interval 1 microsecond, seen.from_at at time zone 'UTC'),
       interval 1 day
     ))::date as day
-  from spans
+  from observations
 ),
 -- On each day of a span, what was used in it: of a day that hours are known of by these, silent ones as nothing.
-used_in as (
+weighed as (
   select
-    spanned.*,
-    coalesce(hours.began, epoch(spanned.day)) as usage_began,
-    case when hours.began is null then 86400 else 3600 end as usage_seconds,
-    case when daily.source = 'hour' then coalesce(hours.amount, 0) else daily.amount end as amount
+    spanned.account_id,
+    spanned.billing_month,
+    spanned.number,
+    spanned.day,
+    least(ended, epoch(spanned.day) + 86400) - greatest(began, epoch(spanned.day)) as seconds,
+    case
+      when daily.source = 'hour' then coalesce(list_sum([
+        hour.amount * greatest(least(ended, hour.began + 3600) - greatest(began, hour.began), 0)::decimal(10, 6)
+        for hour in hours.hours
+      ])::double / 3600, 0)
+      when daily.amount is not null then greatest(daily.amount, 0)::double / 86400 * greatest(seconds, 0)
+    end as used
   from spanned
   left join spend.daily on daily.account_id = spanned.account_id and daily.day = spanned.day
-  left join hours on hours.account_id = spanned.account_id and hours.day = spanned.day and daily.source = 'hour'
+  left join hours on hours.account_id = spanned.account_id and hours.day = spanned.day
 ),
-weighed as (
+totals as (
   select
     account_id,
     billing_month,
     observed_at,
-    gross,
-    day,
-    least(ended, epoch(day) + 86400) - greatest(began, epoch(day)) as seconds,
-    sum(
-      case when amount is not null then greatest(amount, 0)::double / usage_seconds * greatest(
-        0,
-        least(ended, usage_began + usage_seconds) - greatest(began, usage_began)
-      ) end
-    ) as used
-  from used_in
-  group by all
+    sum(models.gross) filter (where models.currency = accounts.currency) as gross
+  from models
+  join spend.accounts using (account_id)
+  group by account_id, billing_month, observed_at
+),
+steps as (
+  select
+    account_id,
+    billing_month,
+    seen.number as number,
+    coalesce(totals.gross, 0) - coalesce(lag(totals.gross) over in_turn, 0) as gross
+  from (
+    select
+      *,
+      seen.observed_at as observed_at
+    from observations
+  )
+  left join totals using (account_id, billing_month, observed_at)
+  window in_turn as (partition by account_id, billing_month order by observed_at)
 ),
 -- A known day weighs what was used on it; days that nothing is known of share what is then left of the amount, by time.
 weights as (
@@ -197,13 +227,14 @@ weights as (
         * seconds / nullif(sum(seconds) filter (where used is null) over step, 0)
     ) as weight
   from weighed
-  window step as (partition by account_id, billing_month, observed_at)
+  join steps using (account_id, billing_month, number)
+  window step as (partition by account_id, billing_month, number)
 ),
 shares as (
   select
     account_id,
     billing_month,
-    observed_at,
+    number,
     day,
     count(*) over step > 1 as is_estimate,
     day = max(day) over step as is_last,
@@ -213,93 +244,113 @@ shares as (
     end as share_until
   from weights
   window
-    step as (partition by account_id, billing_month, observed_at),
-    until_day as (partition by account_id, billing_month, observed_at order by day)
+    step as (partition by account_id, billing_month, number),
+    until_day as (partition by account_id, billing_month, number order by day)
 ),
-between_days as (
-  select
-    *,
-    lag(share_until) over (partition by account_id, billing_month, observed_at order by day) as share_before
-  from shares
-),
-parts as (
-  select
-    added.account_id,
-    added.billing_month,
-    added.newest_end,
-    added.currency,
-    added.model,
-    added.provider,
-    shares.day,
-    shares.is_estimate,
-    case
-      when shares.is_last then added.gross
-      else (added.gross::double * shares.share_until)::decimal(22, 6)
-    end - coalesce((added.gross::double * shares.share_before)::decimal(22, 6), 0) as part
-  from added
-  join between_days as shares using (account_id, billing_month, observed_at)
-),
--- What a preview added, in the row of its day; what days have of it, in theirs.
-rows as (
-  from added
-  union all by name
-  select
-    account_id,
-    billing_month,
-    newest_end,
-    day,
-    currency,
-    model,
-    provider,
-    part as gross_allocated,
-    is_estimate
-  from parts
-  where part <> 0
-),
+-- Each day that is a preview's own or has a share of one: the number of its own preview, and all shares.
 days as (
   select
     account_id,
     billing_month,
     day,
-    currency,
-    model,
-    any_value(provider) as provider,
-    any_value(gross) as gross,
-    any_value(credits) as credits,
-    any_value(gross_to_date) as gross_to_date,
-    any_value(credits_to_date) as credits_to_date,
-    any_value(observed_at) as observed_at,
-    any_value(days_spanned) as days_spanned,
-    any_value(is_reopened) as is_reopened,
-    any_value(from_at) as from_at,
-    any_value(until_at) as until_at,
-    any_value(newest_end) as newest_end,
-    sum(gross_allocated) as gross_allocated,
-    bool_or(is_estimate) as is_estimate
-  from rows
-  group by account_id, billing_month, day, currency, model
+    any_value(number) as number,
+    list(share) filter (where share is not null) as shares
+  from (
+    select
+      account_id,
+      billing_month,
+      day,
+      {
+        'number': number,
+        'is_estimate': is_estimate,
+        'is_last': is_last,
+        'before': lag(share_until) over (partition by account_id, billing_month, number order by day),
+        'until': share_until
+      } as share
+    from shares
+    union all by name
+    select
+      account_id,
+      billing_month,
+      seen.day as day,
+      seen.number as number
+    from observations
+  )
+  group by account_id, billing_month, day
+),
+months_days as (
+  select
+    account_id,
+    billing_month,
+    list({'day': day, 'number': number, 'shares': shares}) as days
+  from days
+  group by account_id, billing_month
+),
+model_months as (
+  select
+    added.*,
+    [amount::double for amount in added] as nearly,
+    epoch(accounts.as_of) >= epoch(newest_end) + spend.late_seconds() as is_final,
+    days
+  from added
+  join months_days using (account_id, billing_month)
+  join spend.accounts using (account_id)
+),
+-- Apart from the above: DuckDB 1.1 cannot filter what one select both calculates and unnests.
+model_days as (
+  select
+    *,
+    unnest(days) as on_day
+  from model_months
+),
+allocated as (
+  select
+    *,
+    shown[on_day.number] as current,
+    shown[on_day.number - 1] as previous,
+    case when current is not null or previous is not null then previews[on_day.number] end as seen,
+    [
+      {
+        'amount': case
+          when share.is_last then added[share.number]
+          else (nearly[share.number] * share.until)::decimal(22, 6)
+        end - coalesce((nearly[share.number] * share.before)::decimal(22, 6), 0),
+        'is_estimate': share.is_estimate
+      }
+      for share in on_day.shares
+    ] as parts
+  from model_days
+),
+days_of_models as (
+  select
+    *,
+    on_day.day as day,
+    coalesce(current.gross, 0) - coalesce(previous.gross, 0) as gross,
+    coalesce(current.credits, 0) - coalesce(previous.credits, 0) as credits,
+    [part for part in parts if part.amount <> 0] as its_parts
+  from allocated
 )
 select
   account_id,
   billing_month,
   day,
-  days.currency,
+  currency,
   model,
   provider,
-  coalesce(gross, 0) as gross,
-  coalesce(credits, 0) as credits,
-  coalesce(gross - credits, 0) as net,
-  gross_to_date,
-  credits_to_date,
+  gross,
+  credits,
+  gross - credits as net,
+  case when seen is not null then coalesce(current.gross, 0) end as gross_to_date,
+  case when seen is not null then coalesce(current.credits, 0) end as credits_to_date,
   gross_to_date - credits_to_date as net_to_date,
-  observed_at,
-  days_spanned,
-  coalesce(gross < 0 or gross < credits, false) as is_decrease,
-  coalesce(is_reopened, false) as is_reopened,
-  epoch(accounts.as_of) >= epoch(newest_end) + spend.late_seconds() as is_final,
-  from_at,
-  until_at,
-  coalesce(gross_allocated, 0) as gross_allocated,
-  coalesce(is_estimate, false) as is_estimate
-from days
-join spend.accounts using (account_id);
+  seen.observed_at,
+  seen.days_spanned,
+  gross < 0 or gross < credits as is_decrease,
+  coalesce(seen.is_reopened, false) as is_reopened,
+  is_final,
+  seen.from_at,
+  seen.until_at,
+  coalesce(list_sum([part.amount for part in its_parts]), 0) as gross_allocated,
+  coalesce(list_bool_or([part.is_estimate for part in its_parts]), false) as is_estimate
+from days_of_models
+where seen is not null or len(its_parts) > 0;
