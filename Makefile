@@ -14,9 +14,10 @@ LOCKS := requirements/build.txt requirements/runtime.txt
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-strip-extras --no-annotate \
 	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 COMPILE := $(LOCK) --python-version 3.11
+EXTRAS := --extra demo --extra ducklake --extra notebooks --extra notify --extra postgres --extra report --extra xlsx
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all slow check lint format types docs record focus-validate report notebooks notebooks-build picture \
+.PHONY: help demo test test-all slow lowest check lint format types docs record focus-validate report notebooks notebooks-build picture \
 	lock bench bench-publish bench-life bench-views anomalies mutants clean
 
 help: ## Show this list
@@ -39,6 +40,14 @@ test-all: $(VENV)/.dev ## Run the thorough tests as well, as .ci/run does: more 
 
 slow: $(VENV)/.dev ## Run the slow tests: many kills, long histories, two simulated months, damaged files; takes an hour
 	$(BIN)/python -m pytest -m slow -n 2 $(ARGS)
+
+# Older packages may warn of what newer ones drop.
+LOWEST := tests/alerts/test_addresses.py tests/exporting/test_sheets.py tests/exporting/test_writers.py \
+	tests/report/test_page.py tests/test_metrics.py
+
+lowest: build/lowest/.tools ## Run a few tests with the lowest versions that pyproject.toml allows, in an environment of their own
+	build/lowest/bin/python -m pytest -n 2 --dist loadfile -W ignore::DeprecationWarning -m "not slow and not thorough and not stores" \
+		$(LOWEST) $(ARGS)
 
 check: ## Run everything that must pass before a change is merged
 	@bash .ci/run
@@ -86,6 +95,7 @@ lock: $(VENV)/.dev ## Compile requirements/ from pyproject.toml; UPGRADE=1 upgra
 	$(COMPILE) pyproject.toml --extra dev --extra demo --extra notify --extra postgres --extra ducklake --extra xlsx -c requirements/build.txt -c requirements/runtime.txt -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra postgres --extra ducklake -c requirements/dev.txt -o requirements/stores.txt
 	$(COMPILE) pyproject.toml --extra notebooks --extra report -c requirements/dev.txt -o requirements/notebooks.txt
+	$(COMPILE) pyproject.toml $(EXTRAS) --resolution lowest-direct -c requirements/build.txt -o requirements/lowest.txt
 	$(COMPILE) --group mutants -c requirements/dev.txt -o requirements/mutants.txt
 	$(COMPILE) --group dagster -o requirements/dagster.txt
 	$(COMPILE) --group airflow -o requirements/airflow.txt
@@ -174,6 +184,17 @@ build/bench/.sdk: build/bench/.runtime requirements/bench.txt
 
 $(VENV)/.notebooks: $(VENV)/.dev requirements/notebooks.txt
 	@$(PIP) --require-hashes -r requirements/notebooks.txt
+	@touch $@
+
+# Every dependency and extra at its lower bound, and the pinned tools of tests, which move none of them.
+
+TOOLS := hypothesis jsonschema pytest pytest-cov pytest-recording pytest-xdist time-machine
+build/lowest/.tools: $(VENV)/.dev requirements/lowest.txt
+	@$(PYTHON) -m venv --clear build/lowest
+	@build/lowest/bin/python $(INSTALL) --require-hashes -r requirements/pip.txt
+	@build/lowest/bin/python $(INSTALL) --require-hashes -r requirements/build.txt -r requirements/lowest.txt
+	@$(BIN)/uv pip install --quiet --python build/lowest/bin/python -c requirements/dev.txt $(TOOLS)
+	@build/lowest/bin/python $(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
 # What runs the files of deploy/: an orchestrator apart, which finds aig-billing on its PATH.

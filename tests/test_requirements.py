@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from packaging.version import Version
 from support.constants import ROOT
 from support.project import LOCKS, files, make, pins, pyproject, text
 
-APART = {"airflow.txt", "dagster.txt", "focus.txt"}  # environments of their own, with other versions
+APART = {"airflow.txt", "dagster.txt", "focus.txt", "lowest.txt"}  # environments of their own, with other versions
 OPTIONAL = APART | {"bench.txt", "mutants.txt", "notebooks.txt"}  # need not be installed where the tests run
 
 every = pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
@@ -78,6 +79,7 @@ ASKED = {
     "dagster.txt": ("dagster",),
     "focus.txt": ("focus",),
     "mutants.txt": ("mutants",),
+    "lowest.txt": ("dependencies", "demo", "ducklake", "notebooks", "notify", "postgres", "report", "xlsx"),
 }
 
 
@@ -96,6 +98,22 @@ def test_a_lock_file_holds_what_the_project_asks_for(lock: Path) -> None:
 
 def version_of(pin: Requirement) -> Version:
     return Version(str(pin.specifier).removeprefix("=="))
+
+
+def test_the_lowest_versions_are_the_lower_bounds_themselves() -> None:
+    """Of what users install, the extra `dev` alone left out: a bound that nobody tried may be one that fails."""
+    project = pyproject()["project"]
+    extras = [lines for extra, lines in project["optional-dependencies"].items() if extra != "dev"]
+    pinned = {canonicalize_name(pin.name): version_of(pin) for pin in pins(text(ROOT / "requirements" / "lowest.txt"))}
+
+    bounds = {
+        canonicalize_name(requirement.name): [
+            Version(each.version) for each in requirement.specifier if each.operator == ">="
+        ]
+        for requirement in map(Requirement, chain(project["dependencies"], *extras))
+    }
+
+    assert {name: [pinned.get(name)] for name in bounds} == bounds
 
 
 # --- extras ----------------------------------------------------------------------------------------------------------
