@@ -124,10 +124,10 @@ def test_processes_of_the_tests_compile_once_also_where_python_is_told_to_keep_n
     code = "import sys; print(sys.dont_write_bytecode, sys.pycache_prefix)"
 
     done = subprocess.run(
-        f"{settings} {sys.executable} -c '{code}'", shell=True, cwd=ROOT, capture_output=True, text=True, check=True
+        f"{settings} '{sys.executable}' -c '{code}'", shell=True, cwd=ROOT, capture_output=True, text=True, check=True
     )
 
-    assert done.stdout.split() == ["False", cache]
+    assert done.stdout == f"False {cache}\n"
 
 
 def test_ci_looks_for_tests_of_other_stores_wherever_there_are_any() -> None:
