@@ -129,10 +129,18 @@ where day(seen) % 3 = 0 and hour(seen) = 10;
 """
 
 
+STATUS = f"""
+create or replace table ai_gateway_billing.load_status as
+select account_id, resource, 'ok' as status, {LAST} as last_attempt_at, {LAST} as last_listed_at
+from {ACCOUNTS}, (select unnest(['usage_hourly', 'usage_daily', 'invoices', 'invoice_preview']) as resource);
+"""
+
+
 def fill(connection: duckdb.DuckDBPyConnection, loads_per_day: int, accounts: int = 10, years: int = 10) -> None:
     """So many years of so many accounts."""
-    made = (USAGE + MONEY).replace("$accounts", str(accounts)).replace("$years", str(years))
+    made = (USAGE + MONEY + STATUS).replace("$accounts", str(accounts)).replace("$years", str(years))
     connection.execute(made.replace("$step", str(24 // loads_per_day)))
+    views.apply(connection, "cents")  # with the table that was not there before
 
 
 def seconds(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[int, float, float]:
