@@ -43,7 +43,8 @@ slow: $(VENV)/.dev ## Run the slow tests: many kills, long histories, two simula
 
 # Older packages may warn of what newer ones drop.
 LOWEST := tests/alerts/test_addresses.py tests/exporting/test_sheets.py tests/exporting/test_writers.py \
-	tests/report/test_page.py tests/test_metrics.py
+	tests/report/test_page.py tests/test_metrics.py \
+	tests/database/test_views.py::test_views_of_a_file_that_was_opened_again_are_left_alone
 
 lowest: build/lowest/.tools ## Run a few tests with the lowest versions that pyproject.toml allows, in an environment of their own
 	build/lowest/bin/python -m pytest -n 2 --dist loadfile -W ignore::DeprecationWarning -m "not slow and not thorough and not stores" \

@@ -32,7 +32,7 @@ _MACRO = re.compile(r"^create or replace macro ", re.MULTILINE)
 _OWN = re.compile(r"(?:(?<=from )|(?<=join ))spend\.(\w+)(?: as (\w+))?")
 """Where a view is read, and what it is called there; not where words name it."""
 _COMMENT = re.compile(r"--.*")
-_SPELLING = {r"[()\s]": "", "crossjoin": ",", "timestamp_us": "timestamp", r'lambda("?\w+"?):(?!=)': r"\1->"}
+_SPELLING = {r'[()\s"]': "", "crossjoin": ",", "timestamp_us": "timestamp", r"lambda(\w+):(?!=)": r"\1->"}
 """What DuckDB writes otherwise once it has read a view from the file again."""
 _BODY = re.compile(r"^create or replace view spend\.\w+ as$", re.MULTILINE)
 _COLUMN = re.compile(r"^-- (?P<name>\w+): (?P<text>.+)$")
