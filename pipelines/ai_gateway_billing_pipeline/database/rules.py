@@ -2,8 +2,9 @@
 
 DuckDB divides a DECIMAL(38) bit by bit, which takes twenty times as long as a product or a difference. `round` divides,
 and so does a cast to fewer digits or to floating point; the mean of a list does not. So an exact amount is rounded by
-trying what is nearest in floating point, and divided only where that is not near enough. Of each name
-in an `in` it makes a join, of `list_position` none.
+trying what is nearest in floating point, and divided only where that is not near enough.
+
+DuckDB makes a join of each name in an `in`, and of `list_position` none.
 """
 
 WITHOUT_DECIMALS = [

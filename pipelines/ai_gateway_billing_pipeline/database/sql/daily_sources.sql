@@ -61,4 +61,5 @@ select
   hours_known = 24 as is_complete,
   read_at
 from sources
+-- A day that is known has been read. Asked for here, so that all who read days share one plan of them.
 where amount is not null or hours_known > 0 and read_at is not null;
