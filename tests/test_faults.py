@@ -522,7 +522,7 @@ def test_a_limit_on_one_account_leaves_the_other_loaded(watched: Watched) -> Non
     watched.assert_never_undercut()
 
 
-def test_eight_threads_obey_one_retry_after(tmp_path: Path) -> None:
+def test_all_threads_obey_one_retry_after(tmp_path: Path) -> None:
     """The second passes only once all of them wait for it at once; one that asked on would break the barrier."""
     bench = Bench(tmp_path)
     fill(bench.account())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from random import Random
@@ -13,14 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ai_gateway_billing import parallel
 from ai_gateway_billing.errors import BillingError
-
-
-@pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(4) as pool:
-        yield pool
+from ai_gateway_billing.parallel import Workers
 
 
 def failing(error: BaseException) -> Callable[[], Any]:
@@ -39,25 +33,24 @@ def value(result: Any) -> Callable[[], Any]:
 def test_every_job_comes_once_and_in_the_order_of_its_stream(sizes: dict[int, int], at_once: int, rand: Random) -> None:
     streams = {key: [value((key, n)) for n in range(size)] for key, size in sizes.items()}
 
-    with ThreadPoolExecutor(4) as pool:
-        found = list(parallel.ordered(pool, streams, at_once, is_quick=lambda: rand.random() < 0.5))
+    found = list(Workers(at_once, lambda: rand.random() < 0.5).ordered(streams))
 
     for key, size in sizes.items():
         assert [result for other, result in found if other == key] == [(key, n) for n in range(size)]
     assert len(found) == sum(sizes.values())
 
 
-def test_no_stream_and_empty_streams_yield_nothing(pool: ThreadPoolExecutor) -> None:
-    assert list(parallel.ordered(pool, {}, 4)) == []
-    assert list(parallel.ordered(pool, {"a": []}, 4)) == []
+def test_no_stream_and_empty_streams_yield_nothing() -> None:
+    assert list(Workers(4).ordered({})) == []
+    assert list(Workers(4).ordered({"a": []})) == []
 
 
-def test_a_slow_stream_holds_up_no_other(pool: ThreadPoolExecutor) -> None:
+def test_a_slow_stream_holds_up_no_other() -> None:
     finished = threading.Event()
     streams = {"slow": [finished.wait], "quick": [value(n) for n in range(50)]}
     found = []
 
-    for key, _ in parallel.ordered(pool, streams, 4):
+    for key, _ in Workers(4).ordered(streams):
         found.append(key)
         if found == ["quick"] * 50:
             finished.set()
@@ -65,7 +58,7 @@ def test_a_slow_stream_holds_up_no_other(pool: ThreadPoolExecutor) -> None:
     assert found == ["quick"] * 50 + ["slow"]
 
 
-def test_never_more_jobs_are_under_way_than_allowed(pool: ThreadPoolExecutor) -> None:
+def test_never_more_jobs_are_under_way_than_allowed() -> None:
     running, most, lock = 0, 0, threading.Lock()
 
     def job() -> None:
@@ -76,40 +69,40 @@ def test_never_more_jobs_are_under_way_than_allowed(pool: ThreadPoolExecutor) ->
         with lock:
             running -= 1
 
-    list(parallel.ordered(pool, {key: [job] * 20 for key in "abc"}, 2))
+    list(Workers(2).ordered({key: [job] * 20 for key in "abc"}))
 
     assert most <= 2
 
 
-def test_quick_jobs_run_one_after_another_in_this_thread(pool: ThreadPoolExecutor) -> None:
+def test_quick_jobs_run_one_after_another_in_this_thread() -> None:
     places: list[int] = []
     jobs = [lambda: places.append(threading.get_ident())] * 6
 
-    list(parallel.ordered(pool, {"a": jobs}, 4, is_quick=lambda: len(places) < 3))
+    list(Workers(4, lambda: len(places) < 3).ordered({"a": jobs}))
 
     assert [place == threading.get_ident() for place in places] == [True] * 3 + [False] * 3
 
 
 @pytest.mark.parametrize("error", [BillingError("refused"), ZeroDivisionError(), RecursionError(), MemoryError()])
 @pytest.mark.parametrize("is_quick", [True, False])
-def test_an_error_is_a_result_and_the_rest_goes_on(pool: ThreadPoolExecutor, error: Exception, is_quick: bool) -> None:
+def test_an_error_is_a_result_and_the_rest_goes_on(error: Exception, is_quick: bool) -> None:
     streams = {"a": [value(1), failing(error), value(3)]}
-    found = list(parallel.ordered(pool, streams, 1, is_quick=lambda: is_quick))
+    found = list(Workers(1, lambda: is_quick).ordered(streams))
 
     assert found == [("a", 1), ("a", error), ("a", 3)]
 
 
 @pytest.mark.parametrize("is_quick", [True, False])
-def test_what_ends_the_process_is_raised(pool: ThreadPoolExecutor, is_quick: bool) -> None:
+def test_what_ends_the_process_is_raised(is_quick: bool) -> None:
     with pytest.raises(KeyboardInterrupt):
-        list(parallel.ordered(pool, {"a": [failing(KeyboardInterrupt())]}, 1, is_quick=lambda: is_quick))
+        list(Workers(1, lambda: is_quick).ordered({"a": [failing(KeyboardInterrupt())]}))
 
 
-def test_a_stream_that_keeps_failing_ends_early_and_no_other_with_it(pool: ThreadPoolExecutor) -> None:
+def test_a_stream_that_keeps_failing_ends_early_and_no_other_with_it() -> None:
     error = BillingError("down")
     streams = {"a": [failing(error)] * 50, "b": [value(n) for n in range(50)]}
 
-    found = list(parallel.ordered(pool, streams, 2, give_up_after=3))
+    found = list(Workers(2).ordered(streams, give_up_after=3))
 
     assert 3 <= [key for key, _ in found].count("a") <= 5  # those that were under way
     assert [result for key, result in found if key == "b"] == list(range(50))
@@ -124,20 +117,54 @@ def test_streams_that_fail_end_early_wherever_their_jobs_run(
 ) -> None:
     streams = {key: [failing(OSError())] * size for key, size in sizes.items()}
 
-    with ThreadPoolExecutor(4) as pool:
-        quick = lambda: rand.random() < 0.5  # noqa: E731
-        found = [key for key, _ in parallel.ordered(pool, streams, at_once, give_up_after=enough, is_quick=quick)]
+    workers = Workers(at_once, lambda: rand.random() < 0.5)
+    found = [key for key, _ in workers.ordered(streams, give_up_after=enough)]
 
     for key, size in sizes.items():
         assert min(size, enough) <= found.count(key) <= min(size, enough + at_once - 1)
 
 
-def test_whoever_stops_listening_stops_the_rest(pool: ThreadPoolExecutor) -> None:
+def test_whoever_stops_listening_stops_the_rest() -> None:
     done: list[int] = []
-    found = parallel.ordered(pool, {"a": [partial(done.append, n) for n in range(100)]}, 2)
+    workers = Workers(2)
+    found = workers.ordered({"a": [partial(done.append, n) for n in range(100)]})
 
     next(found)
     found.close()  # type: ignore[attr-defined]  # a generator
-    pool.shutdown()
+    list(workers.ordered({"b": [value(1)]}))
 
     assert len(done) <= 4
+
+
+def test_while_one_reader_waits_the_jobs_of_others_go_on() -> None:
+    """The last of the other reader's jobs ends the wait of the first."""
+    others_done = threading.Event()
+    workers = Workers(2)
+    found = workers.ordered({"waits": [partial(others_done.wait, 10)]})
+    others = workers.ordered({"other": [*map(value, range(30)), others_done.set]})
+
+    assert next(found) == ("waits", True)
+    assert [result for _, result in others] == [*range(30), None]
+
+
+def test_results_that_nobody_asks_for_are_not_piled_up() -> None:
+    done: list[int] = []
+    workers = Workers(2)
+    ignored = workers.ordered({"ignored": [partial(done.append, n) for n in range(1000)]})
+
+    list(workers.ordered({"read": [value(n) for n in range(1000)]}))
+    before = len(done)
+    list(ignored)
+
+    assert before <= 64 + 2
+    assert sorted(done) == list(range(1000))
+
+
+def test_readers_in_threads_of_their_own_each_get_theirs() -> None:
+    workers = Workers(3)
+    readers = {name: workers.ordered({name: [value((name, n)) for n in range(200)]}) for name in "abcd"}
+
+    with ThreadPoolExecutor(4) as pool:
+        found = dict(zip(readers, pool.map(list, readers.values()), strict=True))
+
+    assert found == {name: [(name, (name, n)) for n in range(200)] for name in "abcd"}

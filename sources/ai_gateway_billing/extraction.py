@@ -1,7 +1,6 @@
 """One run over the API: the client, the accounts, the moment that counts as now, and what came of each answer."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -16,7 +15,7 @@ from ai_gateway_billing.usage.windows import Grouping
 from . import parallel
 from .outcome import Outcomes, Part, failure
 
-WORKERS = 8
+WORKERS = 16
 """How many requests may be under way at once. Where answers take no time, one is."""
 
 OTHERS_BEGIN = None
@@ -48,7 +47,10 @@ class Extraction:
     estimates_under_way: set[str] = field(default_factory=set)
     under_way: set[str] = field(default_factory=set)
     names_accounts: bool = False
-    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WORKERS, "ai-gateway-billing"))
+    _workers: parallel.Workers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._workers = parallel.Workers(WORKERS, lambda: self.client.answers_at_once)
 
     def reading(self, account_id: str) -> Reading:
         """What this account's rows depend on besides the answer."""
@@ -80,7 +82,7 @@ class Extraction:
         self.outcomes.plan(resource, {account_id: len(own) for account_id, own in jobs.items()})
         self.under_way.add(resource)
         try:
-            found = parallel.ordered(self._pool, jobs, WORKERS, give_up_after, lambda: self.client.answers_at_once)
+            found = self._workers.ordered(jobs, give_up_after)
             yield None
             for account_id, answer in found:
                 part = _made(partial(make, account_id), answer)

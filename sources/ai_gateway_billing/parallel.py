@@ -5,12 +5,15 @@ Jobs that wait for nobody run one after another instead: threads would only take
 
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from functools import wraps
+from threading import Lock
 from typing import Any, ParamSpec
 
 Streams = Mapping[Any, Sequence[Callable[[], Any]]]
 P = ParamSpec("P")
+_HELD = 64
+"""Results that wait for their reader: beyond that, no more of its jobs are handed in."""
 
 
 def begun(generator: Callable[P, Iterator[Any]]) -> Callable[P, Iterator[Any]]:
@@ -25,34 +28,56 @@ def begun(generator: Callable[P, Iterator[Any]]) -> Callable[P, Iterator[Any]]:
     return begin
 
 
-@begun
-def ordered(
-    pool: Executor,
-    streams: Streams,
-    at_once: int,
-    give_up_after: int | None = None,
-    is_quick: Callable[[], bool] = lambda: False,
-) -> Iterator[Any]:
-    """Yield `(key, result)` for every job; a stream's results come in its order, exceptions as results.
+class Workers:
+    """Threads for the jobs of several readers. While one of these waits for its results, the jobs of all go on.
 
-    At most `at_once` jobs are under way, the first of them before anybody asks for a result; one alone, in this thread,
-    while they are said to be quick. A stream ends early once it has had `give_up_after` exceptions. Closing the
-    iterator cancels what has not started.
+    `at_once`: how many jobs may be under way. `is_quick`: whether they wait for nobody at present.
     """
-    jobs = _Jobs(streams, give_up_after)
-    try:
-        if not is_quick():
-            jobs.send(pool, at_once)
-        yield None
-        while jobs.waiting or jobs.running:
-            if not is_quick():
-                jobs.send(pool, at_once)
+
+    def __init__(self, at_once: int, is_quick: Callable[[], bool] = lambda: False) -> None:
+        self._at_once = at_once
+        self._is_quick = is_quick
+        self._threads = ThreadPoolExecutor(at_once, "ai-gateway-billing")
+        self._readers: list[_Jobs] = []
+        self._lock = Lock()  # of the readers, who may be in threads of their own
+
+    @begun
+    def ordered(self, streams: Streams, give_up_after: int | None = None) -> Iterator[Any]:
+        """Yield `(key, result)` for every job; a stream's results come in its order, exceptions as results.
+
+        The first jobs are under way before anybody asks for a result; while they are quick, one alone is, in this
+        thread. A stream ends early once it has had `give_up_after` exceptions. Closing the iterator cancels what has
+        not started.
+        """
+        jobs = _Jobs(streams, give_up_after)
+        with self._lock:
+            self._readers.append(jobs)
+            if not self._is_quick():
+                jobs.send(self._threads, self._at_once)
+        try:
+            yield None
+            while jobs.are_left():
+                self._go_on(jobs)
+                yield from jobs.due()
+        finally:
+            with self._lock:
+                self._readers.remove(jobs)
+                for future in jobs.running:
+                    future.cancel()
+
+    def _go_on(self, jobs: "_Jobs") -> None:
+        """Hand in what may be under way and wait until a job has ended, of whichever reader."""
+        with self._lock:
+            if not self._is_quick():
+                for each in self._readers:
+                    each.send(self._threads, self._at_once)
             elif not jobs.running:
                 jobs.send(_HERE, 1)
-            yield from jobs.results()
-    finally:
-        for future in jobs.running:
-            future.cancel()
+            running = {future for each in self._readers for future in each.running}
+        ended = wait(running, return_when=FIRST_COMPLETED).done
+        with self._lock:
+            for each in self._readers:
+                each.take(ended)
 
 
 class _Jobs:
@@ -65,25 +90,35 @@ class _Jobs:
         self._streams = streams
         self._give_up_after = give_up_after
         self._done: dict[tuple[Hashable, int], Any] = {}
-        self._due = dict.fromkeys(streams, 0)
+        self._due: deque[tuple[Hashable, Any]] = deque()
+        self._next = dict.fromkeys(streams, 0)
         self._errors: Counter[Hashable] = Counter()
 
+    def are_left(self) -> bool:
+        """Whether a result has still to be asked for."""
+        return bool(self.waiting or self.running or self._due)
+
     def send(self, place: Executor, most: int) -> None:
-        """Have as many under way as there may be."""
-        while self.waiting and len(self.running) < most:
+        """Have as many under way as there may be, unless nobody has asked for results for long."""
+        while self.waiting and len(self.running) < most and len(self._done) + len(self._due) < _HELD:
             key, n = self.waiting.popleft()
             if self._give_up_after is None or self._errors[key] < self._give_up_after:
                 self.running[place.submit(self._streams[key][n])] = key, n
 
-    def results(self) -> Iterator[tuple[Hashable, Any]]:
-        """What is next in a stream, once at least one job has ended."""
-        for future in wait(self.running, return_when=FIRST_COMPLETED).done:
+    def take(self, ended: set[Future[Any]]) -> None:
+        """Note what came of those of them that are its own."""
+        for future in ended & self.running.keys():
             key, n = self.running.pop(future)
             self._done[key, n] = result = _outcome(future)
             self._errors[key] += isinstance(result, Exception)
-            while (key, self._due[key]) in self._done:
-                yield key, self._done.pop((key, self._due[key]))
-                self._due[key] += 1
+            while (key, self._next[key]) in self._done:
+                self._due.append((key, self._done.pop((key, self._next[key]))))
+                self._next[key] += 1
+
+    def due(self) -> Iterator[tuple[Hashable, Any]]:
+        """What is next in a stream."""
+        while self._due:
+            yield self._due.popleft()
 
 
 class _Here(Executor):

@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 import traceback
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from ai_gateway_billing import errors
+from ai_gateway_billing.api import endpoints, graphql
 from ai_gateway_billing.api.bodies import MAX_BYTES
 from ai_gateway_billing.api.client import Client
 from support.clock import Clock
@@ -468,6 +470,17 @@ def test_the_budget_stays_under_1200_requests_in_five_minutes(clock: Clock) -> N
         balance(client)
 
     assert len([moment for moment in api.times if moment - api.times[0] < 300]) == 1140
+
+
+def test_no_address_sends_more_than_200_requests_in_a_second(clock: Clock) -> None:
+    """Queries have a pace of their own: 142 requests and 47 queries at most."""
+    api = Api(clock, good({}))
+    client = client_of(clock, api)
+    for _ in range(500):
+        balance(client)
+
+    assert Counter(int(moment - api.times[0]) for moment in api.times) == {0: 142, 1: 142, 2: 142, 3: 74}
+    assert endpoints.BURST[0] + graphql.BURST[0] == 200
 
 
 def test_requests_per_second_are_kept(clock: Clock) -> None:

@@ -12,8 +12,14 @@ from support.clock import CLOCK_START_S, Clock
 from support.constants import NOW
 
 
-def pace_of(clock: Clock, *, budget: tuple[int, float] | None = None, per_second: float | None = None) -> Pace:
-    return Pace(sleep=clock.sleep, clock=clock.monotonic, budget=budget, max_per_second=per_second)
+def pace_of(
+    clock: Clock,
+    *,
+    budget: tuple[int, float] | None = None,
+    burst: tuple[int, float] | None = None,
+    per_second: float | None = None,
+) -> Pace:
+    return Pace(sleep=clock.sleep, clock=clock.monotonic, budget=budget, burst=burst, max_per_second=per_second)
 
 
 def starts(pace: Pace, clock: Clock, count: int) -> list[float]:
@@ -37,6 +43,28 @@ def test_the_budget_is_kept_in_every_window(clock: Clock) -> None:
     assert moments[18] == 0
     assert moments[19] == 10
     assert all(later - earlier >= 10 for earlier, later in zip(moments, moments[19:], strict=False))
+
+
+@given(
+    st.tuples(st.integers(2, 30), st.integers(5, 20)),
+    st.tuples(st.integers(2, 30), st.just(1)),
+    st.lists(st.floats(0, 3) | st.just(0.0), max_size=80),
+)
+def test_both_windows_are_kept_wherever_they_begin(
+    budget: tuple[int, float], burst: tuple[int, float], idle: list[float]
+) -> None:
+    """And each request goes out as soon as both let it."""
+    clock = Clock()
+    pace = pace_of(clock, budget=budget, burst=burst)
+    moments: list[float] = []
+    for seconds in idle:
+        clock.sleep(seconds)
+        asked = clock.monotonic()
+        pace.wait(0)
+        most = [(max(1, int(requests * 0.95)), length) for requests, length in (budget, burst)]
+        free = [moments[-count] + length for count, length in most if len(moments) >= count]
+        moments.append(clock.monotonic())
+        assert moments[-1] == pytest.approx(max(asked, *free, 0.0))
 
 
 def test_a_budget_of_one_still_lets_requests_out(clock: Clock) -> None:

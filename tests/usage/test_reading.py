@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -12,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from ai_gateway_billing import parallel
 from ai_gateway_billing.api.client import UsageAnswer
 from ai_gateway_billing.errors import (
     ApiError,
@@ -22,6 +20,7 @@ from ai_gateway_billing.errors import (
     InvalidAnswerError,
     ServerError,
 )
+from ai_gateway_billing.parallel import Workers
 from ai_gateway_billing.usage import buckets as usage
 from ai_gateway_billing.usage.buckets import Buckets
 from ai_gateway_billing.usage.reading import WindowReader
@@ -65,8 +64,7 @@ def read(client: FakeClient, start: datetime, end: datetime, grouping: Any = "ho
     """What became of every window, eight at once as in a load."""
     reader = WindowReader(client, NOW)  # type: ignore[arg-type]
     jobs = {each: [partial(reader.read, each, window) for window in plan(grouping, start, end)] for each in accounts}
-    with ThreadPoolExecutor(8) as pool:
-        return [result for _, result in parallel.ordered(pool, jobs, 8)]
+    return [result for _, result in Workers(8).ordered(jobs)]
 
 
 def starts(results: list[Any]) -> list[datetime]:

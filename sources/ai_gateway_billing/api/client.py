@@ -18,7 +18,7 @@ from ai_gateway_billing.errors import ApiError
 
 from . import endpoints, graphql
 from .analytics import Analytics
-from .endpoints import BASE_URL, BUDGET, Endpoint
+from .endpoints import BASE_URL, BUDGET, BURST, Endpoint
 from .envelope import Answer, Origin, drifted, objects
 from .graphql import QueryWire
 from .http import Connected, Params, Wire
@@ -45,7 +45,8 @@ class Client(Connected):
 
     `transport`, `sleep`, `clock` (seconds, monotonic) and `now` (for dates in `retry-after`) are for tests; a
     `sleep` that raises ends a waiting request. `budget`: requests and seconds of the sliding window that we
-    keep to by ourselves, None for none; what the API asks for is obeyed in any case.
+    keep to by ourselves, beside 200 requests in a second; None for neither. What the API asks for is obeyed in
+    any case.
 
     Every method raises `ApiError` and its kin after retries, and `SettingsError` before anything is sent.
     """
@@ -66,8 +67,9 @@ class Client(Connected):
         self._secret = token
         self._names: dict[str, str] = {}
         slowest = max_requests_per_second
-        pace = Pace(sleep=sleep, clock=clock, budget=budget, max_per_second=slowest)
-        own_pace = Pace(sleep=sleep, clock=clock, budget=budget and graphql.BUDGET, max_per_second=slowest)
+        new_pace = partial(Pace, sleep=sleep, clock=clock, max_per_second=slowest)
+        pace = new_pace(budget=budget, burst=budget and BURST)
+        own_pace = new_pace(budget=budget and graphql.BUDGET, burst=budget and graphql.BURST)
         self._wire = Wire(token, url, pace, transport=transport, sleep=sleep, clock=clock, now=now)
         self._new_queries = partial(
             QueryWire, token, url, own_pace, transport=transport, sleep=sleep, clock=clock, now=now

@@ -13,6 +13,8 @@ BASE_URL: Final = "https://api.cloudflare.com/client/v4"
 PERMISSION: Final = "AI Gateway Read"
 BUDGET: Final = (1200, 300.0)
 """Requests and seconds that Cloudflare grants a token."""
+BURST: Final = (150, 1.0)
+"""Of the 200 requests that Cloudflare grants an IP address in a second; the rest is for queries."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ from .http import Wire
 PATH: Final = "graphql"
 BUDGET: Final = (300, 300.0)
 """Queries and seconds that Cloudflare grants a user, beside the budget of all other requests."""
+BURST: Final = (50, 1.0)
+"""Of the 200 requests that Cloudflare grants an IP address in a second; the rest is for all others."""
 PERMISSIONS: Final = '"Account Analytics Read" and "AI Gateway Read"'
 
 _CHANGES: Final = re.compile(r"\b(mutation|subscription)\b", re.IGNORECASE)

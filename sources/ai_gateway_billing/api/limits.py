@@ -1,8 +1,9 @@
 """When the next request of one token may go out: our own budget, and what the API says about its limits.
 
 Cloudflare allows a token 1,200 requests in five minutes, shared by everything that uses it, and blocks it for
-five minutes beyond. It announces limits in `Ratelimit` (`"default";r=50;t=30`: 50 left, reset in 30 s) and
-`Ratelimit-Policy` (`"default";q=1200;w=300`), and asks for silence with `retry-after`.
+five minutes beyond. An IP address may send 200 in a second. Cloudflare announces limits in `Ratelimit`
+(`"default";r=50;t=30`: 50 left, reset in 30 s) and `Ratelimit-Policy` (`"default";q=1200;w=300`), and asks for
+silence with `retry-after`.
 https://developers.cloudflare.com/fundamentals/api/reference/limits/
 """
 
@@ -48,11 +49,23 @@ class Limit(NamedTuple):
     quota: float | None = None
 
 
+class _Window:
+    """So many requests in any such time, wherever it begins."""
+
+    def __init__(self, requests: int, seconds: float) -> None:
+        self.starts: deque[float] = deque(maxlen=max(1, int(requests * _MARGIN)))
+        self._seconds = seconds
+
+    def free_from(self) -> float:
+        return self.starts[0] + self._seconds if len(self.starts) == self.starts.maxlen else float("-inf")
+
+
 class Pace:
     """Tells every thread of a client when its next request may go out. Thread-safe; sleeps outside its lock.
 
-    `budget`: requests and seconds of the sliding window that we keep to by ourselves; None for none. What the
-    API asks for is obeyed in any case, as long as all threads together wait no longer than they are allowed to.
+    `budget` and `burst`: requests and seconds of a long and a short sliding window that we keep to by ourselves;
+    None for none. What the API asks for is obeyed in any case, as long as all threads together wait no longer than
+    they are allowed to.
     `sleep` is trusted: it is asked once for a wait, not in a loop until `clock` agrees.
     """
 
@@ -62,13 +75,13 @@ class Pace:
         sleep: Callable[[float], None],
         clock: Callable[[], float],
         budget: tuple[int, float] | None = (1200, 300.0),
+        burst: tuple[int, float] | None = None,
         max_per_second: float | None = None,
     ) -> None:
         self._sleep = sleep
         self._clock = clock
         self._lock = threading.Lock()
-        self._window_s = budget[1] if budget else 0.0
-        self._starts: deque[float] = deque(maxlen=max(1, int(budget[0] * _MARGIN)) if budget else 1)
+        self._windows = [_Window(*granted) for granted in (budget, burst) if granted]
         self._interval_s = 1 / max_per_second if max_per_second else 0.0
         self._spread_s = 0.0
         self._spread_until = 0.0
@@ -134,14 +147,14 @@ class Pace:
 
     def _reserve(self, now: float, limit_s: float) -> float:
         """The moment of the next request; it counts even if it then waits on, which errs on the safe side."""
-        start = max(now, self._not_before, self._last_start + self._interval_s)
-        if self._window_s and len(self._starts) == self._starts.maxlen:
-            start = max(start, self._starts[0] + self._window_s)
+        free = [window.free_from() for window in self._windows]
+        start = max(now, self._not_before, self._last_start + self._interval_s, *free)
         spread = self._last_start + self._spread_s if now < self._spread_until else now
         if spread > start and self._waited_s + self._longer(now, spread) <= limit_s:  # else the API has to say so
             start = spread
             self._count(now, start)
-        self._starts.append(start)
+        for window in self._windows:
+            window.starts.append(start)
         self._last_start = start
         return start
 
