@@ -51,7 +51,7 @@ def _written(runs: Runs, name: str, rows: Callable[[Extraction, Before], list[Ro
     except CurrentLoadPackageStateNotAvailable:
         return
     before = stored.rows([each for each in columns if each != "withdrawn"])
-    yield from arrow.worth_loading([arrow.table(rows(run, before), columns)], columns, is_made(name))
+    yield from arrow.worth_loading([arrow.table(rows(run, before), columns)], columns, is_made(name, columns))
 
 
 def _statuses(run: Extraction, before: Before) -> list[Row]:

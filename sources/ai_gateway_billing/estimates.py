@@ -59,8 +59,10 @@ def estimates(runs: Runs, wanted: Wanted) -> Sequence[DltResource]:
         yield None  # dlt turns to the others, which then say that they are under way
         while run.estimates_under_way:
             yield None
-        gaps = arrow.table(run.gaps, TABLES["gateway_usage_gaps"])
-        yield from arrow.worth_loading([gaps], TABLES["gateway_usage_gaps"], is_made("gateway_usage_gaps"))
+        columns = TABLES["gateway_usage_gaps"]
+        yield from arrow.worth_loading(
+            [arrow.table(run.gaps, columns)], columns, is_made("gateway_usage_gaps", columns)
+        )
 
     @dlt.resource(
         name="gateways",
@@ -85,7 +87,7 @@ def _hourly(run: Extraction, table: str, wanted: Wanted | None = None) -> Iterat
         is_asked = wanted is None or bool(wanted.tags)
         tables = _hour_tables(run, table, wanted) if is_asked else ()
         yield OTHERS_BEGIN
-        yield from arrow.worth_loading(tables, TABLES[table], is_made(table))
+        yield from arrow.worth_loading(tables, TABLES[table], is_made(table, TABLES[table]))
     finally:
         run.estimates_under_way.discard(table)
 

@@ -1,6 +1,5 @@
 """What dlt does with rows that only mark what is gone, and how it dates versions."""
 
-from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
 
@@ -13,6 +12,7 @@ from dlt.common.time import ensure_pendulum_datetime
 from dlt.extract.exceptions import CurrentSourceNotAvailable
 
 from ai_gateway_billing.rows import stored
+from ai_gateway_billing.rows.fields import Columns
 from ai_gateway_billing.rows.tables import TABLES, below
 
 from .extraction import Extraction
@@ -43,15 +43,15 @@ def date_versions(run: Extraction) -> None:
         dlt.current.load_package_state()["state"]["created_at"] = ensure_pendulum_datetime(run.versions_at)
 
 
-def is_made(resource: str) -> bool:
-    """Whether the resource's tables are there with all their columns, so that no empty one has to make them."""
+def is_made(resource: str, columns: Columns) -> bool:
+    """Whether the resource's table is there with these columns, and those below it, so that no empty one makes them."""
     try:
-        schema, table = dlt.current.source_schema(), dlt.current.resource().compute_table_schema()
+        schema = dlt.current.source_schema()
     except CurrentSourceNotAvailable:
         return False
     present = {name: set(schema.tables[name]["columns"]) for name in schema.data_table_names(seen_data_only=True)}
-    wanted: dict[str, Iterable[str]] = {resource: table["columns"]} | {name: TABLES[name] for name in below(resource)}
-    return all(set(columns) <= present.get(name, set()) for name, columns in wanted.items())
+    wanted = {resource: columns} | {name: TABLES[name] for name in below(resource)}
+    return all(set(each) <= present.get(name, set()) for name, each in wanted.items())
 
 
 def markers_go() -> bool:

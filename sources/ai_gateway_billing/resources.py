@@ -63,7 +63,7 @@ def resources(runs: Runs, include_sensitive: bool) -> Sequence[DltResource]:  # 
         """One row per account and invoice. The newest are read each time, all of them once a day."""
         tables = arrow.batches(_invoice_tables(runs.of("invoices"), invoice_columns))
         yield OTHERS_BEGIN
-        yield from arrow.worth_loading(tables, invoice_columns, is_made("invoices"))
+        yield from arrow.worth_loading(tables, invoice_columns, is_made("invoices", invoice_columns))
 
     @dlt.resource(
         name="invoice_preview",
@@ -128,7 +128,7 @@ def _usage(run: Extraction, grouping: Grouping) -> Iterator[Any]:
         tables = _usage_tables(run, grouping) if grouping in run.groupings else ()
         table = buckets.TABLE[grouping]
         yield OTHERS_BEGIN
-        yield from arrow.worth_loading(tables, TABLES[table], is_made(table))
+        yield from arrow.worth_loading(tables, TABLES[table], is_made(table, TABLES[table]))
     finally:
         run.usage_under_way.discard(grouping)
 
@@ -210,7 +210,8 @@ def _invoice_tables(run: Extraction, columns: Columns) -> Iterator[pa.Table]:
 
 def _snapshots(run: Extraction, resource: str) -> Iterator[Any]:
     nothing = OF_RESOURCE[resource].nothing
-    seen_types, marks, is_new = _seen_types(), markers_go(), not is_made(resource)
+    seen_types, marks = _seen_types(), markers_go()
+    is_new = not is_made(resource, columns_of(resource, run.include_sensitive))
     current = stored.open_versions() if marks else {}
 
     def make(reading: Reading, answer: Any) -> Part:

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib import resources
 from itertools import takewhile
@@ -32,8 +33,6 @@ _MACRO = re.compile(r"^create or replace macro ", re.MULTILINE)
 _OWN = re.compile(r"(?:(?<=from )|(?<=join ))spend\.(\w+)(?: as (\w+))?")
 """Where a view is read, and what it is called there; not where words name it."""
 _COMMENT = re.compile(r"--.*")
-_SPELLING = {r'[()\s"]': "", "crossjoin": ",", "timestamp_us": "timestamp", r"lambda(\w+):(?!=)": r"\1->"}
-"""What DuckDB writes otherwise once it has read a view from the file again."""
 _BODY = re.compile(r"^create or replace view spend\.\w+ as$", re.MULTILINE)
 _COLUMN = re.compile(r"^-- (?P<name>\w+): (?P<text>.+)$")
 
@@ -54,6 +53,7 @@ class Definition:
         return "macro table" if _MACRO.search(self.statement) else "view"
 
 
+@cache
 def definition(name: str) -> Definition:
     """The file of that name, read. Raises FileNotFoundError."""
     text = _SQL.joinpath(f"{name}.sql").read_text("utf-8")
@@ -228,22 +228,18 @@ def _execute(connection: duckdb.DuckDBPyConnection, statements: Iterable[str]) -
 
 
 def _fingerprint(connection: duckdb.DuckDBPyConnection, wanted: Sequence[Definition]) -> str:
-    """Of the views, of what stands in schema `spend`, and of the shapes of the raw tables below it."""
+    """Of the views, of what stands in schema `spend`, and of the shapes of the raw tables below it.
+
+    What somebody replaced has lost its comment. Its text says less: DuckDB writes it otherwise once it has read
+    it from the file again, and takes longer than for all else here.
+    """
     query = (
-        "select sql, comment from duckdb_views() where schema_name = 'spend' "
-        "union all select macro_definition, comment from duckdb_functions() where schema_name = 'spend' "
+        "select view_name, comment from duckdb_views() where schema_name = 'spend' "
+        "union all select function_name, comment from duckdb_functions() where schema_name = 'spend' "
         "union all select sql, null from duckdb_tables() where schema_name in ('spend', $1)"
     )
-    found = connection.execute(query, [DATASET]).fetchall()
-    written = sorted((_spelled(sql), comment or "") for sql, comment in found)
-    return hashlib.sha256(repr((wanted, written)).encode()).hexdigest()
-
-
-def _spelled(sql: str) -> str:
-    text = sql.casefold()
-    for pattern, replacement in _SPELLING.items():
-        text = re.sub(pattern, replacement, text)
-    return text
+    found = sorted((text, comment or "") for text, comment in connection.execute(query, [DATASET]).fetchall())
+    return hashlib.sha256(repr((wanted, found)).encode()).hexdigest()
 
 
 def _comments_of(view: Definition) -> Iterator[str]:

@@ -38,7 +38,7 @@ def adopt(sql: Sql) -> None:
 
 def add_listed(sql: Sql) -> None:
     """Let every account count as listed when it was last loaded, where an older version did not write that."""
-    if "load_status" in tables(sql) and ("load_status", "last_listed_at") not in columns(sql):
+    if "load_status" in tables(sql) and ("load_status", "last_listed_at") not in columns(sql, "load_status"):
         sql.execute("alter table ai_gateway_billing.load_status add column last_listed_at timestamptz")
         sql.execute(
             "update ai_gateway_billing.load_status set last_listed_at = last_attempt_at "
@@ -75,7 +75,7 @@ def write_settings(sql: Sql, usage_unit: str) -> None:
 
 def _make_ours(sql: Sql) -> None:
     """The tables that are written without dlt, and in those of an older version the columns that came since."""
-    present, there = tables(sql), columns(sql)
+    present, there = tables(sql), columns(sql, *raw.OURS)
     for table, made_of in raw.OURS.items():
         shape = {name: f'"{name}" {kind}' for name, kind in made_of.items()}
         if table not in present:

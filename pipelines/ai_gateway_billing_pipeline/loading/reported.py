@@ -9,6 +9,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from ai_gateway_billing.rows.tables import GROUPING_OF
+from ai_gateway_billing_pipeline.database import quoting
 
 from .sql import Sql, tables
 
@@ -21,27 +22,24 @@ _FOUND = """
 with covered as (
     select account_id, "grouping", day, cast(date_trunc('month', day) as date) as month, read_at
     from ai_gateway_billing.usage_coverage
-    where read_until >= cast(day + 1 as timestamptz) and "grouping" = '{grouping}' and account_id in ({accounts})
+    where read_until >= cast(day + 1 as timestamptz) and "grouping" in ({groupings}) and account_id in ({accounts})
 ),
 touched as (
-    select distinct covered.account_id, covered.month
+    select distinct covered.account_id, covered."grouping", covered.month
     from covered
     left join ai_gateway_billing.usage_reported as old on old.account_id = covered.account_id
         and old."grouping" = covered."grouping" and old.period = 'day' and old.starts = covered.day
     where covered.read_at >= %s or old.starts is null
 ),
-used as (
-    select account_id, cast(bucket_start at time zone 'UTC' as date) as day, sum(aggregated_value) as usage
-    from ai_gateway_billing.{table}
-    where bucket_start >= (select cast(min(month) as timestamptz) from touched)
-    group by 1, 2
-),
+used as ({used}),
 days as (
     select covered.account_id, covered."grouping", covered.day, covered.month,
         cast(coalesce(used.usage, 0) as decimal(38, 18)) as usage
     from covered
-    join touched on touched.account_id = covered.account_id and touched.month = covered.month
-    left join used on used.account_id = covered.account_id and used.day = covered.day
+    join touched on touched.account_id = covered.account_id and touched."grouping" = covered."grouping"
+        and touched.month = covered.month
+    left join used on used.account_id = covered.account_id and used."grouping" = covered."grouping"
+        and used.day = covered.day
 )
 select account_id, "grouping", 'day' as period, day as starts, usage from days
 union all
@@ -49,6 +47,20 @@ select account_id, "grouping", 'month' as period, month as starts, cast(sum(usag
 from days
 group by account_id, "grouping", month
 having count(*) = cast(month + interval '1 month' as date) - month
+"""
+_USED = """
+select account_id, '{grouping}' as "grouping", cast(bucket_start at time zone 'UTC' as date) as day,
+    sum(aggregated_value) as usage
+from ai_gateway_billing.{table}
+where bucket_start >= (select cast(min(month) as timestamptz) from touched where "grouping" = '{grouping}')
+group by 1, 3
+"""
+_NEWS = """
+select 1
+from ({found}) as found
+left join ai_gateway_billing.usage_reported as old on {same}
+where old.starts is null or old.last_usage <> found.usage
+limit 1
 """
 _ADD = """
 insert into ai_gateway_billing.usage_reported
@@ -69,10 +81,14 @@ where {same} and old.last_usage <> found.usage
 def record(sql: Sql, account_ids: Collection[str], now: datetime) -> None:
     """Write what this load made complete of these accounts, and what it changed of what was. `now` dates the load."""
     present = tables(sql)
-    if "usage_coverage" not in present or not account_ids:
+    groupings = {table: GROUPING_OF[table] for table in sorted(GROUPING_OF.keys() & present)}
+    if "usage_coverage" not in present or not groupings or not account_ids:
         return
-    for table in GROUPING_OF.keys() & present:
-        places = ", ".join(["%s"] * len(account_ids))
-        found = _FOUND.format(table=table, grouping=GROUPING_OF[table], accounts=places)
+    found = _FOUND.format(
+        groupings=", ".join(map(quoting.text, groupings.values())),
+        accounts=", ".join(["%s"] * len(account_ids)),
+        used=" union all ".join(_USED.format(table=table, grouping=each) for table, each in groupings.items()),
+    )
+    if sql.execute(_NEWS.format(found=found, same=_SAME), *account_ids, now):  # in a few loads a day
         sql.execute(_CHANGE.format(found=found, same=_SAME), now, *account_ids, now)
         sql.execute(_ADD.format(found=found, same=_SAME), now, now, *account_ids, now)

@@ -82,12 +82,12 @@ def tables(sql: Sql) -> set[str]:
     return {name for (name,) in sql.execute(_TABLES_OF_DUCKDB if sql.is_duckdb else _TABLES, DATASET)}
 
 
-def columns(sql: Sql) -> set[tuple[str, str]]:
-    """Each table with each of its columns."""
+def columns(sql: Sql, *of: str) -> set[tuple[str, str]]:
+    """Each table with each of its columns; only these tables where any are named."""
     if not sql.is_duckdb:
-        return {(table, column) for table, column in sql.execute(_COLUMNS, DATASET)}
+        return {(table, column) for table, column in sql.execute(_COLUMNS, DATASET) if not of or table in of}
     # Table by table: to list the columns of all, DuckDB plans every view.
-    described = " union all ".join(map(_described, tables(sql)))
+    described = " union all ".join(_described(table) for table in tables(sql) if not of or table in of)
     return {(table, column) for table, column in sql.execute(described)} if described else set()
 
 

@@ -43,6 +43,7 @@ _RIGHT = """
 update ai_gateway_billing.{table} as mended set {column} = wrong.new
 from wrong where wrong.account_id = mended.account_id and wrong.old = mended.{column}
 """
+_BEYOND = "select '{table}', '{column}', count(*) from ai_gateway_billing.{table} where {column} > %s"
 _BOUND = "update ai_gateway_billing.{table} set {column} = %s where {column} > %s"
 _NOT_BEGUN = "delete from ai_gateway_billing.usage_coverage where day > %s::date"
 _NOT_ENDED = """
@@ -63,7 +64,7 @@ def mend(sql: Sql, now: datetime) -> None:
 
 def newest(sql: Sql, now: datetime) -> datetime:
     """Now, or the last load's moment where that is seconds later: no clock is more exact, and loads have an order."""
-    if ("load_status", "last_attempt_at") not in columns(sql):
+    if ("load_status", "last_attempt_at") not in columns(sql, "load_status"):
         return now
     ((last,),) = sql.execute("select max(last_attempt_at) from ai_gateway_billing.load_status")
     return last if last and now < last <= now + EXACT else now
@@ -80,10 +81,12 @@ def _changes(sql: Sql, now: datetime) -> Iterator[int]:
     if ("usage_coverage", "read_until") in present:
         yield _changed(sql, "usage_coverage", "day > %s::date", now, (_NOT_BEGUN, [now]))
         yield _changed(sql, "usage_coverage", "read_until > %s", now, (_NOT_ENDED, [now, now]))
-    for table, column in sorted(_BOUNDED & present):
-        statement, limit = _BOUND.format(table=table, column=column), now + TOLD_FROM
-        changed = _changed(sql, table, f"{column} > %s", limit, (statement, [now, limit]))
-        yield 0 if table.startswith("_dlt") else changed  # dlt always goes by this machine's clock
+    bounded, limit = sorted(_BOUNDED & present), now + TOLD_FROM
+    beyond = " union all ".join(_BEYOND.format(table=table, column=column) for table, column in bounded)
+    for table, column, count in sql.execute(beyond, *[limit] * len(bounded)) if bounded else ():
+        if count:
+            sql.execute(_BOUND.format(table=table, column=column), now, limit)
+        yield 0 if table.startswith("_dlt") else int(count)  # dlt always goes by this machine's clock
 
 
 def _changed(sql: Sql, table: str, condition: str, limit: datetime, change: tuple[str, list[datetime]]) -> int:
