@@ -168,3 +168,15 @@ def test_readers_in_threads_of_their_own_each_get_theirs() -> None:
         found = dict(zip(readers, pool.map(list, readers.values()), strict=True))
 
     assert found == {name: [(name, (name, n)) for n in range(200)] for name in "abcd"}
+
+
+@pytest.mark.parametrize("is_quick", [True, False])
+def test_a_reader_may_end_while_another_goes_on(is_quick: bool) -> None:
+    """As one does that is collected as garbage, at whatever moment."""
+    workers = Workers(2, lambda: is_quick)
+    ends = workers.ordered({"ends": [value(n) for n in range(9)]})
+
+    found = [result for _, result in workers.ordered({"goes on": [value(1), ends.close, value(3)]})]  # type: ignore[attr-defined]
+
+    assert found == [1, None, 3]
+    assert list(ends) == []

@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from functools import wraps
-from threading import Lock
+from threading import RLock
 from typing import Any, ParamSpec
 
 Streams = Mapping[Any, Sequence[Callable[[], Any]]]
@@ -39,7 +39,7 @@ class Workers:
         self._is_quick = is_quick
         self._threads = ThreadPoolExecutor(at_once, "ai-gateway-billing")
         self._readers: list[_Jobs] = []
-        self._lock = Lock()  # of the readers, who may be in threads of their own
+        self._lock = RLock()  # readers may be in threads of their own, and end while this thread holds it
 
     @begun
     def ordered(self, streams: Streams, give_up_after: int | None = None) -> Iterator[Any]:
