@@ -47,3 +47,4 @@ def test_only_tables_of_ours_are_listed(sql: FileSql) -> None:
 
     assert tables(sql) == {"usage_daily", QUOTED}
     assert columns(sql) == {("usage_daily", "account_id"), ("usage_daily", "day"), (QUOTED, "n")}
+    assert columns(sql, QUOTED, "not there") == {(QUOTED, "n")}
