@@ -147,6 +147,18 @@ def test_while_one_reader_waits_the_jobs_of_others_go_on() -> None:
     assert [result for _, result in others] == [*range(30), None]
 
 
+def test_results_that_came_meanwhile_wait_for_nobody() -> None:
+    done = threading.Event()
+    workers = Workers(2)
+    came = workers.ordered({"came": [value(1)]})
+    list(workers.ordered({"read": [value(n) for n in range(9)]}))
+    slow = workers.ordered({"slow": [partial(done.wait, 10)]})
+
+    assert next(came) == ("came", 1)
+    done.set()
+    assert list(slow) == [("slow", True)]
+
+
 def test_results_that_nobody_asks_for_are_not_piled_up() -> None:
     done: list[int] = []
     workers = Workers(2)

@@ -56,18 +56,20 @@ class Workers:
                 jobs.send(self._threads, self._at_once)
         try:
             yield None
-            while jobs.are_left():
-                self._go_on(jobs)
-                yield from jobs.due()
+            while self._go_on(jobs):
+                while jobs.due:
+                    yield jobs.due.popleft()
         finally:
             with self._lock:
                 self._readers.remove(jobs)
                 for future in jobs.running:
                     future.cancel()
 
-    def _go_on(self, jobs: "_Jobs") -> None:
-        """Hand in what may be under way and wait until a job has ended, of whichever reader."""
+    def _go_on(self, jobs: "_Jobs") -> bool:
+        """Whether there is more. Unless it is there, hand in what may be and wait for a job of whichever reader."""
         with self._lock:
+            if jobs.due or not (jobs.waiting or jobs.running):
+                return bool(jobs.due)
             if not self._is_quick():
                 for each in self._readers:
                     each.send(self._threads, self._at_once)
@@ -78,29 +80,26 @@ class Workers:
         with self._lock:
             for each in self._readers:
                 each.take(ended)
+        return True
 
 
 class _Jobs:
-    """Those that wait, those that are under way, and results that have to wait for an earlier one of their stream."""
+    """Those that wait, those that are under way, and their results: due, or behind an earlier one of their stream."""
 
     def __init__(self, streams: Streams, give_up_after: int | None) -> None:
         longest = max(map(len, streams.values()), default=0)
         self.waiting = deque((key, n) for n in range(longest) for key in streams if n < len(streams[key]))
         self.running: dict[Future[Any], tuple[Hashable, int]] = {}
+        self.due: deque[tuple[Hashable, Any]] = deque()
         self._streams = streams
         self._give_up_after = give_up_after
         self._done: dict[tuple[Hashable, int], Any] = {}
-        self._due: deque[tuple[Hashable, Any]] = deque()
         self._next = dict.fromkeys(streams, 0)
         self._errors: Counter[Hashable] = Counter()
 
-    def are_left(self) -> bool:
-        """Whether a result has still to be asked for."""
-        return bool(self.waiting or self.running or self._due)
-
     def send(self, place: Executor, most: int) -> None:
         """Have as many under way as there may be, unless nobody has asked for results for long."""
-        while self.waiting and len(self.running) < most and len(self._done) + len(self._due) < _HELD:
+        while self.waiting and len(self.running) < most and len(self._done) + len(self.due) < _HELD:
             key, n = self.waiting.popleft()
             if self._give_up_after is None or self._errors[key] < self._give_up_after:
                 self.running[place.submit(self._streams[key][n])] = key, n
@@ -112,13 +111,8 @@ class _Jobs:
             self._done[key, n] = result = _outcome(future)
             self._errors[key] += isinstance(result, Exception)
             while (key, self._next[key]) in self._done:
-                self._due.append((key, self._done.pop((key, self._next[key]))))
+                self.due.append((key, self._done.pop((key, self._next[key]))))
                 self._next[key] += 1
-
-    def due(self) -> Iterator[tuple[Hashable, Any]]:
-        """What is next in a stream."""
-        while self._due:
-            yield self._due.popleft()
 
 
 class _Here(Executor):
