@@ -21,6 +21,7 @@ import pytest
 
 from ai_gateway_billing import extraction
 from ai_gateway_billing.simulator import Account, World
+from ai_gateway_billing.usage.windows import floor
 from support.bench import SNAPSHOTS, STEPS, USAGE, Bench, Fields, same_rows
 from support.constants import ACCOUNT, DAY, HOUR, OTHER, TOKEN
 
@@ -138,6 +139,7 @@ class Soak(Bench):
         """After a deep pass the usage equals the world, however late an event came."""
         for account_id, grouping in read:
             until = self.read_until(account_id, grouping)
+            assert until >= floor(grouping, self.now), "what has ended is read"
             found, expected = self.usage(grouping, account_id), self.true_usage(grouping, account_id)
             same_rows([row for row in found if row[0] < until], [row for row in expected if row[0] < until])
             self.compared[account_id, grouping].append(self.now)

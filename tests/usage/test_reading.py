@@ -61,7 +61,7 @@ def row(start: datetime, grouping: str, copy: int) -> dict[str, Any]:
 
 
 def read(client: FakeClient, start: datetime, end: datetime, grouping: Any = "hour", accounts: Any = (A,)) -> list[Any]:
-    """What became of every window, eight at once as in a load."""
+    """What became of every window, several at once as in a load."""
     reader = WindowReader(client, NOW)  # type: ignore[arg-type]
     jobs = {each: [partial(reader.read, each, window) for window in plan(grouping, start, end)] for each in accounts}
     return [result for _, result in Workers(8).ordered(jobs)]
